@@ -1,0 +1,3 @@
+//! The `medfolder` binary.
+
+fn main() {}
