@@ -1,0 +1,39 @@
+# The commands of this project. `make run` and `make test` install what they miss, and say so first.
+.PHONY: run test build lint fmt bench clean setup test-rust test-wasm test-readers test-interop
+
+MEDFOLDER := target/release/medfolder
+
+run: build
+	$(MEDFOLDER) demo
+
+build: setup
+	cargo build --release --locked -p medfolder-cli
+
+# Everything that proves the system: lints, Rust, the browser's side in Node, independent readers.
+test: setup lint test-rust test-wasm test-readers
+
+test-rust: setup
+	cargo test --workspace --locked
+
+test-wasm: setup
+	scripts/test-wasm.sh
+
+test-readers: setup
+	scripts/test-readers.sh
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+fmt:
+	cargo fmt --all
+
+bench: build
+	$(MEDFOLDER) bench
+
+setup:
+	@scripts/setup.sh
+
+clean:
+	cargo clean
+	rm -rf tests/interop/node_modules tests/readers/.venv
