@@ -56,7 +56,13 @@ impl AeadKey {
         match &self.0 {
             Cipher::Aes(key) => key.seal(nonce, aad, plaintext),
             Cipher::Sm4(cipher) => {
-                match cipher.encrypt(&(*nonce).into(), Payload { msg: plaintext, aad }) {
+                match cipher.encrypt(
+                    &(*nonce).into(),
+                    Payload {
+                        msg: plaintext,
+                        aad,
+                    },
+                ) {
                     Ok(ciphertext) => ciphertext,
                     Err(_) => unreachable!("GCM refuses only messages above 64 GiB"),
                 }
@@ -77,7 +83,13 @@ impl AeadKey {
         match &self.0 {
             Cipher::Aes(key) => key.open(nonce, aad, ciphertext),
             Cipher::Sm4(cipher) => cipher
-                .decrypt(&(*nonce).into(), Payload { msg: ciphertext, aad })
+                .decrypt(
+                    &(*nonce).into(),
+                    Payload {
+                        msg: ciphertext,
+                        aad,
+                    },
+                )
                 .map(Zeroizing::new)
                 .map_err(|_| Opaque),
         }
@@ -132,7 +144,10 @@ mod aes {
             let mut out = Vec::with_capacity(message.len() + TAG_LEN);
             out.extend_from_slice(message);
             let nonce = Nonce::assume_unique_for_key(*nonce);
-            match self.0.seal_in_place_append_tag(nonce, Aad::from(aad), &mut out) {
+            match self
+                .0
+                .seal_in_place_append_tag(nonce, Aad::from(aad), &mut out)
+            {
                 Ok(()) => out,
                 Err(_) => unreachable!("GCM refuses only messages above 64 GiB"),
             }
@@ -171,7 +186,10 @@ mod aes {
         }
 
         pub(super) fn seal(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], message: &[u8]) -> Vec<u8> {
-            match self.0.encrypt(&(*nonce).into(), Payload { msg: message, aad }) {
+            match self
+                .0
+                .encrypt(&(*nonce).into(), Payload { msg: message, aad })
+            {
                 Ok(ciphertext) => ciphertext,
                 Err(_) => unreachable!("GCM refuses only messages above 64 GiB"),
             }
@@ -184,7 +202,13 @@ mod aes {
             ciphertext: &[u8],
         ) -> Result<Zeroizing<Vec<u8>>, Opaque> {
             self.0
-                .decrypt(&(*nonce).into(), Payload { msg: ciphertext, aad })
+                .decrypt(
+                    &(*nonce).into(),
+                    Payload {
+                        msg: ciphertext,
+                        aad,
+                    },
+                )
                 .map(Zeroizing::new)
                 .map_err(|_| Opaque)
         }

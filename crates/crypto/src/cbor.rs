@@ -160,18 +160,27 @@ mod tests {
     #[test]
     fn a_number_in_a_longer_form_than_needed_is_refused() {
         let long_one = [0x82, 0x18, 0x01, 0x61, b'a'];
-        assert_eq!(from_cbor::<Pair>(&long_one, LIMIT), Err(CborError::NotCanonical));
+        assert_eq!(
+            from_cbor::<Pair>(&long_one, LIMIT),
+            Err(CborError::NotCanonical)
+        );
     }
 
     #[test]
     fn an_indefinite_array_is_refused() {
         let indefinite = [0x9f, 0x01, 0x61, b'a', 0xff];
-        assert_eq!(from_cbor::<Pair>(&indefinite, LIMIT), Err(CborError::NotCanonical));
+        assert_eq!(
+            from_cbor::<Pair>(&indefinite, LIMIT),
+            Err(CborError::NotCanonical)
+        );
     }
 
     #[test]
     fn bytes_after_the_end_are_refused() {
-        let mut bytes = to_cbor(&Pair { number: 1, text: None });
+        let mut bytes = to_cbor(&Pair {
+            number: 1,
+            text: None,
+        });
         bytes.push(0);
         assert_eq!(from_cbor::<Pair>(&bytes, LIMIT), Err(CborError::Trailing));
     }
@@ -179,12 +188,18 @@ mod tests {
     #[test]
     fn an_unknown_extra_field_is_refused() {
         let three = [0x83, 0x01, 0x61, b'a', 0x05];
-        assert_eq!(from_cbor::<Pair>(&three, LIMIT), Err(CborError::NotCanonical));
+        assert_eq!(
+            from_cbor::<Pair>(&three, LIMIT),
+            Err(CborError::NotCanonical)
+        );
     }
 
     #[test]
     fn more_bytes_than_the_limit_are_refused_before_decoding() {
-        let bytes = to_cbor(&Pair { number: 1, text: Some("x".repeat(80)) });
+        let bytes = to_cbor(&Pair {
+            number: 1,
+            text: Some("x".repeat(80)),
+        });
         assert_eq!(from_cbor::<Pair>(&bytes, LIMIT), Err(CborError::TooLong));
     }
 }

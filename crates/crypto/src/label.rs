@@ -169,6 +169,10 @@ mod tests {
     fn labels_are_unique_printable_and_hold_no_zero_byte() {
         let unique: BTreeSet<_> = Label::ALL.iter().map(|label| label.as_str()).collect();
         assert_eq!(unique.len(), Label::ALL.len());
-        assert!(Label::ALL.iter().all(|l| l.as_bytes().iter().all(u8::is_ascii_graphic)));
+        assert!(
+            Label::ALL
+                .iter()
+                .all(|l| l.as_bytes().iter().all(u8::is_ascii_graphic))
+        );
     }
 }

@@ -97,7 +97,9 @@ mod tests {
     use super::*;
 
     fn leaves(suite: Suite, count: usize) -> Vec<Digest> {
-        (0..count).map(|n| leaf_hash(suite, &[&n.to_be_bytes()])).collect()
+        (0..count)
+            .map(|n| leaf_hash(suite, &[&n.to_be_bytes()]))
+            .collect()
     }
 
     #[test]
@@ -116,9 +118,18 @@ mod tests {
         let suite = Suite::International;
         let hashes: Vec<_> = data.iter().map(|d| leaf_hash(suite, &[d])).collect();
         let expected = [
-            (1, "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"),
-            (3, "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77"),
-            (8, "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"),
+            (
+                1,
+                "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+            ),
+            (
+                3,
+                "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+            ),
+            (
+                8,
+                "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+            ),
         ];
         for (count, text) in expected {
             assert_eq!(root(suite, &hashes[..count]).to_string(), text);

@@ -23,12 +23,17 @@ impl PublicKeyBytes {
         for (to, from) in padded.iter_mut().zip(bytes) {
             *to = *from;
         }
-        Ok(Self { len: if bytes.len() == 32 { 32 } else { 33 }, bytes: padded })
+        Ok(Self {
+            len: if bytes.len() == 32 { 32 } else { 33 },
+            bytes: padded,
+        })
     }
 
     /// The key's bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or(&self.bytes)
+        self.bytes
+            .get(..usize::from(self.len))
+            .unwrap_or(&self.bytes)
     }
 
     /// Reads it as a key that checks signatures.

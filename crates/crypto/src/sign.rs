@@ -29,9 +29,9 @@ impl SigningKey {
     /// The key that `seed` determines.
     pub fn from_seed(suite: Suite, seed: &Secret32) -> Self {
         Self(match suite {
-            Suite::International => {
-                Signing::Ed25519(Box::new(ed25519_dalek::SigningKey::from_bytes(seed.expose())))
-            }
+            Suite::International => Signing::Ed25519(Box::new(
+                ed25519_dalek::SigningKey::from_bytes(seed.expose()),
+            )),
             Suite::National => Signing::Sm2(Box::new(sm2_signing_key(seed))),
         })
     }
@@ -107,7 +107,8 @@ impl VerifyingKey {
         Ok(Self(match suite {
             Suite::International => Verifying::Ed25519(Box::new(ed25519_key(bytes)?)),
             Suite::National => Verifying::Sm2(Box::new(
-                sm2::dsa::VerifyingKey::from_sec1_bytes(SM2_USER_ID, bytes).map_err(|_| KeyError)?,
+                sm2::dsa::VerifyingKey::from_sec1_bytes(SM2_USER_ID, bytes)
+                    .map_err(|_| KeyError)?,
             )),
         }))
     }
@@ -145,7 +146,10 @@ impl VerifyingKey {
         let message = message(label, parts);
         match &self.0 {
             Verifying::Ed25519(key) => key
-                .verify_strict(&message, &ed25519_dalek::Signature::from_bytes(&signature.0))
+                .verify_strict(
+                    &message,
+                    &ed25519_dalek::Signature::from_bytes(&signature.0),
+                )
                 .map_err(|_| Opaque),
             Verifying::Sm2(key) => {
                 let signature =
@@ -159,7 +163,11 @@ impl VerifyingKey {
 fn ed25519_key(bytes: &[u8]) -> Result<ed25519_dalek::VerifyingKey, KeyError> {
     let bytes: &[u8; 32] = bytes.try_into().map_err(|_| KeyError)?;
     let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| KeyError)?;
-    if key.is_weak() { Err(KeyError) } else { Ok(key) }
+    if key.is_weak() {
+        Err(KeyError)
+    } else {
+        Ok(key)
+    }
 }
 
 /// A point as 0x02 or 0x03 ‖ x.
@@ -173,7 +181,9 @@ fn message(label: Label, parts: &[&[u8]]) -> Vec<u8> {
     let mut message = Vec::with_capacity(label.as_bytes().len() + 1 + length);
     message.extend_from_slice(label.as_bytes());
     message.push(0);
-    parts.iter().for_each(|part| message.extend_from_slice(part));
+    parts
+        .iter()
+        .for_each(|part| message.extend_from_slice(part));
     message
 }
 

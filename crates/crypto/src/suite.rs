@@ -16,7 +16,17 @@ use sm3::Sm3;
 
 /// Which family of algorithms a consortium runs on; fixed by its genesis.
 #[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode, serde::Serialize,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Encode,
+    Decode,
+    serde::Serialize,
     serde::Deserialize,
 )]
 #[cbor(index_only)]
@@ -81,9 +91,7 @@ impl Suite {
             Suite::International => {
                 hkdf::Hkdf::<sha2::Sha256>::new(None, ikm).expand_multi_info(info, &mut out)
             }
-            Suite::National => {
-                hkdf::Hkdf::<Sm3>::new(None, ikm).expand_multi_info(info, &mut out)
-            }
+            Suite::National => hkdf::Hkdf::<Sm3>::new(None, ikm).expand_multi_info(info, &mut out),
         };
         debug_assert!(done.is_ok(), "32 bytes are one block of either hash");
         Secret32::new(out)
@@ -122,7 +130,10 @@ impl FromStr for Suite {
     type Err = UnknownSuite;
 
     fn from_str(text: &str) -> Result<Self, UnknownSuite> {
-        Suite::ALL.into_iter().find(|suite| suite.to_string() == text).ok_or(UnknownSuite)
+        Suite::ALL
+            .into_iter()
+            .find(|suite| suite.to_string() == text)
+            .ok_or(UnknownSuite)
     }
 }
 

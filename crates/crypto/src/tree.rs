@@ -11,9 +11,7 @@
 //! ```
 //! Cards of one folder share nothing that an outsider sees: another member, another seed.
 
-use crate::{
-    Digest, EncryptionSecret, Label, PublicKeyBytes, Secret32, SigningKey, Suite,
-};
+use crate::{Digest, EncryptionSecret, Label, PublicKeyBytes, Secret32, SigningKey, Suite};
 
 /// The root of all keys below one genesis; derived, never stored.
 pub struct ChainRoot {
@@ -35,29 +33,45 @@ pub struct KeyPair {
 impl ChainRoot {
     /// Derives the chain root of `root` for the consortium with this genesis.
     pub fn derive(suite: Suite, root: &Secret32, genesis: &Digest) -> Self {
-        Self { suite, secret: suite.derive(root, Label::CHAIN_ROOT, &[&genesis.0]) }
+        Self {
+            suite,
+            secret: suite.derive(root, Label::CHAIN_ROOT, &[&genesis.0]),
+        }
     }
 
     /// Keys of the card number `index` at a member.
     pub fn card(&self, member: &[u8; 16], index: u32) -> KeyPair {
         let parts: [&[u8]; 2] = [member, &index.to_be_bytes()];
-        self.pair(&self.suite.derive(&self.secret, Label::CARD_SEED, &parts), Label::CARD_NUMBER)
+        self.pair(
+            &self.suite.derive(&self.secret, Label::CARD_SEED, &parts),
+            Label::CARD_NUMBER,
+        )
     }
 
     /// Keys of the folder itself.
     pub fn folder(&self) -> KeyPair {
-        self.pair(&self.suite.derive(&self.secret, Label::FOLDER_SEED, &[]), Label::FOLDER_NUMBER)
+        self.pair(
+            &self.suite.derive(&self.secret, Label::FOLDER_SEED, &[]),
+            Label::FOLDER_NUMBER,
+        )
     }
 
     fn pair(&self, seed: &Secret32, number: Label) -> KeyPair {
         let suite = self.suite;
-        let signing =
-            SigningKey::from_seed(suite, &suite.derive(seed, Label::SIGNING_SEED, &[]));
+        let signing = SigningKey::from_seed(suite, &suite.derive(seed, Label::SIGNING_SEED, &[]));
         let encryption =
             EncryptionSecret::from_seed(suite, &suite.derive(seed, Label::ENCRYPTION_SEED, &[]));
-        let number =
-            number_of(suite, number, &signing.public(), &encryption.public().to_bytes());
-        KeyPair { signing, encryption, number }
+        let number = number_of(
+            suite,
+            number,
+            &signing.public(),
+            &encryption.public().to_bytes(),
+        );
+        KeyPair {
+            signing,
+            encryption,
+            number,
+        }
     }
 }
 

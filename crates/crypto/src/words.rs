@@ -78,7 +78,11 @@ fn split(text: &str) -> Zeroizing<Vec<String>> {
     let is_han = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
     if lower.chars().any(is_han) {
         return Zeroizing::new(
-            lower.chars().filter(|c| !c.is_whitespace()).map(String::from).collect(),
+            lower
+                .chars()
+                .filter(|c| !c.is_whitespace())
+                .map(String::from)
+                .collect(),
         );
     }
     Zeroizing::new(lower.split_whitespace().map(str::to_owned).collect())
@@ -87,9 +91,14 @@ fn split(text: &str) -> Zeroizing<Vec<String>> {
 /// The list that knows all words; the first unknown place of the list that knows more.
 fn language_of(words: &[String]) -> Result<Language, WordsError> {
     let first_unknown = |language: Language| {
-        words.iter().position(|word| language.find_word(word).is_none())
+        words
+            .iter()
+            .position(|word| language.find_word(word).is_none())
     };
-    match (first_unknown(Language::English), first_unknown(Language::SimplifiedChinese)) {
+    match (
+        first_unknown(Language::English),
+        first_unknown(Language::SimplifiedChinese),
+    ) {
         (None, _) => Ok(Language::English),
         (_, None) => Ok(Language::SimplifiedChinese),
         (Some(english), Some(chinese)) => Err(WordsError::Unknown(english.max(chinese) + 1)),

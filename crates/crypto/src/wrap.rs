@@ -93,7 +93,9 @@ fn open_sm2(
     wrapped: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, Opaque> {
     let (secret, ciphertext) = wrapped.split_at_checked(SM2_SECRET_LEN).ok_or(Opaque)?;
-    let z = sm2::pke::DecryptingKey::new(key.clone()).decrypt(secret).map_err(|_| Opaque)?;
+    let z = sm2::pke::DecryptingKey::new(key.clone())
+        .decrypt(secret)
+        .map_err(|_| Opaque)?;
     let z = Secret32::try_from(Zeroizing::new(z).as_slice())?;
     national_key(&z, context).open_once(&[], ciphertext)
 }
@@ -194,8 +196,9 @@ fn wrap_sm2(
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, Opaque> {
     let z = Secret32::random(rng);
-    let mut out =
-        sm2::pke::EncryptingKey::new(*key).encrypt(rng, z.expose()).map_err(|_| Opaque)?;
+    let mut out = sm2::pke::EncryptingKey::new(*key)
+        .encrypt(rng, z.expose())
+        .map_err(|_| Opaque)?;
     out.extend_from_slice(&national_key(&z, context).seal_once(&[], message));
     Ok(out)
 }

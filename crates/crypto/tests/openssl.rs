@@ -9,7 +9,11 @@ use std::{fs, path::Path, process::Command};
 const SPKI_PREFIX_COMPRESSED: &str = "3039301306072a8648ce3d020106082a811ccf5501822d032200";
 
 fn openssl(dir: &Path, arguments: &[&str]) -> (bool, Vec<u8>) {
-    let output = Command::new("openssl").args(arguments).current_dir(dir).output().unwrap();
+    let output = Command::new("openssl")
+        .args(arguments)
+        .current_dir(dir)
+        .output()
+        .unwrap();
     (output.status.success(), output.stdout)
 }
 
@@ -31,13 +35,30 @@ fn openssl_accepts_our_sm2_signature_and_refuses_it_for_another_message() {
     fs::write(dir.path().join("key.der"), spki).unwrap();
     fs::write(dir.path().join("signature"), der_signature(&signature)).unwrap();
     for (message, accepted) in [(&b"message"[..], true), (b"massage", false)] {
-        fs::write(dir.path().join("message"), [b"medfolder/login\0", message].concat()).unwrap();
+        fs::write(
+            dir.path().join("message"),
+            [b"medfolder/login\0", message].concat(),
+        )
+        .unwrap();
         let (held, _) = openssl(
             dir.path(),
             &[
-                "pkeyutl", "-verify", "-pubin", "-inkey", "key.der", "-keyform", "DER", "-rawin",
-                "-digest", "sm3", "-pkeyopt", "distid:1234567812345678", "-in", "message",
-                "-sigfile", "signature",
+                "pkeyutl",
+                "-verify",
+                "-pubin",
+                "-inkey",
+                "key.der",
+                "-keyform",
+                "DER",
+                "-rawin",
+                "-digest",
+                "sm3",
+                "-pkeyopt",
+                "distid:1234567812345678",
+                "-in",
+                "message",
+                "-sigfile",
+                "signature",
             ],
         );
         assert_eq!(held, accepted);
@@ -56,7 +77,9 @@ fn we_open_what_openssl_encrypted_to_our_sm2_key() {
     fs::write(dir.path().join("z"), z).unwrap();
     let (done, der) = openssl(
         dir.path(),
-        &["pkeyutl", "-encrypt", "-pubin", "-inkey", "key.der", "-keyform", "DER", "-in", "z"],
+        &[
+            "pkeyutl", "-encrypt", "-pubin", "-inkey", "key.der", "-keyform", "DER", "-in", "z",
+        ],
     );
     assert!(done);
     // Take a wrap of ours for its symmetric half, made under the same z by construction below.
@@ -67,7 +90,10 @@ fn we_open_what_openssl_encrypted_to_our_sm2_key() {
     )
     .seal_once(&[], &[7; 32]);
     let wrapped = [raw_sm2_ciphertext(&der), symmetric].concat();
-    assert_eq!(secret.unwrap_secret(context, &wrapped).unwrap(), Secret32::new([7; 32]));
+    assert_eq!(
+        secret.unwrap_secret(context, &wrapped).unwrap(),
+        Secret32::new([7; 32])
+    );
     // And a wrap of ours has the layout that the formats promise.
     let ours = public.wrap(context, &[7; 32], &mut os_rng()).unwrap();
     assert_eq!((ours.len(), ours[0]), (129 + 32 + 16, 0x04));
@@ -82,13 +108,21 @@ fn der_signature(Signature(bytes): &Signature) -> Vec<u8> {
 fn integer(bytes: &[u8]) -> Vec<u8> {
     let trimmed: Vec<u8> = bytes.iter().copied().skip_while(|b| *b == 0).collect();
     let pad = trimmed.first().is_some_and(|b| b & 0x80 != 0);
-    let value = if pad { [vec![0], trimmed].concat() } else { trimmed };
+    let value = if pad {
+        [vec![0], trimmed].concat()
+    } else {
+        trimmed
+    };
     [vec![0x02, value.len() as u8], value].concat()
 }
 
 /// SEQUENCE { INTEGER x, INTEGER y, OCTET STRING C3, OCTET STRING C2 } as 04 ‖ x ‖ y ‖ C3 ‖ C2.
 fn raw_sm2_ciphertext(der: &[u8]) -> Vec<u8> {
-    let mut rest = if der[1] & 0x80 == 0 { &der[2..] } else { &der[3..] };
+    let mut rest = if der[1] & 0x80 == 0 {
+        &der[2..]
+    } else {
+        &der[3..]
+    };
     let mut out = vec![0x04];
     for _ in 0..4 {
         let length = usize::from(rest[1]);

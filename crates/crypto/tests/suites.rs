@@ -16,11 +16,27 @@ fn a_signature_holds_for_its_label_and_message_only() {
         let key = SigningKey::from_seed(suite, &seed(1));
         let public = key.verifying_key();
         let signature = key.sign(Label::LOGIN, &[b"one", b"two"]);
-        assert!(public.verify(Label::LOGIN, &[b"onetwo"], &signature).is_ok());
-        assert!(public.verify(Label::TX_SEAL, &[b"onetwo"], &signature).is_err());
-        assert!(public.verify(Label::LOGIN, &[b"onetw0"], &signature).is_err());
+        assert!(
+            public
+                .verify(Label::LOGIN, &[b"onetwo"], &signature)
+                .is_ok()
+        );
+        assert!(
+            public
+                .verify(Label::TX_SEAL, &[b"onetwo"], &signature)
+                .is_err()
+        );
+        assert!(
+            public
+                .verify(Label::LOGIN, &[b"onetw0"], &signature)
+                .is_err()
+        );
         let other = SigningKey::from_seed(suite, &seed(2)).verifying_key();
-        assert!(other.verify(Label::LOGIN, &[b"onetwo"], &signature).is_err());
+        assert!(
+            other
+                .verify(Label::LOGIN, &[b"onetwo"], &signature)
+                .is_err()
+        );
     }
 }
 
@@ -32,7 +48,9 @@ fn a_signature_with_a_flipped_bit_is_refused() {
         for bit in 0..512 {
             let mut bad = good;
             bad[bit / 8] ^= 1 << (bit % 8);
-            let checked = key.verifying_key().verify(Label::LOGIN, &[b"message"], &Signature(bad));
+            let checked = key
+                .verifying_key()
+                .verify(Label::LOGIN, &[b"message"], &Signature(bad));
             assert!(checked.is_err(), "{suite} bit {bit}");
         }
     }
@@ -63,15 +81,24 @@ fn a_wrap_opens_for_its_key_and_context_only() {
     for suite in Suite::ALL {
         let secret = EncryptionSecret::from_seed(suite, &seed(3));
         let public = EncryptionPublic::from_bytes(suite, secret.public().to_bytes().as_bytes());
-        let wrapped = public.unwrap().wrap(b"slot", &[7; 32], &mut os_rng()).unwrap();
-        assert_eq!(secret.unwrap_secret(b"slot", &wrapped).unwrap(), Secret32::new([7; 32]));
+        let wrapped = public
+            .unwrap()
+            .wrap(b"slot", &[7; 32], &mut os_rng())
+            .unwrap();
+        assert_eq!(
+            secret.unwrap_secret(b"slot", &wrapped).unwrap(),
+            Secret32::new([7; 32])
+        );
         assert!(secret.unwrap_secret(b"slit", &wrapped).is_err());
         let other = EncryptionSecret::from_seed(suite, &seed(4));
         assert!(other.unwrap_secret(b"slot", &wrapped).is_err());
         for at in 0..wrapped.len() {
             let mut bad = wrapped.clone();
             bad[at] ^= 0x40;
-            assert!(secret.unwrap_secret(b"slot", &bad).is_err(), "{suite} byte {at}");
+            assert!(
+                secret.unwrap_secret(b"slot", &bad).is_err(),
+                "{suite} byte {at}"
+            );
             assert!(secret.unwrap_secret(b"slot", &wrapped[..at]).is_err());
         }
     }
@@ -98,11 +125,20 @@ fn both_word_lists_give_the_same_root() {
 #[test]
 fn a_wrong_word_a_missing_word_and_a_swap_are_told_apart() {
     let mut list = words::from_root(&Secret32::new([9; 32]), words::WordList::English);
-    assert_eq!(words::to_root(&list[1..].join(" ")).unwrap_err().code(), "words.count");
+    assert_eq!(
+        words::to_root(&list[1..].join(" ")).unwrap_err().code(),
+        "words.count"
+    );
     list.swap(0, 23);
-    assert_eq!(words::to_root(&list.join(" ")).unwrap_err().code(), "words.checksum");
+    assert_eq!(
+        words::to_root(&list.join(" ")).unwrap_err().code(),
+        "words.checksum"
+    );
     list[4] = "medfolder".into();
-    assert_eq!(words::to_root(&list.join(" ")), Err(words::WordsError::Unknown(5)));
+    assert_eq!(
+        words::to_root(&list.join(" ")),
+        Err(words::WordsError::Unknown(5))
+    );
 }
 
 #[test]
