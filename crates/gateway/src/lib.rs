@@ -1,1 +1,11 @@
-//! medfolder-gateway
+//! The hospital's side of Medfolder, in two zones, and the doctors' signer.
+//!
+//! ```text
+//! hospital systems ──FHIR──▶ inner ──spool out──▶ edge ──▶ ledger, patients, readers
+//!                    signer ──HTTP─▶ inner ◀──spool in── edge
+//! ```
+//! Plaintext and the seal key stay in the inner zone; a doctor's key stays in the signer; the edge
+//! holds ciphertext only. Between the zones there is nothing but the two directories of
+//! [`spool`].
+
+pub mod spool;

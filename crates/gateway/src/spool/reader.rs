@@ -1,0 +1,165 @@
+//! Reads messages in order and forgets each when its effect is durable.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::Read;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use medfolder_crypto::from_cbor;
+
+use super::{
+    BAD, BLOBS, BlobRef, Framed, MAX_BAD, MAX_MESSAGE, Message, NEW, SpoolError, VERSION,
+    number_of, sync_dir,
+};
+
+/// The reading end of one spool; one process at a time.
+#[derive(Debug)]
+pub struct Reader<M> {
+    dir: PathBuf,
+    listed: VecDeque<String>,
+    messages: PhantomData<fn() -> M>,
+}
+
+/// The oldest file of the spool.
+#[derive(Debug)]
+pub enum Item<M> {
+    /// A message of the right form; its content is still hostile.
+    Message {
+        /// Its file, for [`Reader::done`].
+        name: String,
+        /// The message.
+        message: M,
+    },
+    /// Not a message: too long, not strict CBOR, another version, no regular file, another kind.
+    /// It was moved to `bad/`.
+    Bad {
+        /// The file's name.
+        name: String,
+    },
+}
+
+impl<M: Message> Reader<M> {
+    /// Opens the spool below `dir`, making its folders.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`].
+    pub fn open(dir: &Path) -> Result<Self, SpoolError> {
+        for part in [NEW, BLOBS, BAD] {
+            fs::create_dir_all(dir.join(part))?;
+        }
+        Ok(Self {
+            dir: dir.to_owned(),
+            listed: VecDeque::new(),
+            messages: PhantomData,
+        })
+    }
+
+    /// The oldest message that was not yet returned, or `None` when there is nothing new. A message
+    /// that was returned and not [`done`](Self::done) comes again after the others were read.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`].
+    pub fn next(&mut self) -> Result<Option<Item<M>>, SpoolError> {
+        if self.listed.is_empty() {
+            self.listed = self.list()?;
+        }
+        let Some(name) = self.listed.pop_front() else {
+            return Ok(None);
+        };
+        match self.read(&name)? {
+            Some(message) => Ok(Some(Item::Message { name, message })),
+            None => {
+                self.set_aside(&name)?;
+                Ok(Some(Item::Bad { name }))
+            }
+        }
+    }
+
+    /// Deletes a message whose effect is durable, and its blobs before it.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`]; the message comes again.
+    pub fn done(&mut self, name: &str, message: &M) -> Result<(), SpoolError> {
+        for blob in message.blobs() {
+            remove_if_there(&self.blob_path(blob))?;
+        }
+        remove_if_there(&self.dir.join(NEW).join(name))
+    }
+
+    /// Opens a blob that a message names.
+    ///
+    /// # Errors
+    /// [`SpoolError::NoBlob`] when it is missing, no regular file, or of another size.
+    pub fn blob(&self, blob: &BlobRef) -> Result<File, SpoolError> {
+        let path = self.blob_path(blob);
+        let meta = fs::symlink_metadata(&path).map_err(|_| SpoolError::NoBlob)?;
+        if !meta.is_file() || meta.len() != blob.size {
+            return Err(SpoolError::NoBlob);
+        }
+        Ok(File::open(path)?)
+    }
+
+    fn blob_path(&self, blob: &BlobRef) -> PathBuf {
+        self.dir.join(BLOBS).join(blob.digest.to_string())
+    }
+
+    fn list(&self) -> Result<VecDeque<String>, SpoolError> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.dir.join(NEW))? {
+            if let Ok(name) = entry?.file_name().into_string() {
+                names.push(name);
+            }
+        }
+        // Sixteen hexadecimal digits sort as their numbers do; strangers go to `bad/` when met.
+        names.sort_unstable();
+        Ok(names.into())
+    }
+
+    /// `None`: the file is there and is no message of this direction.
+    fn read(&self, name: &str) -> Result<Option<M>, SpoolError> {
+        let path = self.dir.join(NEW).join(name);
+        let meta = fs::symlink_metadata(&path)?;
+        if number_of(name).is_none() || !meta.is_file() || meta.len() > MAX_MESSAGE as u64 {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        File::open(path)?
+            .take(MAX_MESSAGE as u64 + 1)
+            .read_to_end(&mut bytes)?;
+        let framed = from_cbor::<Framed<M>>(&bytes, MAX_MESSAGE).ok();
+        Ok(framed
+            .filter(|f| f.version == VERSION)
+            .map(|f| f.message)
+            .filter(|m| {
+                name.split_once('.')
+                    .is_some_and(|(_, kind)| kind == m.kind())
+            }))
+    }
+
+    fn set_aside(&self, name: &str) -> Result<(), SpoolError> {
+        let bad = self.dir.join(BAD);
+        let mut kept: Vec<_> = fs::read_dir(&bad)?.filter_map(Result::ok).collect();
+        kept.sort_by_key(fs::DirEntry::file_name);
+        let surplus = (kept.len() + 1).saturating_sub(MAX_BAD);
+        for old in kept.iter().take(surplus) {
+            remove_any(&old.path())?;
+        }
+        fs::rename(self.dir.join(NEW).join(name), bad.join(name))?;
+        Ok(sync_dir(&bad)?)
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<(), SpoolError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn remove_any(path: &Path) -> Result<(), SpoolError> {
+    if fs::symlink_metadata(path)?.is_dir() {
+        return Ok(fs::remove_dir_all(path)?);
+    }
+    remove_if_there(path)
+}

@@ -1,0 +1,193 @@
+//! Writes messages so that each is either absent or complete, whenever the machine stops.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use medfolder_crypto::{Digest, Suite, to_cbor};
+
+use super::{
+    BLOBS, Framed, MAX_BLOB, MAX_MESSAGE, Message, NEW, SpoolError, TMP, VERSION, number_of,
+    sync_dir,
+};
+
+/// Numbers reserved at once, so that the file `number` is rarely written.
+const RESERVE: u64 = 1024;
+const COPY: usize = 64 << 10;
+
+/// The writing end of one spool; one process at a time.
+#[derive(Debug)]
+pub struct Writer<M> {
+    dir: PathBuf,
+    next: u64,
+    reserved: u64,
+    messages: PhantomData<fn(M)>,
+}
+
+/// A message that is complete in `tmp/` and becomes visible with [`Writer::publish`].
+#[derive(Debug)]
+pub struct Unsent {
+    tmp: PathBuf,
+    new: PathBuf,
+}
+
+impl<M: Message> Writer<M> {
+    /// Opens the spool below `dir`, making its folders; what a crash left in `tmp/` is removed.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`].
+    pub fn open(dir: &Path) -> Result<Self, SpoolError> {
+        for part in [NEW, TMP, BLOBS] {
+            fs::create_dir_all(dir.join(part))?;
+        }
+        for left in fs::read_dir(dir.join(TMP))? {
+            fs::remove_file(left?.path())?;
+        }
+        let next = match reserved_before(dir)? {
+            Some(number) => number,
+            None => above_all_in(&dir.join(NEW))?,
+        };
+        Ok(Self {
+            dir: dir.to_owned(),
+            next,
+            reserved: next,
+            messages: PhantomData,
+        })
+    }
+
+    /// Sends one message; it is durable when this returns.
+    ///
+    /// # Errors
+    /// [`SpoolError`]; the message may be there nevertheless when the last fsync failed, so the
+    /// caller sends it again and the reader takes it once.
+    pub fn send(&mut self, message: M) -> Result<(), SpoolError> {
+        let unsent = self.prepare(message)?;
+        self.publish(vec![unsent])
+    }
+
+    /// Writes a message durably without showing it yet; many of them share one [`Self::publish`].
+    ///
+    /// # Errors
+    /// [`SpoolError::TooLarge`] or [`SpoolError::Io`]; nothing is visible.
+    pub fn prepare(&mut self, message: M) -> Result<Unsent, SpoolError> {
+        let kind = message.kind();
+        let bytes = to_cbor(&Framed {
+            version: VERSION,
+            message,
+        });
+        if bytes.len() > MAX_MESSAGE {
+            return Err(SpoolError::TooLarge);
+        }
+        let name = format!("{:016x}.{kind}", self.number()?);
+        let unsent = Unsent {
+            tmp: self.dir.join(TMP).join(&name),
+            new: self.dir.join(NEW).join(&name),
+        };
+        let mut file = File::create(&unsent.tmp)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        Ok(unsent)
+    }
+
+    /// Shows prepared messages, in order; they are durable when this returns.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`]; some may be visible.
+    pub fn publish(&mut self, unsent: Vec<Unsent>) -> Result<(), SpoolError> {
+        for one in &unsent {
+            fs::rename(&one.tmp, &one.new)?;
+        }
+        Ok(sync_dir(&self.dir.join(NEW))?)
+    }
+
+    /// Copies a blob into the spool under the digest of its bytes; durable when this returns.
+    ///
+    /// # Errors
+    /// [`SpoolError::TooLarge`] or [`SpoolError::Io`].
+    pub fn put_blob(
+        &mut self,
+        suite: Suite,
+        mut source: impl Read,
+    ) -> Result<(Digest, u64), SpoolError> {
+        let tmp = self
+            .dir
+            .join(TMP)
+            .join(format!("{:016x}.blob", self.number()?));
+        let mut file = File::create(&tmp)?;
+        let (mut hasher, mut size) = (suite.hasher(), 0_u64);
+        let mut buffer = vec![0; COPY];
+        loop {
+            let count = source.read(&mut buffer)?;
+            let Some(part) = buffer.get(..count).filter(|part| !part.is_empty()) else {
+                break;
+            };
+            size = size.saturating_add(part.len() as u64);
+            if size > MAX_BLOB {
+                fs::remove_file(&tmp)?;
+                return Err(SpoolError::TooLarge);
+            }
+            hasher.update(part);
+            file.write_all(part)?;
+        }
+        file.sync_all()?;
+        let digest = hasher.finish();
+        fs::rename(&tmp, self.dir.join(BLOBS).join(digest.to_string()))?;
+        sync_dir(&self.dir.join(BLOBS))?;
+        Ok((digest, size))
+    }
+
+    /// Removes blobs that no message will name, such as those of a seal that a crash cut off;
+    /// `keep` says which are still needed.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`].
+    pub fn sweep_blobs(&mut self, keep: impl Fn(&str) -> bool) -> Result<(), SpoolError> {
+        for blob in fs::read_dir(self.dir.join(BLOBS))? {
+            let blob = blob?;
+            if !blob.file_name().to_str().is_some_and(&keep) {
+                fs::remove_file(blob.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next number, never used before by this spool.
+    fn number(&mut self) -> Result<u64, SpoolError> {
+        if self.next >= self.reserved {
+            self.reserved = self.next.saturating_add(RESERVE);
+            let tmp = self.dir.join(TMP).join("number");
+            let mut file = OpenOptions::new()
+                .create(true)
+                .write(true)
+                .truncate(true)
+                .open(&tmp)?;
+            file.write_all(format!("{:016x}", self.reserved).as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&tmp, self.dir.join("number"))?;
+            sync_dir(&self.dir)?;
+        }
+        let number = self.next;
+        self.next = self.next.saturating_add(1);
+        Ok(number)
+    }
+}
+
+/// What the file `number` says; strangers' file names in `new/` count only when it is lost.
+fn reserved_before(dir: &Path) -> Result<Option<u64>, SpoolError> {
+    match fs::read_to_string(dir.join("number")) {
+        Ok(text) => Ok(u64::from_str_radix(text.trim(), 16).ok()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn above_all_in(new: &Path) -> Result<u64, SpoolError> {
+    let mut above = 0;
+    for entry in fs::read_dir(new)? {
+        if let Some(number) = entry?.file_name().to_str().and_then(number_of) {
+            above = above.max(number.saturating_add(1));
+        }
+    }
+    Ok(above)
+}
