@@ -1,1 +1,14 @@
-//! medfolder-client
+//! Medfolder's client: what every part uses to speak with ledger nodes, edges and share hosts.
+//!
+//! What it is: the wire types of every HTTP interface ([`api`]), and clients that check every
+//! answer before they hand it on. A node or an edge can refuse to serve; it cannot make this crate
+//! return a record, an entry or a checkpoint that the genesis does not vouch for.
+//!
+//! What it never does: serve, store, or decide. What is known (the newest checkpoint, the count and
+//! digest of a list) is passed in and handed back; whoever calls keeps it.
+//!
+//! Interface: `docs/formats/http.md`.
+
+pub mod api;
+pub mod grant_request;
+pub mod keyfile;

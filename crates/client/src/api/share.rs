@@ -1,0 +1,276 @@
+//! The share host at an edge: making a share with a card's token, keeping it with the grant's key.
+//!
+//! ```text
+//! POST /v1/shares/drafts                       -> Draft                      card token
+//! PUT  /v1/shares/drafts/{draft}/files/{k}     JWE text (application/jose)   card token, k = 0, 1, …
+//! POST /v1/shares/drafts/{draft}/publish       PublishRequest -> Published   card token; idempotent by grant
+//! GET  /v1/shares/{grant}/accesses             AccessesAnswer                signed with the grant key
+//! GET  /v1/shares/{grant}/state                ShareState                    signed with the grant key
+//! POST /v1/shares/{grant}/passcode             PasscodeRequest -> ShareState signed with the grant key
+//! POST /v1/shares/{grant}/revoke · /shorten    EndRequest -> ShareState      signed with the grant key
+//! POST /v1/shares/{grant}/extend               EndRequest -> ShareState      signed with the grant key; the host co-signs
+//! POST /s/{segment}/status                     StatusRequest -> StatusAnswer the link's status secret
+//! ```
+//! A request of the owner carries `medfolder-signature: TIME;SIGNATURE`
+//! ([`crate::grant_request`] makes and checks it). Readers use plain SMART Health Links.
+
+use core::fmt;
+
+use medfolder_crypto::{Digest, Signature, cbor::bytes_newtype};
+use medfolder_record::GrantId;
+use serde::{Deserialize, Serialize};
+
+use super::Blob;
+
+/// Largest encrypted file, in bytes.
+pub const MAX_FILE: usize = 16 * 1024 * 1024;
+/// Most files of one share.
+pub const MAX_FILES: usize = 1_024;
+/// Header that carries the grant key's signature over a request.
+pub const SIGNATURE_HEADER: &str = "medfolder-signature";
+
+/// A share that is being made: 16 random bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DraftId(pub [u8; 16]);
+
+bytes_newtype!(DraftId, 16);
+
+/// A place for a share, not live yet.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Draft {
+    /// The draft.
+    pub draft: DraftId,
+    /// What goes into the link: at most 128 characters, with a segment of 32 random bytes.
+    pub manifest_url: String,
+    /// When the draft is thrown away unless it was published, in milliseconds.
+    pub expires: u64,
+}
+
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Draft {{ {}, manifest_url: …, expires: {} }}",
+            self.draft, self.expires
+        )
+    }
+}
+
+/// What one file of a share is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileItem {
+    /// Place in the grant's scope of the record it belongs to; absent for the evidence file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<u32>,
+}
+
+/// Makes a draft live: the host checks it, co-signs the grant and submits it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct PublishRequest {
+    /// The Grant, signed with the grant key; the host adds its signature.
+    pub transaction: Blob,
+    /// The card's signature over the grant, which the host keeps.
+    pub consent: Signature,
+    /// What readers must say; absent for a share without a code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passcode: Option<String>,
+    /// How many openings; absent for any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openings: Option<u32>,
+    /// H of the link's status secret.
+    pub status_digest: Digest,
+    /// One per uploaded file, in their order.
+    pub files: Vec<FileItem>,
+}
+
+impl fmt::Debug for PublishRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "PublishRequest {{ {} files, passcode: … }}",
+            self.files.len()
+        )
+    }
+}
+
+/// The share is live and its grant final.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Published {
+    /// The grant: id of the Grant transaction.
+    pub grant: GrantId,
+    /// Its place in the log.
+    pub position: u64,
+    /// When the share ends, in milliseconds.
+    pub end: u64,
+}
+
+/// What became of an attempt to open; the ledger's outcomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A first successful manifest request of a session; the only one that counts as a use.
+    Opened,
+    /// The session ended; says which items were fetched.
+    Ended,
+    /// A wrong passcode.
+    WrongCode,
+    /// The share had ended, or was used up.
+    Refused,
+    /// No tries were left.
+    Locked,
+}
+
+/// The host's own record of one access. Its receipt digest is on the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostAccess {
+    /// What happened.
+    pub outcome: Outcome,
+    /// The host's clock, in milliseconds.
+    pub time: u64,
+    /// The session, drawn by the host.
+    pub session: Blob,
+    /// Random salt of the receipt.
+    pub salt: Blob,
+    /// What the reader called itself.
+    pub recipient: String,
+    /// The fresh value that our page sent; empty from other viewers.
+    pub reader_value: Blob,
+    /// When the entry must be on the ledger, in milliseconds.
+    pub deadline: u64,
+    /// One bit per item of the scope, lowest bit of the first byte first; only for `ended`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Blob>,
+    /// H of the record's canonical encoding, as it stands on the ledger.
+    pub receipt: Digest,
+}
+
+/// All that the host recorded about a share, oldest first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AccessesAnswer {
+    /// The records.
+    pub accesses: Vec<HostAccess>,
+}
+
+/// Whether a share can be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Liveness {
+    /// It can.
+    Live,
+    /// Its time is over.
+    Expired,
+    /// The owner ended it.
+    Revoked,
+    /// All openings were used.
+    UsedUp,
+    /// All passcode tries were used.
+    Locked,
+}
+
+impl Liveness {
+    /// Stable code of the reason why a share does not open; `None` while it does.
+    #[must_use]
+    pub const fn code(self) -> Option<&'static str> {
+        match self {
+            Liveness::Live => None,
+            Liveness::Expired => Some("share.expired"),
+            Liveness::Revoked => Some("share.revoked"),
+            Liveness::UsedUp => Some("share.used_up"),
+            Liveness::Locked => Some("share.locked"),
+        }
+    }
+}
+
+/// A share as its owner sees it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct ShareState {
+    /// Whether it opens.
+    pub state: Liveness,
+    /// Since when, in milliseconds.
+    pub since: u64,
+    /// When it ends or ended, in milliseconds.
+    pub end: u64,
+    /// Openings so far.
+    pub opened: u32,
+    /// Openings allowed; absent for any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openings: Option<u32>,
+    /// Passcode tries left; absent without a passcode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries_left: Option<u32>,
+}
+
+/// Sets a new passcode, which comes with new tries.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct PasscodeRequest {
+    /// The new passcode.
+    pub passcode: String,
+}
+
+impl fmt::Debug for PasscodeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasscodeRequest { … }")
+    }
+}
+
+/// Moves a share's end: a Revoke, Shorten or Extend signed with the grant key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EndRequest {
+    /// The transaction.
+    pub transaction: Blob,
+}
+
+/// The holder of a link asks why it failed.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct StatusRequest {
+    /// HKDF(link key, "status"), 32 bytes.
+    pub secret: Blob,
+}
+
+impl fmt::Debug for StatusRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StatusRequest { … }")
+    }
+}
+
+/// Why a link fails. Strangers get the same 404 as for a link that never was.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StatusAnswer {
+    /// Whether it opens.
+    pub state: Liveness,
+    /// Since when, in milliseconds.
+    pub since: u64,
+    /// When it ends or ended, in milliseconds.
+    pub end: u64,
+    /// Passcode tries left; absent without a passcode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries_left: Option<u32>,
+    /// Who serves the share, to be asked about it.
+    pub host: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_neither_link_nor_passcode_nor_secret() {
+        let draft = Draft {
+            draft: DraftId([1; 16]),
+            manifest_url: "https://h/s/hidden".to_owned(),
+            expires: 1,
+        };
+        let publish = PublishRequest {
+            transaction: Blob::default(),
+            consent: Signature([0; 64]),
+            passcode: Some("hidden".to_owned()),
+            openings: None,
+            status_digest: Digest::default(),
+            files: Vec::new(),
+        };
+        let passcode = PasscodeRequest {
+            passcode: "hidden".to_owned(),
+        };
+        assert!(!format!("{draft:?}{publish:?}{passcode:?}").contains("hidden"));
+    }
+}
