@@ -154,6 +154,8 @@ labels! {
     SHARE_PASSCODE = "medfolder/share-passcode";
     /// HMAC of a file location under the host's pepper.
     SHARE_LOCATION = "medfolder/share-location";
+    /// HMAC of a reader's session under the host's pepper.
+    SHARE_OPENING = "medfolder/share-opening";
     /// Digest of a host's record of one access.
     ACCESS_RECEIPT = "medfolder/access-receipt";
     /// Request signed with a grant key to its host (list accesses, status, purge).
