@@ -140,6 +140,12 @@ labels! {
     LOGIN = "medfolder/login";
     /// Front desk: HMAC(code, label ‖ genesis digest ‖ T_R body).
     DESK_CODE = "medfolder/desk-code";
+    /// A doctor's seed in her key file: AAD = label ‖ 0 ‖ public keys.
+    DOCTOR_KEY_FILE = "medfolder/doctor-key-file";
+    /// Inner zone, key of one stored value: HKDF(zone key, label ‖ salt).
+    ZONE_VALUE = "medfolder/zone-value";
+    /// Inner zone, index of a source's key: HMAC(HKDF(zone key, label), text).
+    ZONE_INDEX = "medfolder/zone-index";
     /// Card's consent signature over a grant.
     CARD_CONSENT = "medfolder/card-consent";
     /// Grant signing seed: HKDF(grant seed, label).
