@@ -10,5 +10,7 @@
 //! Interface: `docs/formats/http.md`.
 
 pub mod api;
+pub mod clock;
 pub mod grant_request;
+pub mod http;
 pub mod keyfile;

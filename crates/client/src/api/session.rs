@@ -8,25 +8,12 @@
 
 use core::fmt;
 
-use medfolder_crypto::{Digest, PublicKeyBytes, Signature};
-use medfolder_record::{CardNumber, FolderNumber, GrantId, KeyId, MemberId};
+use medfolder_crypto::{Digest, Signature};
+use medfolder_record::MemberId;
 use serde::{Deserialize, Serialize};
 
 /// Whose key answers the challenge. JSON: `{"kind":"card","id":"1…"}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(tag = "kind", content = "id", rename_all = "lowercase")]
-pub enum Subject {
-    /// A patient's card.
-    Card(CardNumber),
-    /// A share, by its grant key.
-    Grant(GrantId),
-    /// A folder.
-    Folder(FolderNumber),
-    /// A doctor or other staff.
-    Staff(KeyId),
-    /// A member of the alliance, by its host key.
-    Member(MemberId),
-}
+pub use medfolder_ledger::login::{LoginSubject as Subject, ShownKeys};
 
 /// Asks for a challenge.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,10 +38,9 @@ pub struct Challenge {
 pub struct SessionRequest {
     /// Who logs in.
     pub subject: Subject,
-    /// The subject's public keys where the ledger holds only their digest: signing and encryption
-    /// key of a card or folder.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub public_keys: Vec<PublicKeyBytes>,
+    /// The subject's public keys where the ledger holds only their digest: those of a card or folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<ShownKeys>,
     /// The challenge that is answered.
     pub challenge: Digest,
     /// Signature over the login statement.
