@@ -6,13 +6,13 @@
 use chrono::{DateTime, NaiveDate};
 
 /// A point in time: milliseconds since the Unix epoch in UTC, negative before 1970.
-pub type Moment = i64;
+pub(crate) type Moment = i64;
 
 /// Hours by which a place's day can begin before the same day in UTC.
 const EARLIEST_DAY_MS: i64 = 14 * 3_600_000;
 
 /// Reads a FHIR date or time.
-pub fn parse(text: &str) -> Option<Moment> {
+pub(crate) fn parse(text: &str) -> Option<Moment> {
     if text.contains('T') {
         return DateTime::parse_from_rfc3339(text)
             .ok()
@@ -40,8 +40,23 @@ fn number(text: &str, width: usize) -> Option<u32> {
 }
 
 /// The earliest moment that can be called by this birth date anywhere on Earth.
-pub fn earliest(birth_date: &str) -> Option<Moment> {
+pub(crate) fn earliest(birth_date: &str) -> Option<Moment> {
     parse(birth_date).map(|ms| ms - EARLIEST_DAY_MS)
+}
+
+/// A moment as a FHIR dateTime in UTC.
+pub(crate) fn to_text(moment: Moment) -> String {
+    let time = DateTime::from_timestamp_millis(moment).unwrap_or_default();
+    time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+}
+
+/// A FHIR dateTime as an instant: text that has a time is kept, a date becomes its beginning.
+pub(crate) fn instant(text: &str) -> String {
+    if text.contains('T') {
+        text.to_owned()
+    } else {
+        to_text(parse(text).unwrap_or_default())
+    }
 }
 
 #[cfg(test)]

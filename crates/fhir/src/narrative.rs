@@ -1,0 +1,157 @@
+//! XHTML narrative to plain text and back.
+//!
+//! Reading drops all mark-up, comments, scripts and styles, and keeps line and cell breaks: what
+//! comes out is text to be shown as text, never as HTML. Writing escapes everything.
+
+/// Elements that begin and end a line.
+const BLOCKS: &[&str] = &[
+    "p",
+    "div",
+    "li",
+    "tr",
+    "table",
+    "ul",
+    "ol",
+    "br",
+    "hr",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "blockquote",
+    "pre",
+    "dl",
+    "dt",
+    "dd",
+    "thead",
+    "tbody",
+    "caption",
+];
+
+/// Lines of text of an XHTML fragment, without empty ones.
+pub(crate) fn lines(xhtml: &str) -> Vec<String> {
+    let mut out = String::new();
+    let mut rest = xhtml;
+    while let Some((text, tail)) = rest.split_once('<') {
+        push_text(&mut out, text);
+        rest = after_tag(&mut out, tail);
+    }
+    push_text(&mut out, rest);
+    out.split('\n')
+        .map(tidy)
+        .filter(|l| !l.is_empty())
+        .collect()
+}
+
+/// Text as XHTML content.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\t' | '\n' => out.push(c),
+            c if c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}') => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Consumes a tag whose `<` was read; gives what follows it.
+fn after_tag<'t>(out: &mut String, tail: &'t str) -> &'t str {
+    if let Some(comment) = tail.strip_prefix("!--") {
+        return comment.split_once("-->").map_or("", |(_, rest)| rest);
+    }
+    let Some((tag, rest)) = tail.split_once('>') else {
+        return "";
+    };
+    let name = tag
+        .trim_start_matches('/')
+        .split([' ', '\t', '\n', '\r', '/'])
+        .next();
+    let name = name.unwrap_or_default().to_ascii_lowercase();
+    if BLOCKS.contains(&name.as_str()) {
+        out.push('\n');
+    } else if matches!(name.as_str(), "td" | "th") {
+        out.push(' ');
+    }
+    let hidden = matches!(name.as_str(), "script" | "style") && !tag.starts_with('/');
+    if hidden && !tag.ends_with('/') {
+        return rest
+            .find(&format!("</{name}"))
+            .and_then(|at| rest.get(at..))
+            .unwrap_or_default();
+    }
+    rest
+}
+
+fn push_text(out: &mut String, text: &str) {
+    let mut rest = text;
+    while let Some((plain, tail)) = rest.split_once('&') {
+        out.extend(plain.chars().map(|c| if c.is_control() { ' ' } else { c }));
+        match tail
+            .split_once(';')
+            .and_then(|(name, after)| Some((entity(name)?, after)))
+        {
+            Some((c, after)) => {
+                out.push(c);
+                rest = after;
+            }
+            None => {
+                out.push('&');
+                rest = tail;
+            }
+        }
+    }
+    out.extend(rest.chars().map(|c| if c.is_control() { ' ' } else { c }));
+}
+
+fn entity(name: &str) -> Option<char> {
+    let code = name.strip_prefix('#');
+    let number = match code.and_then(|c| c.strip_prefix(['x', 'X'])) {
+        Some(hex) => u32::from_str_radix(hex, 16).ok(),
+        None => code.and_then(|c| c.parse().ok()),
+    };
+    match (name, number) {
+        ("amp", _) => Some('&'),
+        ("lt", _) => Some('<'),
+        ("gt", _) => Some('>'),
+        ("quot", _) => Some('"'),
+        ("apos", _) => Some('\''),
+        ("nbsp", _) => Some(' '),
+        (_, Some(n)) => char::from_u32(n).map(|c| if c.is_control() { ' ' } else { c }),
+        _ => None,
+    }
+}
+
+fn tidy(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mark_up_goes_and_lines_stay() {
+        let html = "<div xmlns=\"x\"><p>青霉素 &amp; &#x963F;莫西林</p><table><tr><td>a</td><td>b</td></tr></table></div>";
+        assert_eq!(lines(html), ["青霉素 & 阿莫西林", "a b"]);
+    }
+
+    #[test]
+    fn scripts_styles_and_comments_never_come_through() {
+        let html = "a<script>alert(1)</script>b<!-- <p>c</p> -->d<style>p{}</style><scr";
+        assert_eq!(lines(html), ["abd"]);
+    }
+
+    #[test]
+    fn escaped_text_reads_back_as_itself() {
+        let text = "<b> & \"x\" > &amp;";
+        assert_eq!(lines(&escape(text)), [text]);
+    }
+}
