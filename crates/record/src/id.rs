@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! MemberId, VisitId, AreaId    16 random bytes, hexadecimal                a member's id is fixed at admission, never reused
-//! RecordId, GrantId, KeyId     32 bytes, hexadecimal                       a record's id is its leaf; a key's is H(label ‖ key)
+//! RecordId, GrantId, KeyId, …  32 bytes, hexadecimal                       a record's id is its leaf; a key's is H(label ‖ key)
 //! CardNumber, FolderNumber     Base58Check(version ‖ 32 bytes), 0 and 1    the checksum only catches slips of typing
 //! ```
 //!
@@ -135,6 +135,10 @@ macro_rules! digest_id {
 digest_id! {
     /// A record: the leaf that its seal lists.
     RecordId, Digest::to_string, str::parse, NotHex
+}
+digest_id! {
+    /// A record's content root: what its doctor signed.
+    ContentRoot, Digest::to_string, str::parse, NotHex
 }
 digest_id! {
     /// A grant.
