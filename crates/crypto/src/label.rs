@@ -124,6 +124,18 @@ labels! {
     TX_ACCESS = "medfolder/tx/access";
     /// Transaction: Anchor a digest.
     TX_ANCHOR = "medfolder/tx/anchor";
+    /// Transaction: Rotate a member's key.
+    TX_MEMBER_KEY = "medfolder/tx/member-key";
+    /// Transaction: Set a storage area.
+    TX_STORAGE_AREA = "medfolder/tx/storage-area";
+    /// Identifier of a grant: H(label ‖ grant key).
+    GRANT_ID = "medfolder/grant-id";
+    /// Leaf of the state tree: H(label ‖ key ‖ value digest), most significant bit set.
+    STATE_LEAF = "medfolder/state-leaf";
+    /// Inner node of the state tree: H(label ‖ left ‖ right), most significant bit cleared.
+    STATE_NODE = "medfolder/state-node";
+    /// Value in the state tree: H(label ‖ value).
+    STATE_VALUE = "medfolder/state-value";
     /// State key of an entry: H(label ‖ kind ‖ id).
     STATE_KEY = "medfolder/state-key";
     /// Step of a grant's running digest for one access entry.
