@@ -14,3 +14,4 @@ pub mod clock;
 pub mod grant_request;
 pub mod http;
 pub mod keyfile;
+pub mod login;

@@ -120,28 +120,17 @@ pub enum Outcome {
     Locked,
 }
 
-/// The host's own record of one access. Its receipt digest is on the ledger.
+/// One access as the host recorded it. The digest of `record` is on the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostAccess {
     /// What happened.
     pub outcome: Outcome,
-    /// The host's clock, in milliseconds.
-    pub time: u64,
-    /// The session, drawn by the host.
-    pub session: Blob,
-    /// Random salt of the receipt.
-    pub salt: Blob,
-    /// What the reader called itself.
-    pub recipient: String,
-    /// The fresh value that our page sent; empty from other viewers.
-    pub reader_value: Blob,
-    /// When the entry must be on the ledger, in milliseconds.
-    pub deadline: u64,
     /// One bit per item of the scope, lowest bit of the first byte first; only for `ended`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<Blob>,
-    /// H of the record's canonical encoding, as it stands on the ledger.
-    pub receipt: Digest,
+    /// CBOR of the share crate's access record: time, session, salt, recipient's words, reader's
+    /// value, deadline.
+    pub record: Blob,
 }
 
 /// All that the host recorded about a share, oldest first.
@@ -151,41 +140,13 @@ pub struct AccessesAnswer {
     pub accesses: Vec<HostAccess>,
 }
 
-/// Whether a share can be opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Liveness {
-    /// It can.
-    Live,
-    /// Its time is over.
-    Expired,
-    /// The owner ended it.
-    Revoked,
-    /// All openings were used.
-    UsedUp,
-    /// All passcode tries were used.
-    Locked,
-}
-
-impl Liveness {
-    /// Stable code of the reason why a share does not open; `None` while it does.
-    #[must_use]
-    pub const fn code(self) -> Option<&'static str> {
-        match self {
-            Liveness::Live => None,
-            Liveness::Expired => Some("share.expired"),
-            Liveness::Revoked => Some("share.revoked"),
-            Liveness::UsedUp => Some("share.used_up"),
-            Liveness::Locked => Some("share.locked"),
-        }
-    }
-}
+pub use medfolder_share::rules::status::{ShareCondition, StatusAnswer};
 
 /// A share as its owner sees it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct ShareState {
     /// Whether it opens.
-    pub state: Liveness,
+    pub state: ShareCondition,
     /// Since when, in milliseconds.
     pub since: u64,
     /// When it ends or ended, in milliseconds.
@@ -231,22 +192,6 @@ impl fmt::Debug for StatusRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("StatusRequest { … }")
     }
-}
-
-/// Why a link fails. Strangers get the same 404 as for a link that never was.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct StatusAnswer {
-    /// Whether it opens.
-    pub state: Liveness,
-    /// Since when, in milliseconds.
-    pub since: u64,
-    /// When it ends or ended, in milliseconds.
-    pub end: u64,
-    /// Passcode tries left; absent without a passcode.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tries_left: Option<u32>,
-    /// Who serves the share, to be asked about it.
-    pub host: String,
 }
 
 #[cfg(test)]
