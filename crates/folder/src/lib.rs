@@ -1,1 +1,16 @@
-//! medfolder-folder
+//! The patient's side: a vault of folders on her own device.
+//!
+//! What it is: the encrypted vault, the keys below each folder's root, linking of hospital cards,
+//! sync with every check, search, sharing, the access log, export and restore.
+//!
+//! What it promises: a record counts as verified only by its bytes and a checkpoint that this
+//! device trusts; a failed check is kept and named; what was fetched opens without a network.
+//!
+//! What it never does: show a window, send a root or a record's key in clear, believe a server.
+
+pub mod error;
+pub mod search;
+pub mod vault;
+
+pub use error::FolderError;
+pub use vault::{Folder, Trust, Unlock, Vault};

@@ -1,0 +1,387 @@
+//! The command line's words, as `cli.md`'s contract fixes them.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Hold, verify and lend your own medical records.
+#[derive(Parser, Debug)]
+#[command(name = "medfolder", version, about, max_term_width = 100, after_help = "\
+Examples:
+  medfolder demo --headless                     tell the whole story on this machine
+  medfolder folder create --genesis genesis.cbor --ledger https://node.example
+  medfolder folder search 青霉素过敏
+  medfolder open 'shlink:/…' --passcode 493817
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 verification failed.")]
+pub struct Cli {
+    /// What is common to all commands.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Args, Debug, Clone)]
+pub struct Global {
+    /// One JSON object per line on standard output, and nothing else there.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Where vault and settings lie (default: the platform's data folder).
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Language of messages (default: the locale).
+    #[arg(long, global = true, value_enum)]
+    pub lang: Option<Lang>,
+    /// No progress and no log on standard error.
+    #[arg(long, global = true)]
+    pub quiet: bool,
+}
+
+/// A language of messages.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lang {
+    /// 中文
+    Zh,
+    /// English
+    En,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Start hospitals, a ledger and a family on this machine, and tell the story.
+    Demo(Demo),
+    /// Run a ledger node.
+    Node(Service),
+    /// Run a part of a hospital's gateway.
+    #[command(subcommand)]
+    Gateway(Gateway),
+    /// Run a doctor's signer.
+    Signer(Service),
+    /// A hospital's front desk: codes that link a patient's card.
+    #[command(subcommand)]
+    Desk(Desk),
+    /// Consortium members.
+    #[command(subcommand)]
+    Member(Member),
+    /// A patient's folder.
+    Folder(Folder),
+    /// Open a SMART Health Link, ours or anyone's.
+    Open(Open),
+    /// Check an evidence file offline and say what it proves.
+    Verify {
+        /// The evidence file.
+        file: PathBuf,
+        /// The genesis to trust (default: the one inside the file, and the result says so).
+        #[arg(long, value_name = "FILE")]
+        genesis: Option<PathBuf>,
+    },
+    /// The consortium's access rules.
+    #[command(subcommand)]
+    Policy(Policy),
+    /// The access that a leaked copy came from.
+    Trace {
+        /// The leaked copy.
+        file: PathBuf,
+    },
+    /// Measure, as ratios against a peer in the same run.
+    Bench {
+        /// Which figures (default: all).
+        names: Vec<String>,
+    },
+}
+
+/// `medfolder demo`
+#[derive(Args, Debug, Clone)]
+pub struct Demo {
+    /// Tell the story in the terminal and stop.
+    #[arg(long, conflicts_with = "serve")]
+    pub headless: bool,
+    /// Keep everything running until stopped.
+    #[arg(long)]
+    pub serve: bool,
+    /// Any FHIR R4 JSON files, at any depth (default: the sample family).
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// First port of the services (default: free ports).
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// The ledger's engine.
+    #[arg(long, value_enum, default_value = "embedded")]
+    pub engine: Engine,
+    /// The consortium's cryptography.
+    #[arg(long, default_value = "international", value_parser = ["international", "national"])]
+    pub suite: String,
+}
+
+/// A ledger engine.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// One process, one key.
+    Embedded,
+    /// Byzantine fault tolerant, run by members together.
+    Bft,
+}
+
+/// A service with a configuration file.
+#[derive(Args, Debug)]
+pub struct Service {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// `medfolder gateway`
+#[derive(Subcommand, Debug)]
+pub enum Gateway {
+    /// The inner zone: hospital systems, signing, sealing.
+    Inner(Service),
+    /// The edge: exchange zone and share host, ciphertext only.
+    Edge(Service),
+}
+
+/// `medfolder desk`
+#[derive(Subcommand, Debug)]
+pub enum Desk {
+    /// Make a linking code for a patient, one use, ten minutes.
+    Code {
+        /// The hospital's inner configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The hospital's own patient number.
+        #[arg(long)]
+        patient: String,
+    },
+    /// Confirm that the card on the patient's screen is the one that claims the code.
+    Confirm {
+        /// The code.
+        code: String,
+        /// The hospital's inner configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Last eight characters of the card number on the patient's screen.
+        #[arg(long, value_name = "XXXXXXXX")]
+        card_end: String,
+    },
+}
+
+/// `medfolder member`
+#[derive(Subcommand, Debug)]
+pub enum Member {
+    /// The consortium's members.
+    List {
+        /// A node's address.
+        #[arg(long)]
+        ledger: String,
+        /// The genesis to trust.
+        #[arg(long, value_name = "FILE")]
+        genesis: PathBuf,
+    },
+    /// Propose a member.
+    Propose,
+    /// Vote on a proposal.
+    Vote,
+    /// Remove a member.
+    Remove,
+}
+
+/// `medfolder policy`
+#[derive(Subcommand, Debug)]
+pub enum Policy {
+    /// The rule that allows or denies a member an action.
+    Explain {
+        /// Member id or name.
+        member: String,
+        /// The action.
+        action: String,
+        /// The genesis that lists the members.
+        #[arg(long, value_name = "FILE")]
+        genesis: PathBuf,
+    },
+}
+
+/// `medfolder folder`
+#[derive(Args, Debug)]
+#[command(after_help = "The passphrase is read from MEDFOLDER_PASSPHRASE or asked for.")]
+pub struct Folder {
+    /// Which folder, where the vault holds several.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub folder: Option<String>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: FolderCommand,
+}
+
+/// `medfolder folder …`
+#[derive(Subcommand, Debug)]
+pub enum FolderCommand {
+    /// Make a folder; prints its 24 recovery words once.
+    Create(Trust),
+    /// Bring a folder back from its 24 words (asked for, or from standard input).
+    Restore(Trust),
+    /// Link a hospital's card with the code from its front desk.
+    Link {
+        /// The link from the QR, or the 16 characters.
+        code: String,
+        /// The hospital's name, with a typed code.
+        #[arg(long)]
+        member: Option<String>,
+    },
+    /// Fetch what the ledger says is yours; verify and decrypt it here.
+    Sync,
+    /// List records, newest first.
+    List(List),
+    /// Search in all records, offline.
+    Search {
+        /// Words, Chinese or English, or codes.
+        text: String,
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// Show a record and what was checked.
+    Show {
+        /// The record.
+        record: String,
+        /// The FHIR document as it was signed.
+        #[arg(long)]
+        fhir: bool,
+        /// An evidence pack that verifies offline.
+        #[arg(long, conflicts_with = "fhir")]
+        evidence: bool,
+        /// Write there instead of standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Share records for a limited time.
+    Share(Share),
+    /// Shares with their state.
+    Shares,
+    /// End a share now.
+    Revoke {
+        /// The share.
+        share: String,
+    },
+    /// Let a share end earlier.
+    Shorten {
+        /// The share.
+        share: String,
+        /// From now on, such as 30m, 2h, 7d.
+        #[arg(long = "for", value_name = "T", value_parser = crate::time::duration)]
+        duration: u64,
+    },
+    /// Let a share end later.
+    Extend {
+        /// The share.
+        share: String,
+        /// From now on, such as 30m, 2h, 7d.
+        #[arg(long = "for", value_name = "T", value_parser = crate::time::duration)]
+        duration: u64,
+    },
+    /// Who looked: every access that hospitals reported.
+    AccessLog,
+    /// All records and attachments, readable, in one ZIP file.
+    Export {
+        /// The file to write.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// An encrypted backup of the folder.
+    Backup {
+        /// The file to write.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+/// Which consortium a folder trusts.
+#[derive(Args, Debug)]
+pub struct Trust {
+    /// The genesis file to trust, and no other.
+    #[arg(long, value_name = "FILE")]
+    pub genesis: PathBuf,
+    /// A node's address; give it again for more nodes.
+    #[arg(long, required = true, value_name = "URL")]
+    pub ledger: Vec<String>,
+}
+
+/// Filters of `folder list`.
+#[derive(Args, Debug)]
+pub struct List {
+    /// Records of this hospital.
+    #[arg(long, value_name = "H")]
+    pub hospital: Option<String>,
+    /// Records of this kind: a LOINC code or a name such as lab-report or 检验报告.
+    #[arg(long, value_name = "LOINC|NAME")]
+    pub kind: Option<String>,
+    /// Not before this day.
+    #[arg(long, value_name = "D")]
+    pub from: Option<chrono::NaiveDate>,
+    /// Not after this day.
+    #[arg(long, value_name = "D")]
+    pub to: Option<chrono::NaiveDate>,
+    /// At most so many.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Go on after the cursor that the page before ended with.
+    #[arg(long, value_name = "CURSOR")]
+    pub after: Option<String>,
+}
+
+/// `medfolder folder share`
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
+#[command(group = clap::ArgGroup::new("code"))]
+pub struct Share {
+    /// These records, separated by commas.
+    #[arg(long, group = "what", value_delimiter = ',', value_name = "R")]
+    pub records: Vec<String>,
+    /// All records of a visit.
+    #[arg(long, group = "what", value_name = "V")]
+    pub visit: Option<String>,
+    /// All records.
+    #[arg(long, group = "what")]
+    pub all: bool,
+    /// The reader gets a code by SMS at this number.
+    #[arg(long, group = "code", value_name = "N")]
+    pub to_phone: Option<String>,
+    /// The reader must say this passcode (default: six digits drawn now).
+    #[arg(long, group = "code", value_name = "P")]
+    pub passcode: Option<String>,
+    /// No code: whoever has the link reads.
+    #[arg(long, group = "code")]
+    pub no_code: bool,
+    /// How long, such as 30m, 2h, 7d; at most 90d.
+    #[arg(long = "for", value_name = "T", default_value = "24h", value_parser = crate::time::duration)]
+    pub duration: u64,
+    /// How often it may be opened.
+    #[arg(long, value_name = "N")]
+    pub openings: Option<u32>,
+    /// A name for the share, at most 80 characters; readers see it.
+    #[arg(long, value_name = "L")]
+    pub label: Option<String>,
+    /// Mask names and numbers.
+    #[arg(long)]
+    pub mask: bool,
+    /// Write the link as a QR code (SVG).
+    #[arg(long, value_name = "FILE")]
+    pub qr: Option<PathBuf>,
+}
+
+/// `medfolder open`
+#[derive(Args, Debug)]
+pub struct Open {
+    /// The link: shlink:/…, or a viewer's address with it behind #.
+    pub link: String,
+    /// The passcode that the sender told.
+    #[arg(long, value_name = "P")]
+    pub passcode: Option<String>,
+    /// Who is reading; the sender sees it.
+    #[arg(long, default_value = "medfolder", value_name = "NAME")]
+    pub recipient: String,
+    /// Write the opened files there.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}

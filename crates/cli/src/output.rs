@@ -1,0 +1,68 @@
+//! What goes to standard output: a JSON object per line, or lines for a person.
+
+use crate::args::{Global, Lang};
+use crate::error::CliError;
+use serde::Serialize;
+use std::io::Write as _;
+
+/// How this run speaks.
+#[derive(Clone, Copy)]
+pub struct Output {
+    json: bool,
+    quiet: bool,
+    /// Language of messages.
+    pub lang: Lang,
+}
+
+impl Output {
+    /// As the options ask.
+    pub fn new(global: &Global) -> Self {
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+            lang: global.lang.unwrap_or_else(locale),
+        }
+    }
+
+    /// Prints a result: `value` as JSON, or `person()` for a person.
+    pub fn line<T: Serialize>(self, value: &T, person: impl FnOnce() -> String) {
+        let text = if self.json {
+            serde_json::to_string(value).unwrap_or_default()
+        } else {
+            person()
+        };
+        // A reader that went away (`| head`) is not an error of ours.
+        let _ = writeln!(std::io::stdout().lock(), "{text}");
+    }
+
+    /// Tells what is going on, on standard error.
+    pub fn progress(self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(std::io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Prints an error as the last line.
+    pub fn error(self, error: &CliError) {
+        if self.json {
+            self.line(&error.to_json(self.lang), String::new);
+        } else {
+            let (message, hint) = error.sentences(self.lang);
+            let _ = writeln!(std::io::stderr().lock(), "{message}\n{hint}");
+        }
+    }
+
+    /// One of two texts, by language.
+    pub fn say<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
+        match self.lang {
+            Lang::Zh => zh,
+            Lang::En => en,
+        }
+    }
+}
+
+fn locale() -> Lang {
+    let variables = ["LC_ALL", "LC_MESSAGES", "LANG"];
+    let set = variables.iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    if set.is_some_and(|value| value.starts_with("zh")) { Lang::Zh } else { Lang::En }
+}

@@ -1,0 +1,189 @@
+//! Folders in a vault: making one, bringing one back from its words, naming one.
+
+use super::Vault;
+use crate::FolderError;
+use medfolder_crypto::tree::ChainRoot;
+use medfolder_crypto::{Secret32, os_rng, words};
+use medfolder_ledger::Genesis;
+use medfolder_record::FolderNumber;
+use rusqlite::{OptionalExtension, Row, params};
+use zeroize::Zeroizing;
+
+/// A folder of the vault: whom it belongs to and which consortium it trusts.
+pub struct Folder<'v> {
+    pub(crate) vault: &'v Vault,
+    pub(crate) id: i64,
+    /// Its name in this vault.
+    pub name: String,
+    /// Its number.
+    pub number: FolderNumber,
+    /// The genesis that it trusts, and no other.
+    pub genesis: Genesis,
+    /// Addresses of ledger nodes.
+    pub ledger: Vec<String>,
+    pub(crate) chain: ChainRoot,
+}
+
+impl core::fmt::Debug for Folder<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Folder({}, {})", self.name, self.number)
+    }
+}
+
+/// Which consortium a folder trusts and where its ledger is reached.
+#[derive(Debug, Clone, Copy)]
+pub struct Trust<'a> {
+    /// The genesis file's bytes.
+    pub genesis: &'a [u8],
+    /// Addresses of ledger nodes.
+    pub ledger: &'a [String],
+}
+
+impl Vault {
+    /// Makes a folder with a fresh root.
+    ///
+    /// # Errors
+    /// `folder.exists`, `folder.genesis`, `vault.storage`.
+    pub fn create_folder(
+        &self,
+        name: &str,
+        trust: &Trust<'_>,
+        now: u64,
+    ) -> Result<Folder<'_>, FolderError> {
+        self.add_folder(name, &Secret32::random(&mut os_rng()), trust, now)
+    }
+
+    /// Brings a folder back from its 24 words: its cards and records are found by the next sync;
+    /// its shares are not, they end by themselves.
+    ///
+    /// # Errors
+    /// `words.count`, `words.unknown`, `words.checksum`, and as [`Vault::create_folder`].
+    pub fn restore_folder(
+        &self,
+        name: &str,
+        recovery_words: &str,
+        trust: &Trust<'_>,
+        now: u64,
+    ) -> Result<Folder<'_>, FolderError> {
+        let root = words::to_root(recovery_words).map_err(FolderError::Words)?;
+        self.add_folder(name, &root, trust, now)
+    }
+
+    fn add_folder(
+        &self,
+        name: &str,
+        root: &Secret32,
+        trust: &Trust<'_>,
+        now: u64,
+    ) -> Result<Folder<'_>, FolderError> {
+        let genesis = Genesis::from_bytes(trust.genesis).map_err(|_| FolderError::Genesis)?;
+        let chain = ChainRoot::derive(genesis.suite, root, &genesis.digest());
+        let number = FolderNumber(chain.folder().number);
+        let ledger = serde_json::to_string(trust.ledger).map_err(|_| FolderError::VaultDamaged)?;
+        let added = self.database().execute(
+            "INSERT INTO folder (name, root, genesis, ledger, number, created)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (name) DO NOTHING",
+            params![name, root.expose(), trust.genesis, ledger, number.to_string(), now],
+        )?;
+        if added == 0 {
+            return Err(FolderError::FolderExists(name.to_owned()));
+        }
+        self.folder(Some(name))
+    }
+
+    /// Names of the vault's folders, oldest first.
+    ///
+    /// # Errors
+    /// `vault.storage`.
+    pub fn folder_names(&self) -> Result<Vec<String>, FolderError> {
+        let database = self.database();
+        let mut statement = database.prepare_cached("SELECT name FROM folder ORDER BY id")?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// The folder of this name; without a name the only one.
+    ///
+    /// # Errors
+    /// `folder.unknown`, `folder.which` (several, and no name given), `vault.storage`.
+    pub fn folder(&self, name: Option<&str>) -> Result<Folder<'_>, FolderError> {
+        let name = match name {
+            Some(name) => name.to_owned(),
+            None => self.only_name()?,
+        };
+        let row = self
+            .database()
+            .query_row(
+                "SELECT id, number, genesis, ledger, root FROM folder WHERE name = ?1",
+                [&name],
+                Stored::read,
+            )
+            .optional()?
+            .ok_or_else(|| FolderError::FolderUnknown(name.clone()))?;
+        row.open(self, name)
+    }
+
+    fn only_name(&self) -> Result<String, FolderError> {
+        let mut names = self.folder_names()?;
+        match (names.pop(), names.is_empty()) {
+            (Some(only), true) => Ok(only),
+            (Some(_), false) => Err(FolderError::WhichFolder),
+            (None, _) => Err(FolderError::NoFolder),
+        }
+    }
+}
+
+struct Stored {
+    id: i64,
+    number: String,
+    genesis: Vec<u8>,
+    ledger: String,
+    root: Zeroizing<Vec<u8>>,
+}
+
+impl Stored {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            number: row.get(1)?,
+            genesis: row.get(2)?,
+            ledger: row.get(3)?,
+            root: Zeroizing::new(row.get(4)?),
+        })
+    }
+
+    fn open(self, vault: &Vault, name: String) -> Result<Folder<'_>, FolderError> {
+        let genesis =
+            Genesis::from_bytes(&self.genesis).map_err(|_| FolderError::VaultDamaged)?;
+        let root = Secret32::try_from(self.root.as_slice());
+        let root = root.map_err(|_| FolderError::VaultDamaged)?;
+        Ok(Folder {
+            vault,
+            id: self.id,
+            name,
+            number: self.number.parse().map_err(|_| FolderError::VaultDamaged)?,
+            chain: ChainRoot::derive(genesis.suite, &root, &genesis.digest()),
+            genesis,
+            ledger: serde_json::from_str(&self.ledger).map_err(|_| FolderError::VaultDamaged)?,
+        })
+    }
+}
+
+impl Folder<'_> {
+    /// The 24 recovery words, to be written down and shown to nobody.
+    ///
+    /// # Errors
+    /// `vault.storage`, `vault.damaged`.
+    pub fn recovery_words(
+        &self,
+        list: words::WordList,
+    ) -> Result<Zeroizing<Vec<String>>, FolderError> {
+        let root: Zeroizing<Vec<u8>> = Zeroizing::new(self.vault.database().query_row(
+            "SELECT root FROM folder WHERE id = ?1",
+            [self.id],
+            |row| row.get(0),
+        )?);
+        let root =
+            Secret32::try_from(root.as_slice()).map_err(|_| FolderError::VaultDamaged)?;
+        Ok(words::from_root(&root, list))
+    }
+}

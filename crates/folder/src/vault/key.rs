@@ -1,0 +1,114 @@
+//! How the vault key is kept: `vault.key`, JSON.
+//!
+//! ```text
+//! {"version":0,"kind":"passphrase","salt":hex(16),"wrapped":hex(12 ‖ 32 ‖ 16)}
+//! {"version":0,"kind":"key_store","check":hex(32)}
+//! ```
+//! The vault key is random. A passphrase (Argon2id, 64 MiB) wraps it with AES-256-GCM; a key from
+//! the OS key store is the vault key itself, and `check` = HKDF(key, label) tells a wrong one.
+
+use crate::FolderError;
+use medfolder_crypto::password::{self, SALT_LEN};
+use medfolder_crypto::{Label, Secret32, Suite, aes256gcm_open, aes256gcm_seal, os_rng};
+use rand_core::Rng as _;
+use serde::{Deserialize, Serialize};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Shortest passphrase, in characters.
+pub const MIN_PASSPHRASE: usize = 8;
+const AAD: &[u8] = b"medfolder/vault-key";
+
+/// What opens a vault.
+pub enum Unlock<'a> {
+    /// What the patient types.
+    Passphrase(&'a str),
+    /// The vault key that the caller took from the OS key store.
+    Key(Secret32),
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct KeyFile {
+    version: u8,
+    #[serde(flatten)]
+    kept: Kept,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Kept {
+    Passphrase { salt: String, wrapped: String },
+    KeyStore { check: String },
+}
+
+pub(super) fn path(directory: &Path) -> PathBuf {
+    directory.join("vault.key")
+}
+
+pub(super) fn create(unlock: &Unlock<'_>) -> Result<(Secret32, KeyFile), FolderError> {
+    let (key, kept) = match unlock {
+        Unlock::Passphrase(passphrase) => wrap(passphrase)?,
+        Unlock::Key(key) => (key.duplicate(), Kept::KeyStore { check: check(key) }),
+    };
+    Ok((key, KeyFile { version: 0, kept }))
+}
+
+fn wrap(passphrase: &str) -> Result<(Secret32, Kept), FolderError> {
+    if passphrase.chars().count() < MIN_PASSPHRASE {
+        return Err(FolderError::WeakPassphrase(MIN_PASSPHRASE));
+    }
+    let mut rng = os_rng();
+    let key = Secret32::random(&mut rng);
+    let mut salt = [0; SALT_LEN];
+    let mut nonce = [0; 12];
+    rng.fill_bytes(&mut salt);
+    rng.fill_bytes(&mut nonce);
+    let wrapping = password::derive_key(passphrase, &salt);
+    let mut wrapped = nonce.to_vec();
+    wrapped.extend(aes256gcm_seal(&wrapping, &nonce, AAD, key.expose()));
+    Ok((key, Kept::Passphrase { salt: hex::encode(salt), wrapped: hex::encode(wrapped) }))
+}
+
+/// Writes the key file last and whole: a vault exists once this file does.
+pub(super) fn write(directory: &Path, file: &KeyFile) -> Result<(), FolderError> {
+    let text = serde_json::to_vec(file).map_err(|_| FolderError::VaultDamaged)?;
+    let temporary = directory.join("vault.key.new");
+    let mut out = std::fs::File::create(&temporary).map_err(FolderError::storage)?;
+    out.write_all(&text).and_then(|()| out.sync_all()).map_err(FolderError::storage)?;
+    std::fs::rename(&temporary, path(directory)).map_err(FolderError::storage)?;
+    std::fs::File::open(directory).and_then(|dir| dir.sync_all()).map_err(FolderError::storage)
+}
+
+pub(super) fn open(directory: &Path, unlock: &Unlock<'_>) -> Result<Secret32, FolderError> {
+    let bytes = std::fs::read(path(directory)).map_err(FolderError::storage)?;
+    let file: KeyFile = serde_json::from_slice(&bytes).map_err(|_| FolderError::VaultDamaged)?;
+    if file.version != 0 {
+        return Err(FolderError::VaultNewer);
+    }
+    match (file.kept, unlock) {
+        (Kept::Passphrase { salt, wrapped }, Unlock::Passphrase(passphrase)) => {
+            unwrap(&salt, &wrapped, passphrase)
+        }
+        (Kept::KeyStore { check: expected }, Unlock::Key(key)) if check(key) == expected => {
+            Ok(key.duplicate())
+        }
+        _ => Err(FolderError::WrongPassphrase),
+    }
+}
+
+fn unwrap(salt: &str, wrapped: &str, passphrase: &str) -> Result<Secret32, FolderError> {
+    let damaged = |_| FolderError::VaultDamaged;
+    let mut salt_bytes = [0; SALT_LEN];
+    hex::decode_to_slice(salt, &mut salt_bytes).map_err(damaged)?;
+    let wrapped = hex::decode(wrapped).map_err(damaged)?;
+    let (nonce, ciphertext) = wrapped.split_first_chunk().ok_or(FolderError::VaultDamaged)?;
+    let wrapping = password::derive_key(passphrase, &salt_bytes);
+    let key = aes256gcm_open(&wrapping, nonce, AAD, ciphertext)
+        .map_err(|_| FolderError::WrongPassphrase)?;
+    Secret32::try_from(key.as_slice()).map_err(|_| FolderError::VaultDamaged)
+}
+
+/// Tells the right key from a wrong one; a one-way derivation, so it may stand in the file.
+fn check(key: &Secret32) -> String {
+    hex::encode(Suite::International.derive(key, Label::VAULT_KEY, &[b"check"]).expose())
+}

@@ -1,0 +1,142 @@
+//! The vault: one SQLCipher database per device, holding a family's folders.
+//!
+//! ```text
+//! vault.lock   held exclusively while a process has the vault open
+//! vault.key    how the vault key is kept: wrapped by a passphrase, or in the OS key store
+//! vault.db     SQLCipher under the raw vault key: folders, records, shares
+//! blobs/       attachments as the hospital's ciphertext, named by record and number
+//! ```
+//! Vault and folder are two things: the vault's key protects this device's copy, a folder's root
+//! is the patient's identity and can be restored from her words into any vault.
+
+mod folders;
+mod key;
+mod schema;
+
+use crate::FolderError;
+use medfolder_crypto::Secret32;
+use rusqlite::Connection;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use folders::{Folder, Trust};
+pub use key::Unlock;
+
+/// An open vault; closing it (drop) forgets the key and releases the lock.
+pub struct Vault {
+    directory: PathBuf,
+    database: Mutex<Connection>,
+    _lock: File,
+}
+
+impl Vault {
+    /// Whether a vault lies in `directory`.
+    pub fn exists(directory: &Path) -> bool {
+        key::path(directory).exists()
+    }
+
+    /// Makes a vault in `directory`, which is created when missing.
+    ///
+    /// # Errors
+    /// `vault.exists`, `vault.weak_passphrase`, `vault.in_use`, `vault.storage`.
+    pub fn create(directory: &Path, unlock: &Unlock<'_>) -> Result<Self, FolderError> {
+        fs::create_dir_all(directory).map_err(FolderError::storage)?;
+        let lock = take_lock(directory)?;
+        if Self::exists(directory) {
+            return Err(FolderError::VaultExists);
+        }
+        // A database without a key file is what a crash in the middle of creation left behind.
+        remove_if_there(&database_path(directory))?;
+        let (vault_key, key_file) = key::create(unlock)?;
+        let database = connect(directory, &vault_key)?;
+        drop(database);
+        key::write(directory, &key_file)?;
+        Self::with_lock(directory, &vault_key, lock)
+    }
+
+    /// Opens the vault in `directory`.
+    ///
+    /// # Errors
+    /// `vault.missing`, `vault.wrong_passphrase`, `vault.in_use`, `vault.damaged`, `vault.newer`.
+    pub fn open(directory: &Path, unlock: &Unlock<'_>) -> Result<Self, FolderError> {
+        if !Self::exists(directory) {
+            return Err(FolderError::VaultMissing);
+        }
+        let lock = take_lock(directory)?;
+        let vault_key = key::open(directory, unlock)?;
+        Self::with_lock(directory, &vault_key, lock)
+    }
+
+    fn with_lock(directory: &Path, key: &Secret32, lock: File) -> Result<Self, FolderError> {
+        let database = Mutex::new(connect(directory, key)?);
+        Ok(Self { directory: directory.to_owned(), database, _lock: lock })
+    }
+
+    /// The database, for one piece of work at a time.
+    pub(crate) fn database(&self) -> MutexGuard<'_, Connection> {
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the vault lies.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where attachments lie, as the hospital's ciphertext.
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.directory.join("blobs")
+    }
+}
+
+impl core::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Vault({})", self.directory.display())
+    }
+}
+
+fn database_path(directory: &Path) -> PathBuf {
+    directory.join("vault.db")
+}
+
+/// Two processes on one vault would write over each other's state, so the second is refused.
+fn take_lock(directory: &Path) -> Result<File, FolderError> {
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(directory.join("vault.lock"))
+        .map_err(FolderError::storage)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(FolderError::VaultInUse),
+        Err(TryLockError::Error(error)) => Err(FolderError::storage(error)),
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<(), FolderError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(FolderError::storage(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn connect(directory: &Path, key: &Secret32) -> Result<Connection, FolderError> {
+    let mut database = Connection::open(database_path(directory))?;
+    let pragma = zeroize::Zeroizing::new(format!("\"x'{}'\"", hex::encode(key.expose())));
+    database.execute_batch(&format!("PRAGMA key = {};", pragma.as_str()))?;
+    database
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))
+        .map_err(|_| FolderError::VaultDamaged)?;
+    database.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA secure_delete = ON;",
+    )?;
+    schema::migrate(&mut database)?;
+    Ok(database)
+}
