@@ -172,7 +172,7 @@ pub(crate) fn kind(composition: &Node<'_>) -> Kind {
 
 fn replaces(composition: &Node<'_>) -> Option<String> {
     let related = composition.list("relatesTo").iter();
-    let target = related
+    related
         .filter(|r| r.text_at(&["code"]) == Some("replaces"))
         .find_map(|r| {
             let reference = r.get("targetReference");
@@ -181,8 +181,7 @@ fn replaces(composition: &Node<'_>) -> Option<String> {
                 .or(r.get("targetIdentifier"));
             let token = identifier.and_then(people::identifier).map(|id| id.token());
             token.or_else(|| reference?.text_at(&["reference"]).map(str::to_owned))
-        });
-    target
+        })
 }
 
 fn attachments(bundle: &Bundle<'_>) -> Result<Vec<crate::AttachmentRef>, FhirError> {

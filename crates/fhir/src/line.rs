@@ -89,7 +89,8 @@ pub(crate) fn number(raw: &str) -> String {
 
 /// A Quantity: comparator, number and unit.
 pub(crate) fn quantity(node: &Node<'_>) -> Option<String> {
-    let value = number(node.get("value")?.scalar()?);
+    let value = node.get("value").filter(|v| v.text().is_none())?;
+    let value = number(value.scalar()?);
     let unit = node
         .text_at(&["unit"])
         .or_else(|| node.text_at(&["code"]))

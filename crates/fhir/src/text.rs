@@ -29,7 +29,6 @@ const SKIPPED: &[&str] = &[
     "use",
     "uid",
     "mode",
-    "type_code",
     "meta",
     "extension",
     "modifierExtension",
@@ -47,6 +46,7 @@ const SKIPPED: &[&str] = &[
     "verificationStatus",
     "valueSampledData",
     "timestamp",
+    "gender",
 ];
 
 /// Plain text of a body, one statement a line.
@@ -122,7 +122,22 @@ impl Words {
 }
 
 fn is_for_machines(text: &str) -> bool {
-    text.starts_with("urn:") || text.contains("://") || crate::date::parse(text).is_some()
+    text.starts_with("urn:")
+        || text.contains("://")
+        || crate::date::parse(text).is_some()
+        || is_uuid(text)
+}
+
+fn is_uuid(text: &str) -> bool {
+    let dash = |i: usize| matches!(i, 8 | 13 | 18 | 23);
+    text.len() == 36
+        && text.bytes().enumerate().all(|(i, b)| {
+            if dash(i) {
+                b == b'-'
+            } else {
+                b.is_ascii_hexdigit()
+            }
+        })
 }
 
 #[cfg(test)]

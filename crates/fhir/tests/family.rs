@@ -1,4 +1,9 @@
 //! The sample family: 100 documents, taken in as hospitals deliver them, against its manifest.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 

@@ -1,4 +1,9 @@
 //! Synthea and IPS: collections become visits and records; nothing is lost, every record is whole.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 
