@@ -287,7 +287,3 @@ impl<'a> Scanner<'a> {
         Ok(value)
     }
 }
-
-#[cfg(test)]
-#[path = "json_tests.rs"]
-mod tests;

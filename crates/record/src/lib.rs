@@ -48,3 +48,6 @@ pub use signature::{Custody, DoctorSignature, RecordSignature, Signatures};
 pub use slot::{KeySlot, SlotPlace};
 pub use staff::{Ended, SealedAt, StaffKey, StaffKeys};
 pub use statement::{Author, Kind, Statement, StatementError, StatementFields, Times};
+
+#[cfg(test)]
+mod tests;

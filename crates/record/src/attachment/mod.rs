@@ -59,6 +59,3 @@ fn nonce(index: u64, last: bool) -> [u8; NONCE_LEN] {
     let [a, b, c, d, e, f, g, h] = index.to_be_bytes();
     [0, 0, 0, a, b, c, d, e, f, g, h, u8::from(last)]
 }
-
-#[cfg(test)]
-mod tests;
