@@ -11,7 +11,11 @@
 
 pub mod api;
 pub mod clock;
+pub mod desk;
+pub mod desk_code;
 pub mod grant_request;
 pub mod http;
 pub mod keyfile;
 pub mod login;
+pub mod share_host;
+pub mod zone;

@@ -11,12 +11,15 @@ use medfolder_ledger::login::{
     CHALLENGE_LIFETIME, LOGIN_VERSION, LoginStatement, LoginSubject, ShownKeys,
 };
 use medfolder_record::MemberId;
+use reqwest::{Method, RequestBuilder, Response, header};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use url::Url;
 
 use crate::api::session::{Challenge, ChallengeRequest, Session, SessionRequest};
 use crate::clock::Clock;
-use crate::http::{Http, HttpError, join, origin};
+use crate::http::{Http, HttpError, authorised, bytes, join, json, origin, send};
 
 /// A token is renewed when it has less than this left, in milliseconds.
 const RENEWAL: u64 = 60_000;
@@ -191,22 +194,79 @@ impl Door {
         }
     }
 
-    /// Runs a request with a token; once more with a fresh one when the server says 401.
+    /// Sends a request with a token; once more with a fresh one when the server says 401.
     ///
     /// # Errors
     /// [`LoginFailure`].
-    pub async fn with_token<T>(
+    pub async fn send(
         &self,
-        request: impl AsyncFn(String) -> Result<T, HttpError>,
-    ) -> Result<T, LoginFailure> {
+        build: impl Fn(&Http) -> Result<RequestBuilder, HttpError>,
+    ) -> Result<Response, LoginFailure> {
         let token = self.token().await?;
-        match request(token.clone()).await {
+        match send(authorised(build(&self.http)?, Some(&token))).await {
             Err(error) if error.status() == Some(401) => {
                 self.forget(&token).await;
-                Ok(request(self.token().await?).await?)
+                let token = self.token().await?;
+                Ok(send(authorised(build(&self.http)?, Some(&token))).await?)
             }
             done => Ok(done?),
         }
+    }
+
+    /// `GET` of a path below the server's address; the answer as JSON.
+    ///
+    /// # Errors
+    /// [`LoginFailure`].
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, LoginFailure> {
+        let url = join(&self.base, path)?;
+        let response = self.send(|http| http.request(Method::GET, &url)).await?;
+        Ok(json(response).await?)
+    }
+
+    /// `GET` of a path below the server's address; the answer's bytes, at most `limit`.
+    ///
+    /// # Errors
+    /// [`LoginFailure`].
+    pub async fn get_bytes(&self, path: &str, limit: usize) -> Result<Vec<u8>, LoginFailure> {
+        let url = join(&self.base, path)?;
+        let response = self.send(|http| http.request(Method::GET, &url)).await?;
+        Ok(bytes(response, limit).await?)
+    }
+
+    /// `POST` of JSON to a path below the server's address; the answer as JSON.
+    ///
+    /// # Errors
+    /// [`LoginFailure`].
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T, LoginFailure> {
+        let url = join(&self.base, path)?;
+        let response = self
+            .send(|http| Ok(http.request(Method::POST, &url)?.json(body)))
+            .await?;
+        Ok(json(response).await?)
+    }
+
+    /// `PUT` of bytes to a path below the server's address.
+    ///
+    /// # Errors
+    /// [`LoginFailure`].
+    pub async fn put(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<(), LoginFailure> {
+        let url = join(&self.base, path)?;
+        let build = |http: &Http| {
+            let put = http.request(Method::PUT, &url)?;
+            Ok(put
+                .header(header::CONTENT_TYPE, content_type)
+                .body(body.to_vec()))
+        };
+        self.send(build).await.map(drop)
     }
 }
 

@@ -96,9 +96,9 @@ impl fmt::Debug for PublishRequest {
 /// The share is live and its grant final.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Published {
-    /// The grant: id of the Grant transaction.
+    /// The grant, by its key.
     pub grant: GrantId,
-    /// Its place in the log.
+    /// Its Grant transaction's place in the log.
     pub position: u64,
     /// When the share ends, in milliseconds.
     pub end: u64,

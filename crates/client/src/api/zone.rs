@@ -45,7 +45,7 @@ pub struct SealName {
     pub visit: VisitId,
     /// Its seal, counted from 0.
     #[n(1)]
-    pub seq: u64,
+    pub seq: u32,
 }
 
 /// What to send, in this order: slots first, then records.
@@ -88,7 +88,7 @@ pub enum FetchItem {
         visit: VisitId,
         /// Its seal.
         #[n(1)]
-        seq: u64,
+        seq: u32,
         /// The wrapped seal key.
         #[n(2)]
         #[cbor(with = "minicbor::bytes")]
@@ -111,7 +111,7 @@ pub enum FetchItem {
         visit: VisitId,
         /// Its seal.
         #[n(1)]
-        seq: u64,
+        seq: u32,
     },
 }
 

@@ -1,0 +1,52 @@
+//! Linking a card at a hospital's front desk: hand in the claim, wait for the desk.
+
+use std::time::Duration;
+
+use url::Url;
+
+use crate::api::desk::{ClaimAccepted, ClaimId, ClaimRequest, ClaimState, ClaimStatus};
+use crate::http::{Http, HttpError, join};
+
+/// Pause between two looks at a claim.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Hands in a registration that the card signed, with the code's proof.
+///
+/// # Errors
+/// [`HttpError`]. After an unknown outcome the same claim may be handed in again: the code counts
+/// one registration once.
+pub async fn claim(http: &Http, edge: &Url, request: &ClaimRequest) -> Result<ClaimId, HttpError> {
+    let url = join(edge, "v1/desk/claims")?;
+    let accepted: ClaimAccepted = http.post(&url, None, request).await?;
+    Ok(accepted.claim)
+}
+
+/// How far a claim has come.
+///
+/// # Errors
+/// [`HttpError`].
+pub async fn status(http: &Http, edge: &Url, claim: ClaimId) -> Result<ClaimStatus, HttpError> {
+    http.get(&join(edge, &format!("v1/desk/claims/{claim}"))?, None)
+        .await
+}
+
+/// Waits until the desk decided; gives the last state when `patience` is over.
+///
+/// # Errors
+/// [`HttpError`] when the edge refuses; an edge that cannot be reached is asked again.
+pub async fn wait(
+    http: &Http,
+    edge: &Url,
+    claim: ClaimId,
+    patience: Duration,
+) -> Result<ClaimStatus, HttpError> {
+    let end = tokio::time::Instant::now() + patience;
+    loop {
+        let over = tokio::time::Instant::now() + PAUSE > end;
+        match status(http, edge, claim).await {
+            Ok(status) if status.state != ClaimState::Waiting || over => return Ok(status),
+            Err(error) if over || !error.worth_another_try() => return Err(error),
+            Ok(_) | Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
