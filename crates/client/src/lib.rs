@@ -10,6 +10,7 @@
 //! Interface: `docs/formats/http.md`.
 
 pub mod api;
+pub mod card_consent;
 pub mod clock;
 pub mod desk;
 pub mod desk_code;
