@@ -16,8 +16,13 @@ pub mod jwe;
 pub mod key;
 pub mod link;
 pub mod manifest;
+pub mod package;
+pub mod qr;
 pub mod read;
+pub mod receipt;
 pub mod rules;
+pub mod unpack;
+pub mod viewer;
 
 pub use grant::{GrantSeed, Items};
 pub use key::LinkKey;

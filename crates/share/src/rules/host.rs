@@ -113,9 +113,9 @@ pub struct ShareState {
     files: u32,
     #[n(9)]
     status_digest: Digest,
-    /// Whom to ask.
+    /// When the share went live, milliseconds.
     #[n(10)]
-    ask: Option<String>,
+    created_ms: u64,
     /// The link has the flag `U`.
     #[n(11)]
     direct_file: bool,
@@ -126,6 +126,8 @@ pub struct ShareState {
 /// What the owner asks for when a share is made.
 #[derive(Debug, Clone)]
 pub struct ShareTerms {
+    /// When the share goes live, milliseconds.
+    pub created_ms: u64,
     /// End, milliseconds.
     pub ends_ms: u64,
     /// Openings allowed; `None` is no limit.
@@ -138,8 +140,6 @@ pub struct ShareTerms {
     pub files: u32,
     /// From [`super::status::status_digest`].
     pub status_digest: Digest,
-    /// Whom to ask.
-    pub ask: Option<String>,
     /// The link has the flag `U`.
     pub direct_file: bool,
 }
@@ -252,7 +252,7 @@ impl ShareState {
             items: terms.items,
             files: terms.files,
             status_digest: terms.status_digest,
-            ask: terms.ask,
+            created_ms: terms.created_ms,
             direct_file: terms.direct_file,
             openings: Vec::new(),
         })
@@ -268,20 +268,20 @@ impl ShareState {
         from_cbor(bytes, MAX_STATE_BYTES)
     }
 
-    /// Whether and since when the share cannot be opened anew.
-    pub fn condition(&self, now_ms: u64) -> (ShareCondition, Option<u64>) {
-        if self.revoked_ms.is_some() {
-            return (ShareCondition::Revoked, self.revoked_ms);
+    /// Whether the share can be opened anew or why not, and since when.
+    pub fn condition(&self, now_ms: u64) -> (ShareCondition, u64) {
+        if let Some(since) = self.revoked_ms {
+            return (ShareCondition::Revoked, since);
         }
         if now_ms >= self.ends_ms {
-            return (ShareCondition::Expired, Some(self.ends_ms));
+            return (ShareCondition::Expired, self.ends_ms);
         }
-        if let Some(passcode) = self.passcode.as_ref().filter(|p| p.remaining() == 0) {
-            return (ShareCondition::Locked, passcode.locked_ms());
+        if let Some(since) = self.passcode.as_ref().and_then(PasscodeState::locked_ms) {
+            return (ShareCondition::Locked, since);
         }
         match self.used_up_ms {
-            Some(since) => (ShareCondition::UsedUp, Some(since)),
-            None => (ShareCondition::Active, None),
+            Some(since) => (ShareCondition::UsedUp, since),
+            None => (ShareCondition::Live, self.created_ms),
         }
     }
 
@@ -289,7 +289,7 @@ impl ShareState {
     fn serves_open_sessions(&self, now_ms: u64) -> bool {
         matches!(
             self.condition(now_ms).0,
-            ShareCondition::Active | ShareCondition::UsedUp
+            ShareCondition::Live | ShareCondition::UsedUp
         )
     }
 
@@ -325,7 +325,7 @@ impl ShareState {
             return self.admit(now_ms, key);
         }
         let remaining = passcode.remaining();
-        let last = remaining == 0;
+        let last = compared.last && remaining == 0;
         let access = if last {
             AccessOutcome::Locked
         } else {
@@ -412,18 +412,25 @@ impl ShareState {
             .map(|o| &o.received)
     }
 
-    /// The answer to `POST …/status`; `None` is the one 404.
-    pub fn status(&self, now_ms: u64, body: &[u8]) -> Option<StatusAnswer> {
+    /// The answer to `POST …/status` of a host with this name; `None` is the one 404.
+    pub fn status(&self, now_ms: u64, body: &[u8], host: &str) -> Option<StatusAnswer> {
         if !status_request_holds(body, &self.status_digest) {
             return None;
         }
         let (state, since) = self.condition(now_ms);
+        let (end, tries_left) = (self.ends_ms, self.tries_left());
         Some(StatusAnswer {
             state,
             since,
-            ends: self.ends_ms,
-            ask: self.ask.clone(),
+            end,
+            tries_left,
+            host: host.to_owned(),
         })
+    }
+
+    /// Openings allowed; `None` is no limit.
+    pub fn openings_allowed(&self) -> Option<u32> {
+        self.openings_allowed
     }
 
     /// Openings so far.

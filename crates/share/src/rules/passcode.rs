@@ -93,6 +93,7 @@ impl PasscodeState {
         Some(Attempt {
             mac: self.mac,
             generation: self.generation,
+            last: self.remaining == 0,
         })
     }
 
@@ -115,6 +116,7 @@ impl PasscodeState {
 pub struct Attempt {
     mac: Digest,
     generation: u32,
+    last: bool,
 }
 
 impl Attempt {
@@ -124,6 +126,7 @@ impl Attempt {
         let right = bool::from(guessed.0.ct_eq(&self.mac.0));
         Compared {
             right,
+            last: self.last,
             generation: self.generation,
         }
     }
@@ -134,6 +137,8 @@ impl Attempt {
 #[must_use = "a compared try must be settled"]
 pub struct Compared {
     pub(crate) right: bool,
+    /// This try took the last of the budget.
+    pub(crate) last: bool,
     generation: u32,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! POST url/status   {"secret": base64url(HKDF(link key, "medfolder/share-status"))}
-//! 200               {"state":"active|expired|revoked|used_up|locked","since":MS,"ends":MS,"ask":TEXT}
+//! 200               {"state":"live|expired|revoked|used_up|locked","since":MS,"end":MS[,"tries_left":N],"host":TEXT}
 //! ```
 //!
 //! The host keeps H("medfolder/share-status" ‖ 0 ‖ secret). Everybody else gets the one 404.
@@ -21,7 +21,7 @@ use crate::key::LinkKey;
 #[serde(rename_all = "snake_case")]
 pub enum ShareCondition {
     /// It can.
-    Active,
+    Live,
     /// Past its end.
     Expired,
     /// Ended by the owner.
@@ -36,7 +36,7 @@ impl ShareCondition {
     /// Stable code for the reader; `None` when the share can be opened.
     pub fn code(self) -> Option<&'static str> {
         match self {
-            Self::Active => None,
+            Self::Live => None,
             Self::Expired => Some("share.expired"),
             Self::Revoked => Some("share.revoked"),
             Self::UsedUp => Some("share.used_up"),
@@ -48,16 +48,17 @@ impl ShareCondition {
 /// The host's answer to a holder of the link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusAnswer {
-    /// State.
+    /// Whether it opens.
     pub state: ShareCondition,
-    /// Since when, milliseconds; absent while active.
+    /// Since when, milliseconds.
+    pub since: u64,
+    /// When it ends or ended, milliseconds.
+    pub end: u64,
+    /// Passcode tries left; absent without a passcode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<u64>,
-    /// The share's end, milliseconds.
-    pub ends: u64,
-    /// Whom to ask, as the owner or the host worded it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ask: Option<String>,
+    pub tries_left: Option<u32>,
+    /// Who serves the share, to be asked about it.
+    pub host: String,
 }
 
 /// What the host stores to know a holder of the link.
