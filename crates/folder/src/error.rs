@@ -51,6 +51,63 @@ pub enum FolderError {
     /// The recovery words give no root.
     #[error("{0}")]
     Words(medfolder_crypto::words::WordsError),
+    /// No record of the folder has an id that begins so.
+    #[error("there is no record {0} in this folder")]
+    RecordUnknown(String),
+    /// Several records have ids that begin so.
+    #[error("several records begin with {0}: write more of it")]
+    RecordAmbiguous(String),
+    /// The ledger names the record; its bytes were not fetched yet.
+    #[error("this record was not fetched yet")]
+    RecordWaiting,
+    /// The record failed a check when it was fetched; the code names which.
+    #[error("this record did not pass the check {0}")]
+    FailedRecord(String),
+    /// A check failed just now.
+    #[error("{0}")]
+    Check(#[from] medfolder_record::Check),
+    /// A cursor that no list gave out.
+    #[error("not a cursor of this list")]
+    Cursor,
+    /// The consortium has no such member.
+    #[error("the consortium has no such member")]
+    MemberUnknown,
+    /// The member has no edge on the ledger.
+    #[error("this member has no address on the ledger")]
+    MemberWithoutEdge,
+    /// A code or link of a front desk that is none.
+    #[error("not a code or link of a front desk, or mistyped")]
+    DeskCode,
+    /// A typed code without a hospital.
+    #[error("a typed code needs the hospital's name")]
+    DeskMember,
+    /// The link belongs to another consortium than the folder trusts.
+    #[error("this link belongs to another consortium")]
+    OtherConsortium,
+    /// The folder has a card at this hospital.
+    #[error("this folder has a card at this hospital already")]
+    CardLinked,
+    /// The desk refused, with its code.
+    #[error("the front desk refused: {0}")]
+    Desk(String),
+    /// Nobody at the desk confirmed in time.
+    #[error("nobody at the front desk confirmed the card yet")]
+    DeskWaiting,
+    /// The record has no such attachment.
+    #[error("the record has no such attachment")]
+    AttachmentUnknown,
+    /// The attachment was not fetched yet.
+    #[error("this attachment was not fetched yet")]
+    AttachmentWaiting,
+    /// The file to export to exists.
+    #[error("a file of this name exists already")]
+    ExportExists,
+    /// The hospital's exchange zone could not be asked, or refused.
+    #[error(transparent)]
+    Zone(#[from] medfolder_client::zone::ZoneError),
+    /// A server could not be asked, or refused.
+    #[error(transparent)]
+    Http(#[from] medfolder_client::http::HttpError),
     /// A search text without a word in it.
     #[error("there is no word to search for")]
     EmptySearch,
@@ -58,7 +115,7 @@ pub enum FolderError {
 
 impl FolderError {
     /// Stable code; the user interface and scripts branch on it.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             Self::VaultMissing => "vault.missing",
             Self::VaultExists => "vault.exists",
@@ -74,6 +131,25 @@ impl FolderError {
             Self::FolderUnknown(_) | Self::NoFolder => "folder.unknown",
             Self::WhichFolder => "folder.which",
             Self::Words(error) => error.code(),
+            Self::RecordUnknown(_) => "record.unknown",
+            Self::RecordAmbiguous(_) => "record.ambiguous",
+            Self::RecordWaiting => "record.waiting",
+            Self::FailedRecord(_) => "record.failed",
+            Self::Check(check) => check.code(),
+            Self::Cursor => "list.cursor",
+            Self::MemberUnknown => "member.unknown",
+            Self::MemberWithoutEdge => "member.without_edge",
+            Self::DeskCode => "desk.code_malformed",
+            Self::DeskMember => "desk.which_member",
+            Self::OtherConsortium => "desk.other_consortium",
+            Self::CardLinked => "card.linked",
+            Self::Desk(code) => code,
+            Self::DeskWaiting => "desk.waiting",
+            Self::AttachmentUnknown => "attachment.unknown",
+            Self::AttachmentWaiting => "attachment.waiting",
+            Self::ExportExists => "export.exists",
+            Self::Zone(error) => error.code(),
+            Self::Http(error) => error.code(),
             Self::EmptySearch => "search.empty",
         }
     }

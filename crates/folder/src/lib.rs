@@ -8,9 +8,15 @@
 //!
 //! What it never does: show a window, send a root or a record's key in clear, believe a server.
 
+mod cards;
+mod connect;
 pub mod error;
+pub mod records;
 pub mod search;
+pub mod sync;
 pub mod vault;
 
+pub use cards::{DeskInvitation, PendingCard};
+pub use connect::Card;
 pub use error::FolderError;
 pub use vault::{Folder, Trust, Unlock, Vault};

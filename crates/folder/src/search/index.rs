@@ -18,6 +18,7 @@ impl Vault {
     /// Adds up to `batch` records to the index in one transaction.
     pub(crate) fn index_batch(
         &self,
+        folder: i64,
         batch: usize,
         text_of: impl Fn(&Connection, i64) -> Result<(String, String), FolderError>,
     ) -> Result<Indexed, FolderError> {
@@ -25,9 +26,10 @@ impl Vault {
         let transaction = database.transaction()?;
         let rows = transaction
             .prepare_cached(
-                "SELECT id FROM record WHERE indexed = 0 AND state = 'verified' ORDER BY id LIMIT ?1",
+                "SELECT id FROM record WHERE indexed = 0 AND state = 'verified' AND folder = ?1
+                 ORDER BY id LIMIT ?2",
             )?
-            .query_map([batch], |row| row.get(0))?
+            .query_map(params![folder, batch], |row| row.get(0))?
             .collect::<Result<Vec<i64>, _>>()?;
         for row in &rows {
             let (title, body) = text_of(&transaction, *row)?;

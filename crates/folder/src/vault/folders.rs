@@ -4,7 +4,7 @@ use super::Vault;
 use crate::FolderError;
 use medfolder_crypto::tree::ChainRoot;
 use medfolder_crypto::{Secret32, os_rng, words};
-use medfolder_ledger::Genesis;
+use medfolder_ledger::Chain;
 use medfolder_record::FolderNumber;
 use rusqlite::{OptionalExtension, Row, params};
 use zeroize::Zeroizing;
@@ -18,10 +18,10 @@ pub struct Folder<'v> {
     /// Its number.
     pub number: FolderNumber,
     /// The genesis that it trusts, and no other.
-    pub genesis: Genesis,
+    pub consortium: Chain,
     /// Addresses of ledger nodes.
     pub ledger: Vec<String>,
-    pub(crate) chain: ChainRoot,
+    pub(crate) keys: ChainRoot,
 }
 
 impl core::fmt::Debug for Folder<'_> {
@@ -76,9 +76,9 @@ impl Vault {
         trust: &Trust<'_>,
         now: u64,
     ) -> Result<Folder<'_>, FolderError> {
-        let genesis = Genesis::from_bytes(trust.genesis).map_err(|_| FolderError::Genesis)?;
-        let chain = ChainRoot::derive(genesis.suite, root, &genesis.digest());
-        let number = FolderNumber(chain.folder().number);
+        let chain = Chain::from_bytes(trust.genesis).map_err(|_| FolderError::Genesis)?;
+        let keys = ChainRoot::derive(chain.suite(), root, &chain.digest());
+        let number = FolderNumber(keys.folder().number);
         let ledger = serde_json::to_string(trust.ledger).map_err(|_| FolderError::VaultDamaged)?;
         let added = self.database().execute(
             "INSERT INTO folder (name, root, genesis, ledger, number, created)
@@ -152,8 +152,7 @@ impl Stored {
     }
 
     fn open(self, vault: &Vault, name: String) -> Result<Folder<'_>, FolderError> {
-        let genesis =
-            Genesis::from_bytes(&self.genesis).map_err(|_| FolderError::VaultDamaged)?;
+        let chain = Chain::from_bytes(&self.genesis).map_err(|_| FolderError::VaultDamaged)?;
         let root = Secret32::try_from(self.root.as_slice());
         let root = root.map_err(|_| FolderError::VaultDamaged)?;
         Ok(Folder {
@@ -161,8 +160,8 @@ impl Stored {
             id: self.id,
             name,
             number: self.number.parse().map_err(|_| FolderError::VaultDamaged)?,
-            chain: ChainRoot::derive(genesis.suite, &root, &genesis.digest()),
-            genesis,
+            keys: ChainRoot::derive(chain.suite(), &root, &chain.digest()),
+            consortium: chain,
             ledger: serde_json::from_str(&self.ledger).map_err(|_| FolderError::VaultDamaged)?,
         })
     }

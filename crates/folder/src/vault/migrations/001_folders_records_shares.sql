@@ -34,7 +34,7 @@ CREATE TABLE seal (
     sealed      INTEGER NOT NULL,          -- time in the seal
     mark        INTEGER NOT NULL,
     block_time  INTEGER NOT NULL,
-    seal_key    BLOB,                      -- from the key slot; opens the seal's records
+    slot        BLOB,                      -- the seal's key, wrapped to the card
     transaction_bytes BLOB NOT NULL,       -- the seal as the log holds it
     UNIQUE (card, visit, seq)
 ) STRICT;
@@ -61,12 +61,20 @@ CREATE TABLE record (
     UNIQUE (folder, record)
 ) STRICT;
 CREATE INDEX record_by_date ON record (folder, date DESC, id DESC);
-CREATE INDEX record_to_index ON record (id) WHERE indexed = 0 AND state = 'verified';
+CREATE INDEX record_to_index ON record (folder, id) WHERE indexed = 0 AND state = 'verified';
 CREATE INDEX record_unfinished ON record (folder, state) WHERE state <> 'verified';
+
+-- Doctors' keys, each proven by the ledger's state; entry is the state entry.
+CREATE TABLE staff (
+    folder INTEGER NOT NULL REFERENCES folder ON DELETE CASCADE,
+    key    TEXT NOT NULL,
+    entry  BLOB NOT NULL,
+    PRIMARY KEY (folder, key)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE content (
     record       INTEGER PRIMARY KEY REFERENCES record ON DELETE CASCADE,
-    envelope     BLOB NOT NULL             -- as the exchange zone stores it; the seal's key opens it
+    envelope     BLOB NOT NULL             -- as the exchange zone stores it; the key in the seal's slot opens it
 ) STRICT;
 
 CREATE TABLE attachment (

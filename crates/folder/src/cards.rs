@@ -1,0 +1,213 @@
+//! The folder's cards, one per hospital: linking one at the front desk, finding them again.
+
+use crate::connect::Card;
+use crate::records::parsed;
+use crate::{Folder, FolderError};
+use medfolder_client::api::desk::{ClaimId, ClaimRequest, ClaimState};
+use medfolder_client::clock::Clock;
+use medfolder_client::desk;
+use medfolder_client::desk_code::{DeskCode, DeskLink};
+use medfolder_ledger::body::{Consent, RegisterCard};
+use medfolder_ledger::transaction::Unsigned;
+use medfolder_record::{CardNumber, MemberId};
+use rusqlite::{OptionalExtension, params};
+use std::time::Duration;
+
+/// How long the app waits for the front desk; a code lives ten minutes.
+const DESK_PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// How long the desk has to co-sign and submit a registration, in milliseconds.
+const REGISTRATION_VALIDITY: u64 = 60 * 60 * 1_000;
+
+/// What the patient read at the front desk.
+#[derive(Debug)]
+pub struct DeskInvitation {
+    member: MemberId,
+    code: DeskCode,
+}
+
+/// A card that waits for the front desk to compare its number.
+#[derive(Debug)]
+pub struct PendingCard {
+    card: Card,
+    claim: ClaimId,
+}
+
+impl PendingCard {
+    /// The number whose last eight characters the desk compares with the patient's screen.
+    pub const fn number(&self) -> CardNumber {
+        self.card.number
+    }
+
+    /// The hospital.
+    pub const fn member(&self) -> MemberId {
+        self.card.member
+    }
+}
+
+impl Folder<'_> {
+    /// Reads a front desk's link, or its 16 characters with the hospital's name.
+    ///
+    /// # Errors
+    /// `desk.code_malformed`, `desk.other_consortium`, `desk.which_member`, `member.unknown`.
+    pub fn read_invitation(
+        &self,
+        text: &str,
+        member: Option<&str>,
+    ) -> Result<DeskInvitation, FolderError> {
+        if let Ok(link) = text.parse::<DeskLink>() {
+            if !link.is_for(&self.consortium.digest()) {
+                return Err(FolderError::OtherConsortium);
+            }
+            self.member(&link.member)?;
+            return Ok(DeskInvitation { member: link.member, code: link.code });
+        }
+        let code = text.parse().map_err(|_| FolderError::DeskCode)?;
+        let name = member.ok_or(FolderError::DeskMember)?;
+        Ok(DeskInvitation { member: self.member_named(name)?, code })
+    }
+
+    /// Makes the card's registration and hands it to the hospital under the desk's code.
+    ///
+    /// # Errors
+    /// `card.linked`, and what the connection or the desk answers.
+    pub async fn claim_card(
+        &self,
+        invitation: &DeskInvitation,
+        clock: &Clock,
+    ) -> Result<PendingCard, FolderError> {
+        let card = self.pending_card(invitation.member)?;
+        let request = self.registration(&card, &invitation.code, clock.now());
+        let (http, edge) = self.edge(&card.member)?;
+        let claim = desk::claim(&http, &edge, &request).await?;
+        self.vault
+            .database()
+            .execute("UPDATE card SET claim = ?2 WHERE id = ?1", params![card.row, claim.to_string()])?;
+        Ok(PendingCard { card, claim })
+    }
+
+    /// Waits until the desk confirmed the card's number.
+    ///
+    /// # Errors
+    /// The desk's reason, such as `desk.code_expired` or `desk.card_mismatch`; `desk.waiting` when
+    /// nobody confirmed within ten minutes.
+    pub async fn wait_for_desk(&self, pending: &PendingCard) -> Result<Card, FolderError> {
+        let (http, edge) = self.edge(&pending.card.member)?;
+        let status = desk::wait(&http, &edge, pending.claim, DESK_PATIENCE).await?;
+        match status.state {
+            ClaimState::Confirmed => {
+                self.set_registered(pending.card.row)?;
+                Ok(pending.card.clone())
+            }
+            ClaimState::Refused => {
+                Err(FolderError::Desk(status.code.unwrap_or_else(|| "desk.refused".to_owned())))
+            }
+            ClaimState::Waiting => Err(FolderError::DeskWaiting),
+        }
+    }
+
+    /// The folder's cards that were registered, oldest first.
+    ///
+    /// # Errors
+    /// `vault.storage`.
+    pub fn cards(&self) -> Result<Vec<Card>, FolderError> {
+        let database = self.vault.database();
+        let mut statement = database.prepare_cached(
+            "SELECT id, number, member, idx FROM card WHERE folder = ?1 AND state <> 'pending'
+             ORDER BY id",
+        )?;
+        let rows = statement.query_map([self.id], |row| {
+            Ok(Card {
+                row: row.get(0)?,
+                number: parsed(row, 1)?,
+                member: parsed(row, 2)?,
+                index: row.get(3)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Keeps a card that the ledger knows, found by its place in the key tree.
+    pub(crate) fn add_registered(&self, member: MemberId, index: u32) -> Result<(), FolderError> {
+        let number = CardNumber(self.keys.card(&member.0, index).number);
+        self.vault.database().execute(
+            "INSERT INTO card (folder, number, member, idx, state)
+             VALUES (?1, ?2, ?3, ?4, 'registered')
+             ON CONFLICT (folder, number) DO UPDATE SET state = 'registered'",
+            params![self.id, number.to_string(), member.to_string(), index],
+        )?;
+        Ok(())
+    }
+
+    fn set_registered(&self, card: i64) -> Result<(), FolderError> {
+        self.vault.database().execute(
+            "UPDATE card SET state = 'registered', claim = NULL WHERE id = ?1",
+            [card],
+        )?;
+        Ok(())
+    }
+
+    /// The card to link next at a hospital: one that waits from an earlier try, or a new one.
+    fn pending_card(&self, member: MemberId) -> Result<Card, FolderError> {
+        let database = self.vault.database();
+        let known: Option<(i64, u32, String)> = database
+            .query_row(
+                "SELECT id, idx, state FROM card WHERE folder = ?1 AND member = ?2
+                 ORDER BY idx DESC LIMIT 1",
+                params![self.id, member.to_string()],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
+            .optional()?;
+        let index = match known {
+            Some((row, index, state)) if state == "pending" => {
+                let number = CardNumber(self.keys.card(&member.0, index).number);
+                return Ok(Card { row, number, member, index });
+            }
+            Some((_, _, state)) if state == "registered" => return Err(FolderError::CardLinked),
+            Some((_, index, _)) => index + 1,
+            None => 0,
+        };
+        let number = CardNumber(self.keys.card(&member.0, index).number);
+        database.execute(
+            "INSERT INTO card (folder, number, member, idx, state)
+             VALUES (?1, ?2, ?3, ?4, 'pending')",
+            params![self.id, number.to_string(), member.to_string(), index],
+        )?;
+        Ok(Card { row: database.last_insert_rowid(), number, member, index })
+    }
+
+    /// T_R with the card's signature, and the proof of the desk's code over its body.
+    fn registration(&self, card: &Card, code: &DeskCode, now: u64) -> ClaimRequest {
+        let chain = &self.consortium;
+        let keys = self.card_keys(card);
+        let body = RegisterCard {
+            member: card.member,
+            signing: keys.signing.public(),
+            encryption: keys.encryption.public().to_bytes(),
+            consent: self.consent(now),
+        };
+        let mac = code.mac(chain.suite(), &chain.digest(), &medfolder_crypto::to_cbor(&body));
+        let unsigned = Unsigned::new(body, now + REGISTRATION_VALIDITY);
+        let signature = unsigned.sign(chain, &keys.signing);
+        let transaction = unsigned.with_signatures(vec![signature]);
+        ClaimRequest { transaction: transaction.to_bytes().into(), mac }
+    }
+
+    /// The consortium's consent text that the patient was shown.
+    pub(crate) fn consent(&self, now: u64) -> Consent {
+        let texts = &self.consortium.policy().consent_texts;
+        match texts.iter().find(|text| text.language == "zh").or_else(|| texts.first()) {
+            Some(text) => Consent {
+                digest: text.digest,
+                version: text.version,
+                language: text.language.clone(),
+                time: now,
+            },
+            None => Consent {
+                digest: self.consortium.suite().hash(&[]),
+                version: 0,
+                language: "zh".to_owned(),
+                time: now,
+            },
+        }
+    }
+}

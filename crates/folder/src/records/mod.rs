@@ -1,0 +1,13 @@
+//! The folder's records as the vault keeps them: lists, versions, one record opened, export.
+
+mod export;
+mod list;
+mod open;
+mod text;
+
+pub(crate) use list::parsed;
+pub use list::{Filter, Listed, Page, State};
+pub use export::Exported;
+pub(crate) use open::{reopen, staff_key, staff_keys};
+pub use open::{Shown, Version};
+pub use text::Found;

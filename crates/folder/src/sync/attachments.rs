@@ -1,0 +1,120 @@
+//! Attachments: kept as the hospital's ciphertext beside the vault, checked as they stream in.
+//!
+//! A file is complete once it has its final name; what a crash left behind under `.part` is
+//! fetched anew. Bytes that fail a check are never kept.
+
+use crate::records::reopen;
+use crate::{Folder, FolderError};
+use medfolder_client::zone::ZoneClient;
+use medfolder_record::{Record, RecordId};
+use rusqlite::params;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// An attachment that is still to be fetched.
+#[derive(Debug)]
+pub(crate) struct WantedAttachment {
+    pub(crate) row: i64,
+    pub(crate) record: RecordId,
+    pub(crate) j: u32,
+}
+
+impl Folder<'_> {
+    /// Attachments of a card's verified records that are not in the vault yet.
+    pub(crate) fn wanted_attachments(
+        &self,
+        card: i64,
+    ) -> Result<Vec<WantedAttachment>, FolderError> {
+        let database = self.vault.database();
+        let mut statement = database.prepare_cached(
+            "SELECT record.id, record.record, attachment.j FROM attachment
+             JOIN record ON record.id = attachment.record JOIN seal ON seal.id = record.seal
+             WHERE seal.card = ?1 AND attachment.state <> 'verified' ORDER BY record.id, attachment.j",
+        )?;
+        let rows = statement.query_map([card], |row| {
+            Ok(WantedAttachment {
+                row: row.get(0)?,
+                record: crate::records::parsed(row, 1)?,
+                j: row.get(2)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Fetches one attachment and checks it; the outcome is written to the vault.
+    pub(crate) async fn fetch_attachment(
+        &self,
+        zone: &ZoneClient,
+        wanted: &WantedAttachment,
+    ) -> Result<(), FolderError> {
+        let outcome = self.stream_attachment(zone, wanted).await;
+        let (state, failure) = match &outcome {
+            Ok(()) => ("verified", None),
+            Err(error) => ("failed", Some(error.code().to_owned())),
+        };
+        self.vault.database().execute(
+            "UPDATE attachment SET state = ?3, failure = ?4 WHERE record = ?1 AND j = ?2",
+            params![wanted.row, wanted.j, state, failure],
+        )?;
+        outcome
+    }
+
+    async fn stream_attachment(
+        &self,
+        zone: &ZoneClient,
+        wanted: &WantedAttachment,
+    ) -> Result<(), FolderError> {
+        let (record, _) = reopen(&self.vault.database(), self, wanted.row)?;
+        let stored = record.attachment(wanted.j).ok_or(FolderError::AttachmentUnknown)?;
+        let mut opener = stored.opener()?;
+        let path = self.blob_path(&wanted.record, wanted.j);
+        let part = path.with_extension("part");
+        fs::create_dir_all(self.vault.blobs()).map_err(FolderError::storage)?;
+        let mut file = File::create(&part).map_err(FolderError::storage)?;
+        let mut stream = zone.attachment(wanted.record, wanted.j, 0).await?;
+        while let Some(bytes) = stream.next().await? {
+            let mut plaintext = Zeroizing::new(Vec::new());
+            opener.push(&bytes, &mut plaintext)?;
+            file.write_all(&bytes).map_err(FolderError::storage)?;
+        }
+        opener.finish()?;
+        file.sync_all().map_err(FolderError::storage)?;
+        fs::rename(&part, &path).map_err(FolderError::storage)
+    }
+
+    /// An attachment of an opened record, decrypted and checked again.
+    ///
+    /// # Errors
+    /// `attachment.unknown`, `attachment.waiting`, or the check that failed.
+    pub fn read_attachment(
+        &self,
+        record: &Record,
+        j: u32,
+    ) -> Result<Zeroizing<Vec<u8>>, FolderError> {
+        let stored = record.attachment(j).ok_or(FolderError::AttachmentUnknown)?;
+        let mut opener = stored.opener()?;
+        let mut file = open_blob(&self.blob_path(&record.id(), j))?;
+        let mut out = Zeroizing::new(Vec::new());
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let count = file.read(&mut buffer).map_err(FolderError::storage)?;
+            let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
+            opener.push(bytes, &mut out)?;
+        }
+        opener.finish()?;
+        Ok(out)
+    }
+
+    fn blob_path(&self, record: &RecordId, j: u32) -> PathBuf {
+        self.vault.blobs().join(format!("{record}.{j}.blob"))
+    }
+}
+
+fn open_blob(path: &Path) -> Result<File, FolderError> {
+    File::open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => FolderError::AttachmentWaiting,
+        _ => FolderError::storage(error),
+    })
+}
