@@ -1,0 +1,102 @@
+//! Contract *staff*: enrol, rotate, revoke. Entries are never deleted.
+
+use medfolder_record::{KeyId, MemberId};
+
+use super::{Call, Outcome};
+use crate::body::{EnrolStaff, RevokeReason, RevokeStaff, RotateStaff};
+use crate::policy::Action;
+use crate::refusal::Refusal;
+use crate::state::{StaffEnd, StaffEntry, StateKey};
+
+/// A key is enrolled once.
+pub(super) fn enrol(body: &EnrolStaff, call: &mut Call<'_, '_>) -> Outcome {
+    call.member_may(&body.member, Action::StaffEnrol)?;
+    if body.until <= call.time {
+        return Err(Refusal::StaffValidity.into());
+    }
+    let entry = StaffEntry {
+        member: body.member,
+        signing: body.signing,
+        encryption: body.encryption,
+        role: body.role,
+        from: body.from,
+        until: body.until,
+        commitment: body.commitment,
+        position: call.position,
+        end: None,
+    };
+    put_new(entry, call).map(drop)
+}
+
+fn put_new(entry: StaffEntry, call: &mut Call<'_, '_>) -> Outcome<KeyId> {
+    let id = KeyId::of(call.suite(), &entry.signing);
+    let key = StateKey::staff(call.suite(), &id);
+    if call.stage.exists(&key)? {
+        return Err(Refusal::StaffExists.into());
+    }
+    call.stage.put(key, &entry);
+    Ok(id)
+}
+
+fn own(id: &KeyId, member: &MemberId, call: &Call<'_, '_>) -> Outcome<(StateKey, StaffEntry)> {
+    let key = StateKey::staff(call.suite(), id);
+    let entry: StaffEntry = call.stage.get(&key)?.ok_or(Refusal::StaffUnknown)?;
+    if entry.member != *member {
+        return Err(Refusal::StaffMember.into());
+    }
+    Ok((key, entry))
+}
+
+/// The old key ends, the new one begins at once with the same role and commitment.
+pub(super) fn rotate(body: &RotateStaff, call: &mut Call<'_, '_>) -> Outcome {
+    call.member_may(&body.member, Action::StaffRotate)?;
+    let (key, mut old) = own(&body.key, &body.member, call)?;
+    if old.end.is_some() {
+        return Err(Refusal::StaffEnded.into());
+    }
+    if body.until <= call.time {
+        return Err(Refusal::StaffValidity.into());
+    }
+    let new = StaffEntry {
+        signing: body.signing,
+        encryption: body.encryption,
+        from: call.time,
+        until: body.until,
+        position: call.position,
+        ..old.clone()
+    };
+    let successor = put_new(new, call)?;
+    old.end = Some(StaffEnd {
+        position: call.position,
+        time: call.time,
+        reason: RevokeReason::Ended,
+        successor: Some(successor),
+    });
+    call.stage.put(key, &old);
+    Ok(())
+}
+
+/// A key ends once; an ended one may still be declared compromised.
+pub(super) fn revoke(body: &RevokeStaff, call: &mut Call<'_, '_>) -> Outcome {
+    call.member_may(&body.member, Action::StaffRevoke)?;
+    let (key, mut entry) = own(&body.key, &body.member, call)?;
+    let successor = match &entry.end {
+        None => None,
+        Some(end) => {
+            let worse =
+                end.reason == RevokeReason::Ended && body.reason == RevokeReason::Compromised;
+            if !worse {
+                return Err(Refusal::StaffEnded.into());
+            }
+            end.successor
+        }
+    };
+    entry.end = Some(StaffEnd {
+        position: call.position,
+        time: call.time,
+        reason: body.reason,
+        successor,
+    });
+    call.stage.put(key, &entry);
+    Ok(())
+}
