@@ -10,6 +10,7 @@
 //! | [`genesis`], [`member`], [`policy`] | what a chain starts from, and who may do what |
 //! | [`transaction`], [`body`] | bytes that are stored and signed |
 //! | [`apply`], [`state`], [`event`], [`refusal`] | the state machine |
+//! | [`login`] | the statement that answers a server's challenge |
 //! | [`block`], [`log`], [`tree`], [`proof`] | what is certified, and what proves a part of it |
 //!
 //! Byte layouts: `docs/formats/ledger.md`.
@@ -26,6 +27,7 @@ mod contract;
 pub mod event;
 pub mod genesis;
 pub mod log;
+pub mod login;
 pub mod member;
 pub mod policy;
 pub mod proof;
@@ -38,6 +40,7 @@ pub use apply::{Accepted, Executed, Executor, Outcome, RecentIds, execute};
 pub use block::{Block, BlockError, BlockTransaction, Certificate, Checkpoint, Header};
 pub use body::{Body, Signer, Type};
 pub use genesis::{Chain, EngineKeys, Genesis, GenesisError};
+pub use member::{KeyRole, Member, MemberRole, Standing, StorageArea};
 pub use refusal::Refusal;
 pub use state::{Running, StateError, StateKey, StateRead, Subject};
 pub use transaction::{PrepareError, Prepared, Transaction, TxId, Unsigned};

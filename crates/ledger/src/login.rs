@@ -15,9 +15,7 @@
 
 use core::fmt;
 
-use medfolder_crypto::{
-    Digest, Label, PublicKeyBytes, Signature, SigningKey, Suite, to_cbor,
-};
+use medfolder_crypto::{Digest, Label, PublicKeyBytes, Signature, SigningKey, Suite, to_cbor};
 use medfolder_record::{CardNumber, FolderNumber, GrantId, KeyId, MemberId};
 use minicbor::{Decode, Encode};
 use thiserror::Error;
@@ -33,7 +31,17 @@ pub const MAX_ORIGIN: usize = 255;
 
 /// Who logs in.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Encode,
+    Decode,
+    serde::Serialize,
     serde::Deserialize,
 )]
 #[serde(tag = "kind", content = "id", rename_all = "lowercase")]
@@ -149,7 +157,11 @@ impl ShownKeys {
             }
             LoginSubject::Grant(_) | LoginSubject::Staff(_) | LoginSubject::Member(_) => false,
         };
-        if fits { Ok(self.signing) } else { Err(LoginError::Refused) }
+        if fits {
+            Ok(self.signing)
+        } else {
+            Err(LoginError::Refused)
+        }
     }
 }
 
@@ -181,7 +193,8 @@ impl LoginStatement {
             return Err(LoginError::Refused);
         }
         let key = key.verifying(suite).map_err(|_| LoginError::Refused)?;
-        key.verify(Label::LOGIN, &[&to_cbor(self)], signature).map_err(|_| LoginError::Refused)
+        key.verify(Label::LOGIN, &[&to_cbor(self)], signature)
+            .map_err(|_| LoginError::Refused)
     }
 }
 
@@ -195,7 +208,10 @@ mod tests {
     fn keys(suite: Suite) -> (SigningKey, ShownKeys) {
         let signing = SigningKey::from_seed(suite, &Secret32::new([1; 32]));
         let other = SigningKey::from_seed(suite, &Secret32::new([2; 32]));
-        let shown = ShownKeys { signing: signing.public(), encryption: other.public() };
+        let shown = ShownKeys {
+            signing: signing.public(),
+            encryption: other.public(),
+        };
         (signing, shown)
     }
 
@@ -272,7 +288,13 @@ mod tests {
     fn a_subject_in_json_names_its_kind_and_its_id() {
         let subject = LoginSubject::Member(MemberId([4; 16]));
         let text = serde_json::to_string(&subject).unwrap();
-        assert_eq!(text, format!(r#"{{"kind":"member","id":"{}"}}"#, "04".repeat(16)));
-        assert_eq!(serde_json::from_str::<LoginSubject>(&text).unwrap(), subject);
+        assert_eq!(
+            text,
+            format!(r#"{{"kind":"member","id":"{}"}}"#, "04".repeat(16))
+        );
+        assert_eq!(
+            serde_json::from_str::<LoginSubject>(&text).unwrap(),
+            subject
+        );
     }
 }
