@@ -25,6 +25,7 @@ pub fn holds(
     consent: &Signature,
 ) -> bool {
     card.verifying(suite).is_ok_and(|key| {
-        key.verify(Label::CARD_CONSENT, &[&genesis.0, &to_cbor(grant)], consent).is_ok()
+        key.verify(Label::CARD_CONSENT, &[&genesis.0, &to_cbor(grant)], consent)
+            .is_ok()
     })
 }

@@ -19,4 +19,5 @@ pub mod http;
 pub mod keyfile;
 pub mod login;
 pub mod share_host;
+pub mod viewer;
 pub mod zone;
