@@ -1,4 +1,9 @@
 //! SMART Health Links, checklist items 1–12: what an issuer must do. One test per item.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests may unwrap"
+)]
 
 use std::collections::BTreeSet;
 

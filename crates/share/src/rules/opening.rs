@@ -12,6 +12,7 @@ use medfolder_crypto::{Digest, Label};
 use minicbor::{Decode, Encode};
 
 use super::host::ShareId;
+use super::location::LOCATION_LIFETIME_MS;
 use super::passcode::Pepper;
 use crate::grant::Items;
 use crate::manifest::ManifestRequest;
@@ -144,8 +145,11 @@ impl Opening {
         })
     }
 
+    /// Reported, and past the life of every location that it was given.
     pub(crate) fn is_finished(&self, now_ms: u64) -> bool {
-        !self.is_open(now_ms) && self.reported.as_ref() == Some(&self.received)
+        let window_end = self.opened_ms.saturating_add(self.window_ms);
+        now_ms >= window_end.saturating_add(LOCATION_LIFETIME_MS)
+            && self.reported.as_ref() == Some(&self.received)
     }
 }
 

@@ -1,0 +1,180 @@
+//! Records go into a link and come out again, paired by digest.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests may unwrap"
+)]
+
+mod common;
+
+use common::*;
+use medfolder_crypto::os_rng;
+use medfolder_share::content_type::FHIR_JSON;
+use medfolder_share::jwe::{JweLimits, Zip, decrypt};
+use medfolder_share::package::{
+    MAX_ATTACHMENT_BYTES, Part, SharedAttachment, SharedRecord, package, pairing_id, seal,
+};
+use medfolder_share::unpack::unpack;
+
+fn attachment<'a>(name: &'a str, bytes: &'a [u8]) -> SharedAttachment<'a> {
+    SharedAttachment {
+        digest: format!("digest of {name}"),
+        size: bytes.len() as u64,
+        name,
+        media_type: "image/png",
+        bytes: Some(bytes),
+    }
+}
+
+const ONE: &[u8] = b"{\"resourceType\":\"Bundle\",\"type\":\"document\",\"entry\":[{}] }";
+const TWO: &[u8] = "{\"resourceType\":\"Bundle\",\"title\":\"青霉素过敏\"}".as_bytes();
+
+fn travel(records: &[SharedRecord<'_>]) -> Vec<(usize, Vec<u8>)> {
+    let sealed = seal(&package(records), &key(), Zip::None, &mut os_rng()).unwrap();
+    let open = |jwe: &str| decrypt(&key(), jwe, &JweLimits::default()).unwrap();
+    let opened = sealed.iter().map(|file| {
+        assert_eq!(file.content_type, FHIR_JSON);
+        let file = open(&file.jwe);
+        assert_eq!(file.content_type.as_deref(), Some(FHIR_JSON));
+        file.content.to_vec()
+    });
+    opened.enumerate().collect()
+}
+
+#[test]
+fn bodies_come_first_byte_for_byte_then_attachments_then_evidence() {
+    let records = [
+        SharedRecord {
+            body: ONE,
+            attachments: vec![attachment("a.png", b"pixels")],
+            evidence: b"e1",
+        },
+        SharedRecord {
+            body: TWO,
+            attachments: vec![],
+            evidence: b"e2",
+        },
+    ];
+    let parts: Vec<Part> = package(&records).iter().map(|file| file.part).collect();
+    assert_eq!(
+        parts,
+        [
+            Part::Record(0),
+            Part::Record(1),
+            Part::Attachment(0),
+            Part::Evidence
+        ]
+    );
+    let files = travel(&records);
+    assert_eq!((files[0].1.as_slice(), files[1].1.as_slice()), (ONE, TWO));
+    for (_, file) in &files {
+        let json: serde_json::Value = serde_json::from_slice(file).unwrap();
+        assert!(json["resourceType"].is_string());
+    }
+}
+
+#[test]
+fn a_reader_pairs_by_digest_whatever_the_order_of_the_files() {
+    let records = [
+        SharedRecord {
+            body: ONE,
+            attachments: vec![attachment("a.png", b"pixels")],
+            evidence: b"e1",
+        },
+        SharedRecord {
+            body: TWO,
+            attachments: vec![],
+            evidence: b"e2",
+        },
+    ];
+    let mut files = travel(&records);
+    files.reverse();
+    let received = unpack(files);
+    assert_eq!(received.records.len(), 2);
+    for record in &received.records {
+        let expected = if record.body == ONE { b"e1" } else { b"e2" };
+        assert_eq!(record.evidence.as_deref(), Some(expected.as_slice()));
+    }
+    let [picture] = received.attachments.as_slice() else {
+        panic!("one attachment")
+    };
+    assert_eq!(
+        (picture.bytes.as_slice(), picture.media_type.as_str()),
+        (b"pixels".as_slice(), "image/png")
+    );
+}
+
+#[test]
+fn a_body_that_was_changed_has_no_evidence() {
+    let mut files = travel(&[SharedRecord {
+        body: ONE,
+        attachments: vec![],
+        evidence: b"e1",
+    }]);
+    files[0].1.push(b' ');
+    assert_eq!(unpack(files).records[0].evidence, None);
+}
+
+#[test]
+fn two_records_with_equal_bodies_get_their_evidence_in_order() {
+    let record = |evidence| SharedRecord {
+        body: ONE,
+        attachments: vec![],
+        evidence,
+    };
+    let received = unpack(travel(&[record(b"e1"), record(b"e2")]));
+    let evidence: Vec<_> = received
+        .records
+        .iter()
+        .map(|r| r.evidence.clone().unwrap())
+        .collect();
+    assert_eq!(evidence, [b"e1", b"e2"]);
+}
+
+#[test]
+fn four_mebibytes_travel_and_one_byte_more_is_listed_as_withheld() {
+    let limit = usize::try_from(MAX_ATTACHMENT_BYTES).unwrap();
+    let (fits, large) = (vec![1; limit], vec![2; limit + 1]);
+    let absent = SharedAttachment {
+        bytes: None,
+        ..attachment("c.dcm", b"x")
+    };
+    let records = [SharedRecord {
+        body: ONE,
+        attachments: vec![
+            attachment("a.png", &fits),
+            attachment("b.dcm", &large),
+            absent,
+        ],
+        evidence: b"e1",
+    }];
+    let received = unpack(travel(&records));
+    assert_eq!(received.attachments.len(), 1);
+    assert_eq!(
+        pairing_id(&received.attachments[0].bytes),
+        pairing_id(&fits)
+    );
+    let withheld = &received.records[0].withheld;
+    assert_eq!(withheld.len(), 2);
+    assert_eq!(
+        (withheld[0].name.as_str(), withheld[0].size),
+        ("b.dcm", MAX_ATTACHMENT_BYTES + 1)
+    );
+    assert_eq!(withheld[0].digest, "digest of b.dcm");
+    assert_eq!(withheld[1].media_type, "image/png");
+}
+
+#[test]
+fn a_link_of_somebody_else_gives_records_without_evidence() {
+    let collection = b"{\"resourceType\":\"Bundle\",\"entry\":[{\"resource\":{\"resourceType\":\"Binary\",\"contentType\":\"text/plain\",\"data\":\"\"}}]}";
+    for foreign in [
+        b"{\"resourceType\":\"Bundle\",\"entry\":[]}".as_slice(),
+        collection,
+        b"not json",
+        b"{\"resourceType\":\"Binary\"}",
+    ] {
+        let received = unpack(vec![(0, foreign.to_vec())]);
+        assert_eq!(received.records.len(), 1);
+        assert_eq!(received.records[0].evidence, None);
+    }
+}
