@@ -6,6 +6,7 @@
 //! ```
 
 use medfolder_crypto::{Digest, cbor::bytes_newtype};
+use medfolder_ledger::TxId;
 use serde::{Deserialize, Serialize};
 
 use super::Blob;
@@ -54,5 +55,5 @@ pub struct ClaimStatus {
     pub code: Option<String>,
     /// The registration's transaction id once it was confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub transaction: Option<Digest>,
+    pub transaction: Option<TxId>,
 }

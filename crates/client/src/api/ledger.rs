@@ -3,10 +3,11 @@
 //! ```text
 //! POST /v1/transactions[?wait=final]                SubmitRequest -> 202 Submitted | 200 TransactionStatus
 //! GET  /v1/transactions/{id}                        TransactionStatus
-//! GET  /v1/cards/{number}/entries?from=N&limit=M    EntriesPage, with the card's (or a member's) token
-//! GET  /v1/grants/{id}/entries?from=N&limit=M       EntriesPage, with the grant's token
-//! GET  /v1/folders/{number}?from=N&limit=M          EntriesPage, with the folder's token
-//! GET  /v1/records/{id} · /v1/staff/{key} · /v1/receipts/{digest}      StateAnswer, for anybody
+//! GET  /v1/cards/{number}/entries?from=N&limit=M    application/cbor: a HistoryPage, with the card's (or a member's) token
+//! GET  /v1/grants/{id}/entries?from=N&limit=M       the same, with the grant's token
+//! GET  /v1/folders/{number}?from=N&limit=M          the same, with the folder's token
+//! GET  /v1/records/{id}?member=MEMBER               StateAnswer, for anybody; MEMBER sealed the record
+//! GET  /v1/staff/{key} · /v1/receipts/{digest}      StateAnswer, for anybody
 //! GET  /v1/members                                  MembersAnswer
 //! GET  /v1/checkpoints/latest · /{height}           CheckpointAnswer
 //! GET  /v1/proofs/consistency?from=SIZE&to=SIZE     ConsistencyAnswer
@@ -15,16 +16,18 @@
 //! GET  /v1/blocks/{height} · ?from=H&limit=N        application/cbor, one or a sequence of (block, certificate)
 //! GET  /v1/events                                   server-sent events; id and data are the height
 //! ```
-//! Everything a client relies on is a [`Blob`] of canonical CBOR that it checks itself: checkpoints
-//! (header and certificate), state proofs, inclusion and consistency proofs, raw transactions.
+//! Everything a client relies on is canonical CBOR of the ledger crate that it checks itself:
+//! `Receipt`, `EntryProof`, `HistoryPage`, `ConsistencyProof`, `Checkpoint`, stored transactions. A page
+//! ends where the node likes; the client asks again from where it ended until its count is the
+//! entry's, and each page carries its own entry and checkpoint.
 
-use medfolder_crypto::Digest;
+use medfolder_ledger::TxId;
 use medfolder_record::MemberId;
 use serde::{Deserialize, Serialize};
 
 use super::Blob;
 
-/// Most entries that one page carries.
+/// Most items that one page carries.
 pub const MAX_PAGE: u64 = 1_000;
 /// Most blocks that one answer carries.
 pub const MAX_BLOCKS: u64 = 256;
@@ -40,7 +43,7 @@ pub struct SubmitRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submitted {
     /// H of its signed bytes.
-    pub id: Digest,
+    pub id: TxId,
 }
 
 /// How far a transaction has come.
@@ -61,7 +64,7 @@ pub enum TransactionState {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TransactionStatus {
     /// The transaction.
-    pub id: Digest,
+    pub id: TxId,
     /// How far it has come.
     pub state: TransactionState,
     /// Why its contract refused it.
@@ -76,55 +79,15 @@ pub struct TransactionStatus {
     /// Its place in the log, counted from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<u64>,
-    /// A checkpoint whose log holds it: the one of its block, CBOR.
+    /// CBOR of a `Receipt`: its inclusion under the checkpoint of its block.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub checkpoint: Option<Blob>,
-    /// Inclusion proof of `position` under that checkpoint's log root, CBOR.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inclusion: Option<Blob>,
-}
-
-/// One entry of a card's, grant's or folder's list, in the list's order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Entry {
-    /// An accepted transaction that concerns the subject. JSON: `{"at":POSITION,"tx":BLOB}`.
-    Transaction {
-        /// Its place in the log.
-        at: u64,
-        /// The whole encoding with signatures.
-        tx: Blob,
-    },
-    /// One entry of an Access batch that concerns the grant. JSON: `{"at":POSITION,"access":BLOB}`.
-    Access {
-        /// The batch's place in the log.
-        at: u64,
-        /// Host, entry, class and block time: one step of the running digest, CBOR.
-        access: Blob,
-    },
-}
-
-/// A part of a list, as of a checkpoint. Whoever has all entries from 0 (or from a count and digest
-/// that she proved before) folds them into the running digest; it must be the one in the state entry.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct EntriesPage {
-    /// Header and certificate, CBOR; the same for all pages of one answer.
-    pub checkpoint: Blob,
-    /// Proof of the subject's state entry (present, with count and running digest; or absent), CBOR.
-    pub state_proof: Blob,
-    /// Entries `from`, `from` + 1, ….
-    pub entries: Vec<Entry>,
-    /// Where the next page begins; `null` when this is the list's end as of the checkpoint. The next
-    /// page is asked for with `&height=` of this page's checkpoint, so that both tell of one state.
-    pub next: Option<u64>,
+    pub receipt: Option<Blob>,
 }
 
 /// One state entry, present or absent, with its proof.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StateAnswer {
-    /// Header and certificate, CBOR.
-    pub checkpoint: Blob,
-    /// State proof under that header's state root, CBOR.
+    /// CBOR of an `EntryProof`.
     pub proof: Blob,
 }
 
@@ -133,15 +96,13 @@ pub struct StateAnswer {
 pub struct MemberAnswer {
     /// The member.
     pub member: MemberId,
-    /// State proof of its entry, CBOR.
+    /// CBOR of an `EntryProof` of its entry.
     pub proof: Blob,
 }
 
-/// All members as of one checkpoint.
+/// All members.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MembersAnswer {
-    /// Header and certificate, CBOR.
-    pub checkpoint: Blob,
     /// Each member.
     pub members: Vec<MemberAnswer>,
 }
@@ -156,12 +117,8 @@ pub struct CheckpointAnswer {
 /// That the log of size `to` continues the log of size `from`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConsistencyAnswer {
-    /// The older log's size.
-    pub from: u64,
-    /// The newer log's size.
-    pub to: u64,
-    /// RFC 9162 consistency proof, in order.
-    pub proof: Vec<Digest>,
+    /// CBOR of a `ConsistencyProof`.
+    pub proof: Blob,
 }
 
 /// The policy in force; the ledger crate names the limits.
@@ -210,26 +167,4 @@ pub struct Alert {
 pub struct AlertsAnswer {
     /// The alerts.
     pub alerts: Vec<Alert>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_kinds_of_entry_are_told_apart() {
-        for entry in [
-            Entry::Transaction {
-                at: 1,
-                tx: Blob(vec![1]),
-            },
-            Entry::Access {
-                at: 2,
-                access: Blob(vec![2]),
-            },
-        ] {
-            let json = serde_json::to_string(&entry).unwrap();
-            assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), entry);
-        }
-    }
 }

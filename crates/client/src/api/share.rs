@@ -104,21 +104,7 @@ pub struct Published {
     pub end: u64,
 }
 
-/// What became of an attempt to open; the ledger's outcomes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// A first successful manifest request of a session; the only one that counts as a use.
-    Opened,
-    /// The session ended; says which items were fetched.
-    Ended,
-    /// A wrong passcode.
-    WrongCode,
-    /// The share had ended, or was used up.
-    Refused,
-    /// No tries were left.
-    Locked,
-}
+pub use medfolder_ledger::body::AccessOutcome as Outcome;
 
 /// One access as the host recorded it. The digest of `record` is on the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

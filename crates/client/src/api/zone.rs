@@ -12,6 +12,7 @@
 //! With a card's token. A record of another card is answered like one that does not exist: 404.
 
 use medfolder_crypto::Digest;
+use medfolder_ledger::TxId;
 use medfolder_record::{MemberId, RecordId, VisitId};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -126,7 +127,7 @@ pub struct ReportRequest {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Reported {
     /// The transaction.
-    pub id: Digest,
+    pub id: TxId,
 }
 
 #[cfg(test)]
