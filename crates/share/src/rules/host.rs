@@ -34,6 +34,7 @@ use crate::grant::Items;
 
 /// Largest stored state in bytes.
 pub const MAX_STATE_BYTES: usize = 16 << 20;
+const STATE_VERSION: u8 = 0;
 
 /// The random path segment of a share's address: 32 bytes, 43 characters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -242,7 +243,7 @@ impl ShareState {
             return Err(HostError::Terms);
         }
         Ok(Self {
-            version: 0,
+            version: STATE_VERSION,
             ends_ms: terms.ends_ms,
             revoked_ms: None,
             openings_allowed: terms.openings_allowed,
@@ -265,7 +266,12 @@ impl ShareState {
 
     /// Reads the stored form.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CborError> {
-        from_cbor(bytes, MAX_STATE_BYTES)
+        let state: Self = from_cbor(bytes, MAX_STATE_BYTES)?;
+        if state.version == STATE_VERSION {
+            Ok(state)
+        } else {
+            Err(CborError::Malformed)
+        }
     }
 
     /// Whether the share can be opened anew or why not, and since when.

@@ -1,5 +1,11 @@
 //! Helpers of the conformance tests: a link with known parts, and a viewer driven by hand.
-#![allow(dead_code, unreachable_pub)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses some of these"
+)]
+
+pub mod host;
 
 use medfolder_crypto::os_rng;
 use medfolder_share::jwe::{Zip, encrypt};
