@@ -8,4 +8,6 @@
 //! holds ciphertext only. Between the zones there is nothing but the two directories of
 //! [`spool`].
 
+pub mod clock;
+pub mod edge;
 pub mod spool;

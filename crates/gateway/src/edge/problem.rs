@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 /// A failed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub(crate) struct Problem {
     status: StatusCode,
     code: &'static str,
     retry_after: Option<u64>,
@@ -19,47 +19,47 @@ pub struct Problem {
 
 impl Problem {
     /// A problem with this status and stable code.
-    pub const fn new(status: StatusCode, code: &'static str) -> Self {
+    pub(crate) const fn new(status: StatusCode, code: &'static str) -> Self {
         Self { status, code, retry_after: None }
     }
 
     /// 400.
-    pub const fn bad(code: &'static str) -> Self {
+    pub(crate) const fn bad(code: &'static str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code)
     }
 
     /// 401.
-    pub const fn unauthorized(code: &'static str) -> Self {
+    pub(crate) const fn unauthorized(code: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code)
     }
 
     /// 403.
-    pub const fn forbidden(code: &'static str) -> Self {
+    pub(crate) const fn forbidden(code: &'static str) -> Self {
         Self::new(StatusCode::FORBIDDEN, code)
     }
 
     /// 404.
-    pub const fn absent(code: &'static str) -> Self {
+    pub(crate) const fn absent(code: &'static str) -> Self {
         Self::new(StatusCode::NOT_FOUND, code)
     }
 
     /// 409.
-    pub const fn conflict(code: &'static str) -> Self {
+    pub(crate) const fn conflict(code: &'static str) -> Self {
         Self::new(StatusCode::CONFLICT, code)
     }
 
     /// 500; what happened is in the log.
-    pub const fn internal() -> Self {
+    pub(crate) const fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "edge.internal")
     }
 
     /// 503: the ledger cannot be reached.
-    pub const fn ledger() -> Self {
+    pub(crate) const fn ledger() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "ledger.unreachable")
     }
 
     /// 429 with the seconds to wait.
-    pub const fn too_often(seconds: u64) -> Self {
+    pub(crate) const fn too_often(seconds: u64) -> Self {
         Self {
             status: StatusCode::TOO_MANY_REQUESTS,
             code: "rate.exceeded",
@@ -68,13 +68,8 @@ impl Problem {
     }
 
     /// The stable code.
-    pub const fn code(&self) -> &'static str {
+    pub(crate) const fn code(&self) -> &'static str {
         self.code
-    }
-
-    /// The status.
-    pub const fn status(&self) -> StatusCode {
-        self.status
     }
 }
 

@@ -125,7 +125,8 @@ impl Blobs for Directory {
             let shard = shard?.path();
             if shard.is_dir() && !shard.ends_with("tmp") {
                 for file in fs::read_dir(shard)? {
-                    names.extend(file?.file_name().to_str().and_then(|name| name.parse().ok()));
+                    let name = file?.file_name();
+                    names.extend(name.to_str().and_then(|name| name.parse::<Digest>().ok()));
                 }
             }
         }

@@ -1,0 +1,117 @@
+//! Transactions on their way to the ledger.
+//!
+//! A transaction is durable here before it is sent, and is sent again, the same bytes, until a
+//! verified block holds it or its validity is over. The ledger takes an id once, so sending twice
+//! changes nothing. What became of it is learned from blocks only.
+
+use medfolder_crypto::Digest;
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+
+use super::chain::Queued;
+use super::db::{digest, int, number};
+
+/// Who made a transaction; decides what follows when it lapses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// From the inner zone or a patient: they sign anew.
+    Relayed = 0,
+    /// A Grant, Extend, Shorten or Revoke.
+    Share = 1,
+    /// An Access batch: its entries go into the next one.
+    Access = 2,
+    /// A Zone report of the audit: made anew.
+    Report = 3,
+}
+
+/// What became of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Not in a block yet.
+    Waiting,
+    /// Accepted, at this place of the log.
+    Final(u64),
+    /// Refused with this code.
+    Refused(String),
+    /// Its validity ended before a block took it.
+    Lapsed,
+}
+
+/// Queues a transaction; again is no error.
+pub(crate) fn put(
+    t: &Transaction<'_>,
+    queued: &Queued,
+    kind: Kind,
+    now: u64,
+) -> rusqlite::Result<()> {
+    t.prepare_cached(
+        "INSERT OR IGNORE INTO outbox (id, bytes, valid_until, kind, queued_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        queued.id.0,
+        queued.bytes,
+        int(queued.valid_until),
+        kind as i64,
+        int(now)
+    ])?;
+    Ok(())
+}
+
+/// Up to `limit` waiting transactions, oldest first.
+pub(crate) fn waiting(
+    connection: &Connection,
+    limit: u32,
+) -> rusqlite::Result<Vec<(Digest, Vec<u8>)>> {
+    connection
+        .prepare_cached(
+            "SELECT id, bytes FROM outbox WHERE state = 0 ORDER BY number LIMIT ?1",
+        )?
+        .query_map(params![limit], |row| Ok((digest(row, 0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// Notes what a block says of a transaction.
+pub(crate) fn settle(
+    t: &Transaction<'_>,
+    id: &Digest,
+    outcome: Result<u64, &str>,
+) -> rusqlite::Result<()> {
+    let (state, code, position) = match outcome {
+        Ok(position) => (1, "", position),
+        Err(code) => (2, code, 0),
+    };
+    t.prepare_cached(
+        "UPDATE outbox SET state = ?2, code = ?3, position = ?4 WHERE id = ?1 AND state <> 1",
+    )?
+    .execute(params![id.0, state, code, int(position)])?;
+    Ok(())
+}
+
+/// Ends what no block can take any more: the transactions that lapsed at this block time.
+pub(crate) fn lapse(t: &Transaction<'_>, block_time: u64) -> rusqlite::Result<Vec<(Digest, i64)>> {
+    t.prepare_cached(
+        "UPDATE outbox SET state = 3 WHERE state = 0 AND valid_until <= ?1 RETURNING id, kind",
+    )?
+    .query_map(params![int(block_time)], |row| Ok((digest(row, 0)?, row.get(1)?)))?
+    .collect()
+}
+
+/// Forgets what was settled long ago.
+pub(crate) fn forget(t: &Transaction<'_>, before: u64) -> rusqlite::Result<usize> {
+    t.execute("DELETE FROM outbox WHERE state <> 0 AND queued_at < ?1", params![int(before)])
+}
+
+/// What became of a transaction; `None` when it was never queued here, or forgotten.
+pub(crate) fn fate(connection: &Connection, id: &Digest) -> rusqlite::Result<Option<Fate>> {
+    connection
+        .prepare_cached("SELECT state, code, position FROM outbox WHERE id = ?1")?
+        .query_row(params![id.0], |row| {
+            Ok(match row.get::<_, i64>(0)? {
+                0 => Fate::Waiting,
+                1 => Fate::Final(number(row, 2)?),
+                2 => Fate::Refused(row.get(1)?),
+                _ => Fate::Lapsed,
+            })
+        })
+        .optional()
+}

@@ -1,0 +1,175 @@
+//! Drafts: a place with an address for a share whose grant does not exist yet.
+//!
+//! ```text
+//! POST /v1/shares/drafts {"direct":false}?     the link's address, chosen here: 256 random bits
+//! PUT  /v1/shares/drafts/{draft}/files/{k}     one JWE, at most 16 MiB, k = 0, 1, …; again replaces
+//! ```
+//! With a card's token. A draft lives an hour; nobody can open it. The host reads a file's JWE
+//! header only: it has no key.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use medfolder_client::api::share::{Draft, DraftId, MAX_FILE, MAX_FILES};
+use medfolder_crypto::{Digest, os_rng};
+use medfolder_record::CardNumber;
+use medfolder_share::{ShareId, content_type};
+use rand_core::Rng as _;
+use rusqlite::{OptionalExtension as _, Transaction, params};
+
+use crate::edge::app::App;
+use crate::edge::db::{int, number};
+use crate::edge::http::card::ActiveCard;
+use crate::edge::problem::Problem;
+
+/// How long a draft is kept, in milliseconds.
+pub(crate) const DRAFT_LIFETIME: u64 = 60 * 60 * 1_000;
+/// Drafts that one card may have open.
+const MAX_DRAFTS: u64 = 16;
+const MAX_HEADER: usize = 4_096;
+
+/// What may be said when a draft is opened; an empty body says nothing.
+#[derive(Debug, Default, serde::Deserialize)]
+struct DraftWish {
+    /// One file without a manifest: the link's flag `U`.
+    #[serde(default)]
+    direct: bool,
+}
+
+/// POST …/drafts.
+pub(crate) async fn open(
+    State(app): State<Arc<App>>,
+    ActiveCard(holder): ActiveCard,
+    body: Bytes,
+) -> Result<Json<Draft>, Problem> {
+    let wish: DraftWish = match body.as_ref() {
+        [] => DraftWish::default(),
+        bytes => serde_json::from_slice(bytes).map_err(|_| Problem::bad("body.malformed"))?,
+    };
+    let (card, mut id) = (holder.card, [0; 16]);
+    os_rng().fill_bytes(&mut id);
+    let segment = ShareId::generate(&mut os_rng());
+    let (now, expires) = (app.now(), app.now().saturating_add(DRAFT_LIFETIME));
+    let made = app.db.write(move |t| {
+        if open_drafts(t, &card, now)? >= MAX_DRAFTS {
+            return Ok(false);
+        }
+        t.execute(
+            "INSERT INTO draft (id, card, segment, expires, direct) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![id, card.as_bytes(), segment.as_bytes(), int(expires), wish.direct],
+        )?;
+        Ok(true)
+    });
+    if !made.await? {
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "draft.too_many"));
+    }
+    Ok(Json(Draft { draft: DraftId(id), manifest_url: app.manifest_url(&segment), expires }))
+}
+
+fn open_drafts(t: &Transaction<'_>, card: &CardNumber, now: u64) -> rusqlite::Result<u64> {
+    let sql = "SELECT count(*) FROM draft WHERE card = ?1 AND expires > ?2";
+    t.query_row(sql, params![card.as_bytes(), int(now)], |row| number(row, 0))
+}
+
+/// PUT …/drafts/{draft}/files/{k}.
+pub(crate) async fn upload(
+    State(app): State<Arc<App>>,
+    ActiveCard(holder): ActiveCard,
+    Path((draft, k)): Path<(String, u32)>,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    let card = holder.card;
+    let draft: DraftId = draft.parse().map_err(|_| Problem::absent("draft.absent"))?;
+    if usize::try_from(k).unwrap_or(usize::MAX) >= MAX_FILES {
+        return Err(Problem::bad("draft.too_many_files"));
+    }
+    let now = app.now();
+    let room = app.db.read(move |c| room(c, &draft, &card, now)).await?;
+    let used = room.ok_or(Problem::absent("draft.absent"))?;
+    let (jwe, kind) = read_file(body).await?;
+    if used.saturating_add(jwe.len() as u64) > app.tuning.draft_bytes {
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "draft.too_large"));
+    }
+    let (blob, size) = keep(&app, jwe).await?;
+    app.db
+        .write(move |t| {
+            t.execute(
+                "INSERT INTO draft_file (draft, k, blob, size, kind) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (draft, k) DO UPDATE
+                 SET blob = excluded.blob, size = excluded.size, kind = excluded.kind",
+                params![draft.0, k, blob.0, int(size), kind],
+            )
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Bytes that the card's drafts hold; `None` without this draft of this card.
+fn room(
+    connection: &rusqlite::Connection,
+    draft: &DraftId,
+    card: &CardNumber,
+    now: u64,
+) -> rusqlite::Result<Option<u64>> {
+    let sql = "SELECT (SELECT coalesce(sum(size), 0) FROM draft_file JOIN draft d ON d.id = draft
+               WHERE d.card = ?2) FROM draft WHERE id = ?1 AND card = ?2 AND expires > ?3";
+    connection
+        .query_row(sql, params![draft.0, card.as_bytes(), int(now)], |row| number(row, 0))
+        .optional()
+}
+
+/// A JWE from a request, with the content type that its header names.
+pub(crate) async fn read_file(body: Body) -> Result<(Bytes, String), Problem> {
+    let jwe = to_bytes(body, MAX_FILE)
+        .await
+        .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body.too_large"))?;
+    let kind = content_type_of(&jwe).ok_or(Problem::bad("draft.not_a_jwe"))?;
+    Ok((jwe, kind))
+}
+
+/// Stores a file's bytes durably.
+pub(crate) async fn keep(app: &Arc<App>, jwe: Bytes) -> Result<(Digest, u64), Problem> {
+    let blobs = app.blobs.clone();
+    let put = move || blobs.put(&mut jwe.as_ref(), MAX_FILE as u64);
+    Ok(tokio::task::spawn_blocking(put).await.map_err(|_| Problem::internal())??)
+}
+
+/// `cty` of a compact JWE with five parts, `dir` and A256GCM; `None` for anything else.
+fn content_type_of(jwe: &[u8]) -> Option<String> {
+    let mut parts = jwe.split(|byte| *byte == b'.');
+    let header = parts.next().filter(|header| header.len() <= MAX_HEADER)?;
+    let rest: Vec<&[u8]> = parts.collect();
+    let base64url = |part: &&[u8]| {
+        part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-' || *b == b'_')
+    };
+    let [key, nonce, text, tag] = rest.as_slice() else { return None };
+    if !key.is_empty() || nonce.len() != 16 || tag.len() != 22 || !base64url(text) {
+        return None;
+    }
+    let header = URL_SAFE_NO_PAD.decode(header).ok()?;
+    let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
+    let is = |name: &str, value| header.get(name).and_then(serde_json::Value::as_str) == Some(value);
+    let kind = header.get("cty")?.as_str()?.to_owned();
+    let ours = is("alg", "dir") && is("enc", "A256GCM") && content_type::is_known(&kind);
+    ours.then_some(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::content_type_of;
+
+    #[test]
+    fn only_a_jwe_of_a_links_kind_is_taken() {
+        let header = "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwiY3R5IjoiYXBwbGljYXRpb24vZmhpcitqc29uIn0";
+        let good = format!("{header}..AAAAAAAAAAAAAAAA.YQ.AAAAAAAAAAAAAAAAAAAAAA");
+        assert_eq!(content_type_of(good.as_bytes()).as_deref(), Some("application/fhir+json"));
+        assert_eq!(content_type_of(good.replace("..", ".YQ.").as_bytes()), None);
+        assert_eq!(content_type_of(good.replace(".YQ.", ".Y Q.").as_bytes()), None);
+        assert_eq!(content_type_of(b"{\"resourceType\":\"Bundle\"}"), None);
+    }
+}

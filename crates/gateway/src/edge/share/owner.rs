@@ -1,0 +1,336 @@
+//! What a share's owner asks of its host, signed with the grant key.
+//!
+//! ```text
+//! GET  /v1/shares/{grant}/accesses · /state
+//! POST /v1/shares/{grant}/passcode · /revoke · /shorten · /extend
+//! PUT  /v1/shares/{grant}/files/{k}          a newer version of a file, same key, new nonce
+//! ```
+//! A Revoke or Shorten that the grant key signed ends the share here at once, before the ledger
+//! has it. An Extend wants the card still active, and the host's signature.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Path, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use medfolder_client::api::Blob;
+use medfolder_client::api::share::{
+    AccessesAnswer, EndRequest, HostAccess, MAX_FILE, Outcome, PasscodeRequest,
+    SIGNATURE_HEADER, ShareState,
+};
+use medfolder_client::grant_request::GrantRequest;
+use medfolder_ledger::body::{AccessOutcome, Body as TxBody};
+use medfolder_ledger::transaction::Transaction;
+use medfolder_record::GrantId;
+use rusqlite::{Connection, params};
+use serde::de::DeserializeOwned;
+
+use super::publish::{PASSCODE_CHARACTERS, until_settled};
+use super::store::{self, Phase, Stored};
+use super::{draft, purge, record};
+use crate::edge::app::App;
+use crate::edge::db::int;
+use crate::edge::outbox::{self, Kind};
+use crate::edge::problem::Problem;
+use crate::edge::{card, chain};
+
+/// A request whose signature by the grant key holds.
+pub(crate) struct Owned {
+    grant: GrantId,
+    body: Bytes,
+}
+
+impl FromRequest<Arc<App>> for Owned {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let absent = || Problem::absent("share.absent");
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path().to_owned();
+        let grant: GrantId = grant_in(&path).ok_or_else(absent)?;
+        let body = axum::body::to_bytes(body, MAX_FILE)
+            .await
+            .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body.too_large"))?;
+        let share = app.db.read(move |c| store::by_grant(c, &grant)).await?.ok_or_else(absent)?;
+        let signed = GrantRequest {
+            genesis: app.chain.digest(),
+            grant,
+            method: parts.method.as_str(),
+            origin: &app.origin,
+            path: parts.uri.path_and_query().map_or(&path, |target| target.as_str()),
+            body: &body,
+        };
+        signed
+            .verify(app.suite, &share.key, signature(&parts.headers), app.clock.now())
+            .map_err(|error| Problem::unauthorized(error.code()))?;
+        Ok(Self { grant, body })
+    }
+}
+
+fn grant_in(path: &str) -> Option<GrantId> {
+    path.strip_prefix("/v1/shares/")?.split('/').next()?.parse().ok()
+}
+
+fn signature(headers: &HeaderMap) -> &str {
+    headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+impl Owned {
+    fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        serde_json::from_slice(&self.body).map_err(|_| Problem::bad("body.malformed"))
+    }
+}
+
+/// GET …/state.
+pub(crate) async fn state(
+    State(app): State<Arc<App>>,
+    owned: Owned,
+) -> Result<Json<ShareState>, Problem> {
+    answer(&app, owned.grant).await
+}
+
+async fn answer(app: &Arc<App>, grant: GrantId) -> Result<Json<ShareState>, Problem> {
+    let now = app.now();
+    let share = app.db.read(move |c| store::by_grant(c, &grant)).await?;
+    let share = share.ok_or(Problem::absent("share.absent"))?;
+    let (state, since) = share.state.condition(now);
+    Ok(Json(ShareState {
+        state,
+        since,
+        end: share.state.ends_ms(),
+        opened: share.state.uses(),
+        openings: share.openings,
+        tries_left: share.state.tries_left(),
+    }))
+}
+
+/// GET …/accesses.
+pub(crate) async fn accesses(
+    State(app): State<Arc<App>>,
+    owned: Owned,
+) -> Result<Json<AccessesAnswer>, Problem> {
+    let accesses = app.db.read(move |c| records(c, &owned.grant)).await?;
+    Ok(Json(AccessesAnswer { accesses }))
+}
+
+fn records(connection: &Connection, grant: &GrantId) -> rusqlite::Result<Vec<HostAccess>> {
+    connection
+        .prepare_cached(
+            "SELECT a.outcome, a.items, a.record FROM access a JOIN share s ON s.id = a.share
+             WHERE s.grant_id = ?1 ORDER BY a.id",
+        )?
+        .query_map(params![grant.as_bytes()], |row| {
+            let outcome = outcome(record::outcome_of(row.get(0)?));
+            let items: Vec<u8> = row.get(1)?;
+            Ok(HostAccess {
+                outcome,
+                items: (outcome == Outcome::Ended).then_some(Blob(items)),
+                record: Blob(row.get(2)?),
+            })
+        })?
+        .collect()
+}
+
+const fn outcome(outcome: AccessOutcome) -> Outcome {
+    match outcome {
+        AccessOutcome::Opened => Outcome::Opened,
+        AccessOutcome::Ended => Outcome::Ended,
+        AccessOutcome::WrongCode => Outcome::WrongCode,
+        AccessOutcome::Refused => Outcome::Refused,
+        AccessOutcome::Locked => Outcome::Locked,
+    }
+}
+
+/// POST …/passcode: a new secret with a new budget.
+pub(crate) async fn passcode(
+    State(app): State<Arc<App>>,
+    owned: Owned,
+) -> Result<Json<ShareState>, Problem> {
+    let request: PasscodeRequest = owned.json()?;
+    if !PASSCODE_CHARACTERS.contains(&request.passcode.chars().count()) {
+        return Err(Problem::bad("passcode.length"));
+    }
+    let (own, now) = (app.clone(), app.now());
+    change(&app, owned.grant, move |share| {
+        let (pepper, segment) = (&own.pepper, share.segment);
+        share.state.set_passcode(now, pepper, &segment, &request.passcode)
+    })
+    .await?;
+    answer(&app, owned.grant).await
+}
+
+async fn change<E: HasCode + Send + 'static>(
+    app: &Arc<App>,
+    grant: GrantId,
+    work: impl FnOnce(&mut Stored) -> Result<(), E> + Send + 'static,
+) -> Result<(), Problem> {
+    app.db
+        .write(move |t| {
+            let Some(mut share) = store::by_grant(t, &grant)? else {
+                return Ok(Err(Problem::absent("share.absent")));
+            };
+            if let Err(error) = work(&mut share) {
+                return Ok(Err(Problem::conflict(error.stable_code())));
+            }
+            share.save(t).map(Ok)
+        })
+        .await?
+}
+
+/// An error with a stable code.
+trait HasCode {
+    fn stable_code(&self) -> &'static str;
+}
+
+impl HasCode for medfolder_share::rules::host::HostError {
+    fn stable_code(&self) -> &'static str {
+        self.code()
+    }
+}
+
+/// Reads the transaction of a request, if the grant key signed it first.
+fn transaction(app: &App, owned: &Owned, share: &Stored) -> Result<(Transaction, Vec<u8>), Problem> {
+    let request: EndRequest = owned.json()?;
+    let transaction = chain::decode(&app.chain, &request.transaction.0)
+        .filter(|transaction| chain::signed_first_by(&app.chain, transaction, &share.key))
+        .ok_or(Problem::bad("grant.malformed"))?;
+    Ok((transaction, request.transaction.0))
+}
+
+async fn share_of(app: &Arc<App>, grant: GrantId) -> Result<Stored, Problem> {
+    let share = app.db.read(move |c| store::by_grant(c, &grant)).await?;
+    share.ok_or(Problem::absent("share.absent"))
+}
+
+/// POST …/revoke: ends at once; the ledger follows.
+pub(crate) async fn revoke(
+    State(app): State<Arc<App>>,
+    owned: Owned,
+) -> Result<Json<ShareState>, Problem> {
+    let share = share_of(&app, owned.grant).await?;
+    let (transaction, bytes) = transaction(&app, &owned, &share)?;
+    match &transaction.body {
+        TxBody::Revoke(revoke) if revoke.grant == owned.grant => {}
+        _ => return Err(Problem::bad("grant.malformed")),
+    }
+    let now = app.now();
+    let queued = chain::queued(&app.chain, &bytes).ok_or(Problem::bad("grant.malformed"))?;
+    let id = queued.id;
+    let write = move |t: &rusqlite::Transaction<'_>| {
+        end(t, &owned.grant, now)?;
+        outbox::put(t, &queued, Kind::Share, now)
+    };
+    app.db.write(write).await?;
+    settle(&app, &id).await;
+    purge::round(&app).await?;
+    answer(&app, share.grant).await
+}
+
+/// Ends a share here, with all its locations.
+pub(crate) fn end(
+    t: &rusqlite::Transaction<'_>,
+    grant: &GrantId,
+    now: u64,
+) -> rusqlite::Result<()> {
+    if let Some(mut share) = store::by_grant(t, grant)? {
+        share.state.revoke(now);
+        share.save(t)?;
+        t.execute("UPDATE share SET revoked = 1 WHERE id = ?1", params![share.row])?;
+    }
+    Ok(())
+}
+
+/// Sends and waits; what the ledger says later reaches the share through its blocks.
+async fn settle(app: &Arc<App>, id: &medfolder_crypto::Digest) {
+    app.wake.submit.notify_one();
+    app.wake.report.notify_one();
+    if let Err(problem) = until_settled(app, id).await {
+        tracing::warn!(code = problem.code(), "a share's transaction is not final yet");
+    }
+}
+
+/// POST …/shorten: an earlier end, here at once.
+pub(crate) async fn shorten(
+    State(app): State<Arc<App>>,
+    owned: Owned,
+) -> Result<Json<ShareState>, Problem> {
+    let share = share_of(&app, owned.grant).await?;
+    let (transaction, bytes) = transaction(&app, &owned, &share)?;
+    let until = match &transaction.body {
+        TxBody::Shorten(shorten) if shorten.grant == owned.grant => shorten.until,
+        _ => return Err(Problem::bad("grant.malformed")),
+    };
+    if until >= share.state.ends_ms() {
+        return Err(Problem::bad("grant.window"));
+    }
+    let now = app.now();
+    let queued = chain::queued(&app.chain, &bytes).ok_or(Problem::bad("grant.malformed"))?;
+    let id = queued.id;
+    change(&app, owned.grant, move |share| share.state.set_end(now, until)).await?;
+    app.db.write(move |t| outbox::put(t, &queued, Kind::Share, now)).await?;
+    settle(&app, &id).await;
+    answer(&app, share.grant).await
+}
+
+/// POST …/extend: a later end, once the ledger has it.
+pub(crate) async fn extend(
+    State(app): State<Arc<App>>,
+    owned: Owned,
+) -> Result<Json<ShareState>, Problem> {
+    let share = share_of(&app, owned.grant).await?;
+    let holder = share.card;
+    let state = app.db.read(move |c| card::state(c, &holder)).await?;
+    let state = state.ok_or(Problem::forbidden("card.unknown"))?;
+    state.may_share().map_err(Problem::forbidden)?;
+    let (transaction, _) = transaction(&app, &owned, &share)?;
+    let now = app.now();
+    let longest = now.saturating_add(app.chain.policy().windows.grant);
+    match &transaction.body {
+        TxBody::Extend(extend)
+            if extend.grant == owned.grant
+                && extend.host == app.member
+                && (share.state.ends_ms()..=longest).contains(&extend.until) => {}
+        _ => return Err(Problem::bad("grant.malformed")),
+    }
+    if share.phase != Phase::Granted || share.has_ended(now) {
+        return Err(Problem::conflict("share.ended"));
+    }
+    let queued = chain::cosigned(&app, &transaction).ok_or(Problem::forbidden("grant.refused"))?;
+    let id = queued.id;
+    app.db.write(move |t| outbox::put(t, &queued, Kind::Share, now)).await?;
+    app.wake.submit.notify_one();
+    until_settled(&app, &id).await?;
+    answer(&app, share.grant).await
+}
+
+/// PUT …/files/{k}: the same file, newer.
+pub(crate) async fn update(
+    State(app): State<Arc<App>>,
+    Path((_, k)): Path<(String, u32)>,
+    owned: Owned,
+) -> Result<StatusCode, Problem> {
+    let share = share_of(&app, owned.grant).await?;
+    if share.phase != Phase::Granted || share.has_ended(app.now()) {
+        return Err(Problem::conflict("share.ended"));
+    }
+    let (jwe, kind) = draft::read_file(Body::from(owned.body)).await?;
+    let (blob, size) = draft::keep(&app, jwe).await?;
+    let now = app.now();
+    let changed = app.db.write(move |t| {
+        let old = share.file(t, k)?;
+        let changed = t.execute(
+            "UPDATE share_file SET blob = ?3, size = ?4, kind = ?5, updated = ?6
+             WHERE share = ?1 AND k = ?2",
+            params![share.row, k, blob.0, int(size), kind, int(now)],
+        )?;
+        Ok((changed == 1, old))
+    });
+    match changed.await? {
+        (true, Some(old)) => {
+            purge::drop_unused(&app, vec![old]).await?;
+            Ok(StatusCode::NO_CONTENT)
+        }
+        _ => Err(Problem::absent("share.file_absent")),
+    }
+}

@@ -1,0 +1,88 @@
+//! Removes ciphertext that nobody may fetch any more.
+//!
+//! Revoked: at once. Expired: after a day, in which an Extend that is on its way may still arrive.
+//! Drafts: at their end. A blob goes when no row names it. What the owner may ask for stays: state
+//! and records of accesses.
+
+use std::sync::Arc;
+
+use medfolder_crypto::Digest;
+use rusqlite::{Transaction, params};
+
+use super::store;
+use crate::edge::app::App;
+use crate::edge::db::{DbError, digest, int};
+
+/// How long an expired share's ciphertext stays, in milliseconds.
+const EXPIRED_LIFETIME: u64 = 24 * 60 * 60 * 1_000;
+
+/// One round over everything that may have ended.
+pub(crate) async fn round(app: &Arc<App>) -> Result<(), DbError> {
+    let now = app.now();
+    let blobs = app
+        .db
+        .write(move |t| {
+            let mut blobs = ended_shares(t, now)?;
+            blobs.extend(ended_drafts(t, now)?);
+            Ok(blobs)
+        })
+        .await?;
+    drop_unused(app, blobs).await
+}
+
+fn ended_shares(t: &Transaction<'_>, now: u64) -> rusqlite::Result<Vec<Digest>> {
+    let mut blobs = Vec::new();
+    for share in store::unpurged(t)? {
+        let over = share.phase == store::Phase::Refused
+            || share.is_revoked(now)
+            || now >= share.state.ends_ms().saturating_add(EXPIRED_LIFETIME);
+        if !over {
+            continue;
+        }
+        let mut files = t.prepare_cached("DELETE FROM share_file WHERE share = ?1 RETURNING blob")?;
+        let found = files.query_map(params![share.row], |row| digest(row, 0))?;
+        blobs.extend(found.collect::<rusqlite::Result<Vec<_>>>()?);
+        t.execute("UPDATE share SET purged = 1 WHERE id = ?1", params![share.row])?;
+    }
+    Ok(blobs)
+}
+
+fn ended_drafts(t: &Transaction<'_>, now: u64) -> rusqlite::Result<Vec<Digest>> {
+    let mut files = t.prepare_cached(
+        "DELETE FROM draft_file WHERE draft IN (SELECT id FROM draft WHERE expires <= ?1)
+         RETURNING blob",
+    )?;
+    let found = files.query_map(params![int(now)], |row| digest(row, 0))?;
+    let blobs = found.collect::<rusqlite::Result<Vec<_>>>()?;
+    t.execute("DELETE FROM draft WHERE expires <= ?1", params![int(now)])?;
+    Ok(blobs)
+}
+
+/// Deletes those of the blobs that no row names.
+pub(crate) async fn drop_unused(app: &Arc<App>, blobs: Vec<Digest>) -> Result<(), DbError> {
+    if blobs.is_empty() {
+        return Ok(());
+    }
+    let store = app.blobs.clone();
+    app.db
+        .write(move |t| {
+            for blob in blobs {
+                // Inside the transaction: no row can come to name the blob meanwhile.
+                if !is_named(t, &blob)? && store.delete(&blob).is_err() {
+                    tracing::error!(code = "blob.io", "ciphertext of an ended share remains");
+                }
+            }
+            Ok(())
+        })
+        .await
+}
+
+fn is_named(t: &Transaction<'_>, blob: &Digest) -> rusqlite::Result<bool> {
+    t.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM share_file WHERE blob = ?1)
+         OR EXISTS (SELECT 1 FROM draft_file WHERE blob = ?1)
+         OR EXISTS (SELECT 1 FROM record WHERE envelope = ?1)
+         OR EXISTS (SELECT 1 FROM attachment WHERE blob = ?1)",
+    )?
+    .query_row(params![blob.0], |row| row.get(0))
+}

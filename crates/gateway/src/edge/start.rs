@@ -1,0 +1,235 @@
+//! Starts an edge: opens what is durable, binds, begins the background work.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use medfolder_client::keyfile::{self, KeyFileError};
+use medfolder_crypto::{SigningKey, os_rng};
+use medfolder_ledger::genesis::{Chain, GenesisError};
+use medfolder_share::Pepper;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use url::Url;
+
+use super::app::{App, Head, Layout, Limits, Wake};
+use super::blob::{BlobError, Directory};
+use super::config::{Config, Tls};
+use super::db::{Db, DbError};
+use super::http::routes;
+use super::ledger::{Ledger, LedgerError, Nodes};
+use super::session::Sessions;
+use super::{follow, tasks};
+use crate::clock::{SharedClock, SystemClock};
+use crate::spool::{Reader, SpoolError, Writer};
+
+/// Why an edge does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A file or a port could not be opened.
+    #[error("a file or port could not be opened")]
+    Io(#[from] std::io::Error),
+    /// The genesis is not usable.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
+    /// The member is not in the genesis.
+    #[error("the member is not in the genesis")]
+    NoMember,
+    /// The host key cannot be read.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// The host key is not the one that the genesis names for this member.
+    #[error("the host key is not this member's")]
+    OtherKey,
+    /// The index cannot be opened.
+    #[error(transparent)]
+    Index(#[from] DbError),
+    /// The blobs cannot be opened.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// A spool cannot be opened.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// No usable address of a node.
+    #[error("the configuration names no node of the ledger")]
+    Ledger(#[from] LedgerError),
+    /// Not scheme, host and port, or too long for a link.
+    #[error("the public address is not usable in a link")]
+    PublicUrl,
+}
+
+impl StartError {
+    /// Stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "edge.io",
+            Self::Genesis(error) => error.code(),
+            Self::NoMember => "edge.no_member",
+            Self::Key(error) => error.code(),
+            Self::OtherKey => "edge.other_key",
+            Self::Index(error) => error.code(),
+            Self::Blobs(error) => error.code(),
+            Self::Spool(error) => error.code(),
+            Self::Ledger(error) => error.code(),
+            Self::PublicUrl => "edge.public_url",
+        }
+    }
+}
+
+/// What a caller may put in place of the system's: a clock that it moves, a ledger of its own.
+pub struct Parts {
+    /// The clock.
+    pub clock: SharedClock,
+    /// The ledger.
+    pub ledger: Arc<dyn Ledger>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Parts { … }")
+    }
+}
+
+/// A running edge.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Where its operator reaches it.
+    pub admin: Option<SocketAddr>,
+    /// Scheme, host and port as clients call it.
+    pub origin: String,
+    /// Ends when the edge has stopped.
+    pub task: JoinHandle<()>,
+}
+
+/// Runs an edge until `shutdown` is true. Returns as soon as it listens.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn serve(
+    config: Config,
+    shutdown: watch::Receiver<bool>,
+) -> Result<Running, StartError> {
+    let ledger = Arc::new(Nodes::new(&config.ledger)?);
+    serve_with(config, Parts { clock: Arc::new(SystemClock), ledger }, shutdown).await
+}
+
+/// [`serve`] with a clock and a ledger of the caller's.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn serve_with(
+    config: Config,
+    parts: Parts,
+    shutdown: watch::Receiver<bool>,
+) -> Result<Running, StartError> {
+    let listener = TcpListener::bind(config.listen)?;
+    let addr = listener.local_addr()?;
+    let admin = config.admin_listen.map(TcpListener::bind).transpose()?;
+    let admin_addr = admin.as_ref().map(TcpListener::local_addr).transpose()?;
+    let origin = origin(&config, addr)?;
+    let reader = Reader::open(&config.spool_out)?;
+    let app = Arc::new(open(&config, parts, origin.clone()).await?);
+    let mut work = JoinSet::new();
+    tasks::spawn(&mut work, &app, reader, &shutdown);
+    listen(&mut work, listener, config.tls.as_ref(), routes::public(&app), &shutdown).await?;
+    if let Some(admin) = admin {
+        listen(&mut work, admin, None, routes::admin(&app), &shutdown).await?;
+    }
+    let task = tokio::spawn(async move { while work.join_next().await.is_some() {} });
+    tracing::info!(%addr, member = %config.member, "the edge listens");
+    Ok(Running { addr, admin: admin_addr, origin, task })
+}
+
+async fn open(config: &Config, parts: Parts, origin: String) -> Result<App, StartError> {
+    let chain = Chain::from_bytes(&std::fs::read(&config.genesis)?)?;
+    let member = chain.member(&config.member).ok_or(StartError::NoMember)?;
+    let (name, host) = (member.name.clone(), member.keys.host);
+    let key = SigningKey::from_seed(chain.suite(), &keyfile::load(&config.host_key)?);
+    if key.public() != host {
+        return Err(StartError::OtherKey);
+    }
+    let layout = Layout(&config.data_dir);
+    std::fs::create_dir_all(layout.0)?;
+    let db = Db::open(&layout.index())?;
+    let last = db.read(follow::last_header).await?;
+    let head = last.map_or_else(|| Head::new(0, 0), |header| Head::new(header.height, header.time));
+    let pepper = keyfile::load_or_create(&layout.pepper(), &mut os_rng())?;
+    Ok(App {
+        suite: chain.suite(),
+        member: config.member,
+        name,
+        origin,
+        tuning: config.tuning.clone(),
+        clock: parts.clock,
+        db,
+        blobs: Arc::new(Directory::open(&layout.blobs(), chain.suite())?),
+        key,
+        pepper: Arc::new(Pepper::new(pepper)),
+        ledger: parts.ledger,
+        sessions: Sessions::default(),
+        limits: Limits::new(&config.tuning),
+        to_inner: Mutex::new(Writer::open(&config.spool_in)?),
+        head,
+        following: tokio::sync::Mutex::default(),
+        wake: Wake::default(),
+        chain,
+    })
+}
+
+/// Longest address of a link: 128 characters without `/s/` and the segment's 43.
+const MAX_ORIGIN: usize = 128 - 46;
+
+fn origin(config: &Config, addr: SocketAddr) -> Result<String, StartError> {
+    let Some(text) = &config.public_url else {
+        // Plain http is for a demo on one machine.
+        let scheme = if config.tls.is_some() { "https" } else { "http" };
+        return Ok(format!("{scheme}://{addr}"));
+    };
+    let url: Url = text.parse().map_err(|_| StartError::PublicUrl)?;
+    let origin = url.origin().ascii_serialization();
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let usable = medfolder_share::address::link_address(&origin).is_ok();
+    if bare && usable && origin.len() <= MAX_ORIGIN { Ok(origin) } else { Err(StartError::PublicUrl) }
+}
+
+async fn listen(
+    work: &mut JoinSet<()>,
+    listener: TcpListener,
+    tls: Option<&Tls>,
+    router: Router,
+    shutdown: &watch::Receiver<bool>,
+) -> Result<(), StartError> {
+    listener.set_nonblocking(true)?;
+    let handle = Handle::new();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    match tls {
+        Some(tls) => {
+            // A second installation is refused; whichever stands is the process's choice.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let config = RustlsConfig::from_pem_file(&tls.cert, &tls.key).await?;
+            let server = axum_server::from_tcp_rustls(listener, config)?.handle(handle.clone());
+            work.spawn(async move { ended(server.serve(service).await) });
+        }
+        None => {
+            let server = axum_server::from_tcp(listener)?.handle(handle.clone());
+            work.spawn(async move { ended(server.serve(service).await) });
+        }
+    }
+    let mut shutdown = shutdown.clone();
+    work.spawn(async move {
+        // A sender that is gone means the same as shutdown.
+        let _ = shutdown.wait_for(|over| *over).await;
+        handle.graceful_shutdown(Some(std::time::Duration::from_secs(5)));
+    });
+    Ok(())
+}
+
+fn ended(done: std::io::Result<()>) {
+    if let Err(error) = done {
+        tracing::error!(%error, "a listener ended");
+    }
+}
