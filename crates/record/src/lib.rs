@@ -30,6 +30,8 @@ mod slot;
 mod staff;
 pub mod statement;
 mod version;
+#[cfg(all(feature = "x509", not(target_arch = "wasm32")))]
+pub mod x509;
 
 pub use attachment::{AttachmentOpener, AttachmentSealer, BlobAudit, StoredAttachment};
 pub use carried::{CarriedFile, CarriedSignature};

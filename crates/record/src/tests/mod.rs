@@ -9,3 +9,5 @@ mod slot;
 mod staff;
 mod statement;
 mod vectors;
+#[cfg(all(feature = "x509", not(target_arch = "wasm32")))]
+mod x509;

@@ -1,0 +1,226 @@
+//! Carried signatures of OpenSSL and of an SM2 signer, checked against invented authorities
+//! (`tests/vectors/record/carried`, made by `make.sh` there).
+
+use crate::carried::CarriedSignature;
+use crate::x509::{CarriedError, CarriedPolicy, CarriedReport, check};
+use medfolder_crypto::Digest;
+use minicbor::bytes::ByteVec;
+
+const DIRECTORY: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../tests/vectors/record/carried"
+);
+/// One day after the certificates were made, and before they end.
+const DAY: u64 = 86_400_000;
+const MADE: u64 = 1_795_267_710_000;
+
+fn bytes(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{DIRECTORY}/{name}")).unwrap()
+}
+
+fn list(names: &[&str]) -> Vec<ByteVec> {
+    names.iter().map(|name| bytes(name).into()).collect()
+}
+
+struct Case {
+    carried: CarriedSignature,
+    file: Vec<u8>,
+    ca_roots: Vec<Vec<u8>>,
+    tsa_roots: Vec<Vec<u8>>,
+    revocation_required: bool,
+    time: u64,
+}
+
+impl Case {
+    fn new(kind: &str, cms: &str) -> Self {
+        let carried = CarriedSignature {
+            file: Digest([0; 32]),
+            media_type: "application/pdf".into(),
+            cms: bytes(cms).into(),
+            chain: list(&[&format!("{kind}-doctor.der"), &format!("{kind}-sub.der")]),
+            revocation: Vec::new(),
+            time_stamp: Vec::new().into(),
+        };
+        Self {
+            carried,
+            file: bytes("file.pdf"),
+            ca_roots: vec![bytes(&format!("{kind}-root.der"))],
+            tsa_roots: vec![bytes("stamp-root.der")],
+            revocation_required: false,
+            time: MADE + DAY,
+        }
+    }
+
+    fn stamped() -> Self {
+        let mut case = Self::new("p256", "p256-detached.cms");
+        case.carried.time_stamp = bytes("p256-stamp.der").into();
+        case
+    }
+
+    fn check(&self) -> Result<CarriedReport, CarriedError> {
+        let policy = CarriedPolicy {
+            ca_roots: &self.ca_roots,
+            tsa_roots: &self.tsa_roots,
+            revocation_required: self.revocation_required,
+        };
+        check(&self.carried, &self.file, &policy, self.time)
+    }
+}
+
+#[test]
+fn signatures_by_rsa_p256_and_sm2_hold() {
+    for kind in ["rsa", "p256", "sm2"] {
+        let report = Case::new(kind, &format!("{kind}-detached.cms"))
+            .check()
+            .unwrap();
+        assert_eq!(report.signer, format!("CN=Dr. Li {kind}"));
+        assert_eq!((report.stamped, report.revocation_checked), (None, false));
+    }
+}
+
+#[test]
+fn signatures_that_hold_their_file_and_no_attributes_hold() {
+    for kind in ["rsa", "p256"] {
+        assert!(
+            Case::new(kind, &format!("{kind}-attached.cms"))
+                .check()
+                .is_ok()
+        );
+    }
+}
+
+#[test]
+fn another_file_is_named() {
+    for cms in ["p256-detached.cms", "p256-attached.cms"] {
+        let mut case = Case::new("p256", cms);
+        case.file.push(b'\n');
+        assert_eq!(case.check(), Err(CarriedError::File));
+    }
+    let mut case = Case::new("sm2", "sm2-detached.cms");
+    case.file[0] ^= 1;
+    assert_eq!(case.check(), Err(CarriedError::File));
+}
+
+#[test]
+fn a_changed_signature_is_named() {
+    for kind in ["rsa", "p256", "sm2"] {
+        let mut case = Case::new(kind, &format!("{kind}-detached.cms"));
+        *case.carried.cms.last_mut().unwrap() ^= 1;
+        assert_eq!(case.check(), Err(CarriedError::Signature), "{kind}");
+    }
+}
+
+#[test]
+fn what_is_no_signed_data_is_named() {
+    let mut case = Case::new("p256", "p256-doctor.der");
+    assert_eq!(case.check(), Err(CarriedError::Form));
+    case.carried.cms = Vec::new().into();
+    assert_eq!(case.check(), Err(CarriedError::Form));
+}
+
+#[test]
+fn a_certificate_that_is_missing_or_under_another_authority_is_named() {
+    let mut case = Case::new("sm2", "sm2-detached.cms");
+    case.carried.chain.remove(0);
+    assert_eq!(case.check(), Err(CarriedError::Signer));
+    let mut case = Case::new("sm2", "sm2-detached.cms");
+    case.carried.chain.truncate(1);
+    assert_eq!(case.check(), Err(CarriedError::Chain));
+    let mut case = Case::new("p256", "p256-detached.cms");
+    case.ca_roots = vec![bytes("rsa-root.der")];
+    assert_eq!(case.check(), Err(CarriedError::Chain));
+    case.ca_roots.clear();
+    assert_eq!(case.check(), Err(CarriedError::Chain));
+}
+
+#[test]
+fn a_certificate_that_policy_trusts_itself_needs_no_issuer() {
+    let mut case = Case::new("p256", "p256-detached.cms");
+    case.ca_roots = vec![bytes("p256-doctor.der")];
+    assert!(case.check().is_ok());
+}
+
+#[test]
+fn a_doctor_or_an_authority_too_deep_issues_nothing() {
+    let mut case = Case::new("p256", "p256-rogue.cms");
+    case.carried.chain = list(&["p256-rogue.der", "p256-doctor.der", "p256-sub.der"]);
+    assert_eq!(case.check(), Err(CarriedError::Purpose));
+    let mut case = Case::new("p256", "p256-deep.cms");
+    case.carried.chain = list(&["p256-deep.der", "p256-subsub.der", "p256-sub.der"]);
+    assert_eq!(case.check(), Err(CarriedError::Purpose));
+    // Below a root that limits nothing the same authority is good.
+    case.ca_roots = vec![bytes("p256-subsub.der")];
+    assert!(case.check().is_ok());
+}
+
+#[test]
+fn a_certificate_outside_its_validity_is_named() {
+    let mut case = Case::new("p256", "p256-detached.cms");
+    case.time = MADE - 365 * DAY;
+    assert_eq!(case.check(), Err(CarriedError::Validity));
+    case.time = MADE + 9500 * DAY;
+    assert_eq!(case.check(), Err(CarriedError::Validity));
+}
+
+#[test]
+fn a_key_for_another_purpose_is_named() {
+    for kind in ["rsa", "p256"] {
+        let case = Case::new(kind, &format!("{kind}-web.cms"));
+        assert_eq!(case.check(), Err(CarriedError::Purpose));
+    }
+}
+
+#[test]
+fn a_time_stamp_says_when_and_counts_before_the_time_given() {
+    let mut case = Case::stamped();
+    // The certificates are over by the time given; the stamp says they were not at signing.
+    case.time = MADE + 9500 * DAY;
+    let stamped = case.check().unwrap().stamped.unwrap();
+    assert!(stamped.abs_diff(MADE) < DAY);
+}
+
+#[test]
+fn a_time_stamp_over_another_signature_or_of_another_authority_is_named() {
+    let mut case = Case::new("rsa", "rsa-detached.cms");
+    case.carried.time_stamp = bytes("p256-stamp.der").into();
+    assert_eq!(case.check(), Err(CarriedError::TimeStamp));
+    let mut case = Case::stamped();
+    case.tsa_roots = vec![bytes("p256-root.der")];
+    assert_eq!(case.check(), Err(CarriedError::TimeStamp));
+    let mut case = Case::stamped();
+    *case.carried.time_stamp.last_mut().unwrap() ^= 1;
+    assert_eq!(case.check(), Err(CarriedError::TimeStamp));
+    case.carried.time_stamp = bytes("p256-detached.cms").into();
+    assert_eq!(case.check(), Err(CarriedError::TimeStamp));
+}
+
+#[test]
+fn kept_answers_about_revocation_are_read() {
+    for answer in ["good.ocsp", "good.crl"] {
+        let mut case = Case::stamped();
+        case.revocation_required = true;
+        assert_eq!(case.check(), Err(CarriedError::RevocationMissing));
+        case.carried.revocation = list(&[answer]);
+        assert!(case.check().unwrap().revocation_checked, "{answer}");
+    }
+    for answer in ["revoked.ocsp", "revoked.crl"] {
+        let mut case = Case::stamped();
+        case.carried.revocation = list(&[answer]);
+        assert_eq!(case.check(), Err(CarriedError::Revoked), "{answer}");
+    }
+}
+
+#[test]
+fn an_answer_about_others_or_changed_does_not_count() {
+    for answer in ["good.ocsp", "good.crl"] {
+        let mut case = Case::new("rsa", "rsa-detached.cms");
+        case.carried.revocation = list(&[answer]);
+        assert!(!case.check().unwrap().revocation_checked);
+    }
+    let mut case = Case::stamped();
+    case.carried.revocation = list(&["good.crl"]);
+    *case.carried.revocation[0].last_mut().unwrap() ^= 1;
+    assert!(!case.check().unwrap().revocation_checked);
+    case.carried.revocation = vec![b"nothing".to_vec().into()];
+    assert_eq!(case.check(), Err(CarriedError::Form));
+}

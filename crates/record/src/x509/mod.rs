@@ -1,0 +1,147 @@
+//! Checking a carried signature: CMS (RFC 5652) or its GM/T 0010 twin, its certificate chain, its
+//! time-stamp token (RFC 3161) and the revocation answers kept with it.
+//!
+//! Checked at sealing and whenever evidence is verified, against the CA and TSA roots that are
+//! policy on the ledger. What holds: the file is the one signed; the signer's certificate leads to
+//! a root of policy as of the time-stamp (without one: as of the time that the caller gives); the
+//! signer's key is for signing; no answer kept says that the certificate was revoked by then.
+//!
+//! Algorithms: RSA PKCS #1 v1.5 of 2,048 bits and more, ECDSA on P-256 and P-384, with SHA-2; SM2
+//! with SM3. Certificate extensions that are critical and unknown are refused, name constraints
+//! among them. The library reads DER only.
+
+mod algorithm;
+mod chain;
+mod revocation;
+mod signed_data;
+mod time_stamp;
+
+use crate::carried::CarriedSignature;
+use chain::{Certificates, Purpose};
+use core::time::Duration;
+use signed_data::Signed;
+use thiserror::Error;
+
+/// What the ledger's policy trusts.
+#[derive(Clone, Copy, Debug)]
+pub struct CarriedPolicy<'a> {
+    /// Roots of certificate authorities, DER.
+    pub ca_roots: &'a [Vec<u8>],
+    /// Roots of time-stamp authorities, DER.
+    pub tsa_roots: &'a [Vec<u8>],
+    /// Whether a revocation answer for the signer must be kept with the signature.
+    pub revocation_required: bool,
+}
+
+/// What was found of a carried signature that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CarriedReport {
+    /// Subject of the signer's certificate.
+    pub signer: String,
+    /// Time of the time-stamp token, ms since 1970 in UTC.
+    pub stamped: Option<u64>,
+    /// Whether a revocation answer kept with the signature covers the signer's certificate.
+    pub revocation_checked: bool,
+}
+
+/// Why a carried signature does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CarriedError {
+    /// Not a SignedData with one signer, or not DER.
+    #[error("the carried signature is not of a known form")]
+    Form,
+    /// An algorithm that is not checked here.
+    #[error("the carried signature uses an unknown algorithm")]
+    Algorithm,
+    /// The signed file is another one.
+    #[error("the carried signature is over another file")]
+    File,
+    /// The signer's certificate is missing.
+    #[error("the signer's certificate is missing")]
+    Signer,
+    /// The signature does not hold.
+    #[error("the carried signature does not match its file")]
+    Signature,
+    /// The certificates do not lead to a root of policy.
+    #[error("the signer's certificate does not lead to a trusted authority")]
+    Chain,
+    /// A certificate was not valid at the time of signing.
+    #[error("a certificate was not valid at the time of signing")]
+    Validity,
+    /// A certificate is for another purpose, or holds an unknown critical extension.
+    #[error("a certificate is not for this purpose")]
+    Purpose,
+    /// The time-stamp token does not hold.
+    #[error("the time-stamp does not match the carried signature")]
+    TimeStamp,
+    /// The signer's certificate was revoked.
+    #[error("the signer's certificate was revoked")]
+    Revoked,
+    /// No revocation answer is kept, and policy wants one.
+    #[error("no answer about revocation is kept with the carried signature")]
+    RevocationMissing,
+}
+
+impl CarriedError {
+    /// Stable code of the error.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Form => "carried.form",
+            Self::Algorithm => "carried.algorithm",
+            Self::File => "carried.file",
+            Self::Signer => "carried.signer",
+            Self::Signature => "carried.signature",
+            Self::Chain => "carried.chain",
+            Self::Validity => "carried.validity",
+            Self::Purpose => "carried.purpose",
+            Self::TimeStamp => "carried.time_stamp",
+            Self::Revoked => "carried.revoked",
+            Self::RevocationMissing => "carried.revocation_missing",
+        }
+    }
+}
+
+/// Checks a carried signature over `file`; `time` (ms since 1970, UTC) counts where there is no
+/// time-stamp.
+///
+/// # Errors
+/// The first [`CarriedError`].
+pub fn check(
+    carried: &CarriedSignature,
+    file: &[u8],
+    policy: &CarriedPolicy<'_>,
+    time: u64,
+) -> Result<CarriedReport, CarriedError> {
+    let signed = Signed::parse(&carried.cms)?;
+    let mut certificates = Certificates::new(policy.ca_roots)?;
+    carried
+        .chain
+        .iter()
+        .try_for_each(|der| certificates.add_der(der))?;
+    certificates.add(signed.certificates());
+
+    let signer = signed.signer(certificates.others())?.clone();
+    signed.verify(&signer, file)?;
+
+    let stamped = match carried.time_stamp.as_slice() {
+        [] => None,
+        token => Some(time_stamp::check(
+            token,
+            signed.signature(),
+            policy.tsa_roots,
+        )?),
+    };
+    let at = Duration::from_millis(stamped.unwrap_or(time));
+    let path = certificates.path(&signer, Purpose::Document, at)?;
+    let issuer = path.first().unwrap_or(&signer);
+    let revocation_checked = revocation::check(&carried.revocation, &signer, issuer, at)?;
+    if policy.revocation_required && !revocation_checked {
+        return Err(CarriedError::RevocationMissing);
+    }
+    Ok(CarriedReport {
+        signer: signer.tbs_certificate.subject.to_string(),
+        stamped,
+        revocation_checked,
+    })
+}
