@@ -10,6 +10,8 @@
 //!
 //! Formats, byte by byte: `docs/formats/record.md`. Limits: [`limits`].
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 pub mod attachment;
 pub mod carried;
 mod check;
