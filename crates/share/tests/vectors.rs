@@ -124,7 +124,9 @@ fn packaged() -> Value {
 
 fn vectors() -> Value {
     let mut items = Items::default();
-    [0, 9, 17].map(|position| items.insert(position));
+    [0, 9, 17]
+        .into_iter()
+        .for_each(|position| items.insert(position));
     json!({
         "link": link(),
         "host": host(),

@@ -122,3 +122,22 @@ pub fn locations(urls: &[&str]) -> String {
         .collect();
     serde_json::json!({ "files": files }).to_string()
 }
+
+pub fn encode(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+pub fn uri(payload: serde_json::Value) -> String {
+    format!("shlink:/{}", encode(payload.to_string().as_bytes()))
+}
+
+pub fn payload() -> serde_json::Value {
+    serde_json::json!({"url": URL, "key": "A".repeat(43)})
+}
+
+pub fn with(name: &str, value: serde_json::Value) -> String {
+    let mut payload = payload();
+    payload[name] = value;
+    uri(payload)
+}
