@@ -1,0 +1,340 @@
+//! Blocks on disk: what the ledger *is*. Everything else the node keeps is derived from them.
+//!
+//! Contract of [`BlockStore`]: when `append` returns `Ok` the block is durable as a whole; when it
+//! returns an error nobody knows whether it is (a write may be reported failed and have happened).
+//! After an error the caller must not append again before it has read the last block anew.
+//! Any error of reading is fatal for the request only.
+//!
+//! One SQLite file, WAL, `synchronous = FULL`: one sync of the write-ahead log per block.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, TransactionBehavior, params};
+use thiserror::Error;
+
+/// A block as it is kept: encodings only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredBlock {
+    /// Height; 0 is genesis.
+    pub height: u64,
+    /// Encoding of the header.
+    pub header: Vec<u8>,
+    /// Encoding of the certificate.
+    pub certificate: Vec<u8>,
+    /// Per transaction 32 bytes id ‖ 8 bytes valid-until (big-endian): what a restart needs to
+    /// refuse replays, without decoding and hashing a week of blocks.
+    pub ids: Vec<u8>,
+    /// Result code (0 accepted) and encoding of each transaction, in order.
+    pub transactions: Vec<(u16, Vec<u8>)>,
+}
+
+/// The block store could not read or write.
+#[derive(Clone, Debug, Error)]
+#[error("the block store cannot be read or written: {0}")]
+pub struct StoreError(pub String);
+
+impl StoreError {
+    /// Stable code of the error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "node.storage"
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Where blocks are kept. See the module for what is durable when.
+pub trait BlockStore: Send + Sync {
+    /// Adds the block after the last one.
+    ///
+    /// # Errors
+    /// [`StoreError`]; whether the block was kept is then unknown.
+    fn append(&self, block: &StoredBlock) -> Result<(), StoreError>;
+
+    /// Up to `limit` blocks from `from` on, by height.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn blocks(&self, from: u64, limit: usize) -> Result<Vec<StoredBlock>, StoreError>;
+
+    /// Result code and encoding of one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`], also when there is none.
+    fn transaction(&self, height: u64, place: u16) -> Result<(u16, Vec<u8>), StoreError>;
+
+    /// Header and certificate of a block.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn header(&self, height: u64) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError>;
+
+    /// Height of the last block, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn last(&self) -> Result<Option<u64>, StoreError>;
+
+    /// Removes every block from `height` on, as only a liar does.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    #[cfg(feature = "lying")]
+    fn cut(&self, height: u64) -> Result<(), StoreError>;
+
+    /// The ids column of every block from `from` to, and with, `to`, by height.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn ids(&self, from: u64, to: u64) -> Result<Vec<Vec<u8>>, StoreError>;
+
+    /// Whether a block's worth of bytes can be written now; keeps nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot.
+    fn probe(&self) -> Result<(), StoreError>;
+
+    /// Bytes on disk.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn size(&self) -> Result<u64, StoreError>;
+}
+
+/// Blocks in one SQLite file.
+pub struct SqliteBlocks {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+/// `at` is height · 2^16 + place, so that a block's transactions lie side by side.
+const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS block (
+    height      INTEGER PRIMARY KEY NOT NULL,
+    header      BLOB NOT NULL,
+    certificate BLOB NOT NULL,
+    ids         BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS tx (
+    at    INTEGER PRIMARY KEY NOT NULL,
+    code  INTEGER NOT NULL,
+    bytes BLOB NOT NULL
+) STRICT;";
+
+/// Readers kept open at most.
+const KEPT_READERS: usize = 8;
+
+impl SqliteBlocks {
+    /// Opens or creates the file.
+    ///
+    /// # Errors
+    /// [`StoreError`], also when another process has it open for writing.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let writer = Connection::open(path)?;
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        writer.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+        writer.pragma_update(None, "cache_size", -8_000)?;
+        writer.execute_batch(SCHEMA)?;
+        writer.execute("DELETE FROM tx WHERE at < 0", [])?;
+        let readers = Mutex::new(Vec::new());
+        Ok(Self { path: path.to_path_buf(), writer: Mutex::new(writer), readers })
+    }
+
+    fn read<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>,
+    ) -> Result<T, StoreError> {
+        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let reader = match kept {
+            Some(reader) => reader,
+            None => Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+        };
+        let answer = query(&reader)?;
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < KEPT_READERS {
+            readers.push(reader);
+        }
+        Ok(answer)
+    }
+}
+
+pub(super) fn sql(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn at(height: u64, place: u16) -> i64 {
+    sql(height.saturating_mul(1 << 16).saturating_add(u64::from(place)))
+}
+
+fn transaction(row: &Row<'_>) -> Result<(u16, Vec<u8>), rusqlite::Error> {
+    Ok((row.get(0)?, row.get(1)?))
+}
+
+fn block(reader: &Connection, row: &Row<'_>) -> Result<StoredBlock, rusqlite::Error> {
+    let height = row.get::<_, i64>(0)?.cast_unsigned();
+    let transactions = reader
+        .prepare_cached("SELECT code, bytes FROM tx WHERE at >= ?1 AND at < ?2 ORDER BY at")?
+        .query_map([at(height, 0), at(height + 1, 0)], transaction)?
+        .collect::<Result<_, _>>()?;
+    Ok(StoredBlock {
+        height,
+        header: row.get(1)?,
+        certificate: row.get(2)?,
+        ids: row.get(3)?,
+        transactions,
+    })
+}
+
+fn insert(
+    writer: &rusqlite::Transaction<'_>,
+    block: &StoredBlock,
+) -> Result<(), rusqlite::Error> {
+    writer
+        .prepare_cached(
+            "INSERT INTO block (height, header, certificate, ids) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![sql(block.height), block.header, block.certificate, block.ids])?;
+    let mut row = writer.prepare_cached("INSERT INTO tx (at, code, bytes) VALUES (?1, ?2, ?3)")?;
+    for ((code, bytes), place) in block.transactions.iter().zip(0..) {
+        row.execute(params![at(block.height, place), code, bytes])?;
+    }
+    Ok(())
+}
+
+impl BlockStore for SqliteBlocks {
+    fn append(&self, block: &StoredBlock) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        insert(&transaction, block)?;
+        Ok(transaction.commit()?)
+    }
+
+    fn blocks(&self, from: u64, limit: usize) -> Result<Vec<StoredBlock>, StoreError> {
+        self.read(|reader| {
+            reader
+                .prepare_cached(
+                    "SELECT height, header, certificate, ids FROM block
+                     WHERE height >= ?1 ORDER BY height LIMIT ?2",
+                )?
+                .query_map(params![sql(from), sql(limit as u64)], |row| block(reader, row))?
+                .collect()
+        })
+    }
+
+    fn transaction(&self, height: u64, place: u16) -> Result<(u16, Vec<u8>), StoreError> {
+        self.read(|reader| {
+            reader
+                .prepare_cached("SELECT code, bytes FROM tx WHERE at = ?1")?
+                .query_row([at(height, place)], transaction)
+        })
+    }
+
+    fn header(&self, height: u64) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+        self.read(|reader| {
+            reader
+                .prepare_cached("SELECT header, certificate FROM block WHERE height = ?1")?
+                .query_row([sql(height)], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+        })
+    }
+
+    fn last(&self) -> Result<Option<u64>, StoreError> {
+        self.read(|reader| {
+            reader
+                .prepare_cached("SELECT height FROM block ORDER BY height DESC LIMIT 1")?
+                .query_row([], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))
+                .optional()
+        })
+    }
+
+    #[cfg(feature = "lying")]
+    fn cut(&self, height: u64) -> Result<(), StoreError> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.execute("DELETE FROM block WHERE height >= ?1", [sql(height)])?;
+        writer.execute("DELETE FROM tx WHERE at >= ?1", [at(height, 0)])?;
+        Ok(())
+    }
+
+    fn ids(&self, from: u64, to: u64) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.read(|reader| {
+            reader
+                .prepare_cached("SELECT ids FROM block WHERE height >= ?1 AND height <= ?2 ORDER BY height")?
+                .query_map([sql(from), sql(to)], |row| row.get(0))?
+                .collect()
+        })
+    }
+
+    fn probe(&self) -> Result<(), StoreError> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.execute("INSERT INTO tx VALUES (-1, 0, zeroblob(262144))", [])?;
+        writer.execute("DELETE FROM tx WHERE at < 0", [])?;
+        Ok(())
+    }
+
+    fn size(&self) -> Result<u64, StoreError> {
+        self.read(|reader| {
+            let pages: i64 = reader.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            let page: i64 = reader.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+            Ok(pages.saturating_mul(page).cast_unsigned())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(height: u64) -> StoredBlock {
+        let bytes = vec![height as u8; 100];
+        StoredBlock {
+            height,
+            header: bytes.clone(),
+            certificate: bytes.clone(),
+            ids: bytes.clone(),
+            transactions: vec![(0, bytes.clone()), (7, bytes)],
+        }
+    }
+
+    #[test]
+    fn blocks_are_there_again_after_reopening() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("blocks.db");
+        let store = SqliteBlocks::open(&path).unwrap();
+        assert_eq!(store.last().unwrap(), None);
+        for height in 1..=5 {
+            store.append(&block(height)).unwrap();
+        }
+        drop(store);
+        let store = SqliteBlocks::open(&path).unwrap();
+        assert_eq!(store.last().unwrap(), Some(5));
+        assert_eq!(store.blocks(4, 10).unwrap(), [block(4), block(5)]);
+        assert_eq!(store.blocks(1, 1).unwrap(), [block(1)]);
+        assert_eq!(store.ids(5, 9).unwrap(), [block(5).ids]);
+        assert_eq!(store.transaction(3, 1).unwrap().0, 7);
+        assert!(store.transaction(3, 2).is_err());
+        assert_eq!(store.header(6).unwrap(), None);
+    }
+
+    #[test]
+    fn a_second_block_of_the_same_height_is_refused_as_a_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteBlocks::open(&dir.path().join("blocks.db")).unwrap();
+        store.append(&block(1)).unwrap();
+        let mut other = block(1);
+        other.transactions.clear();
+        assert_eq!(store.append(&other).unwrap_err().code(), "node.storage");
+        assert_eq!(store.blocks(1, 9).unwrap(), [block(1)]);
+    }
+}
