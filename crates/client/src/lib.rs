@@ -17,6 +17,7 @@ pub mod desk_code;
 pub mod grant_request;
 pub mod http;
 pub mod keyfile;
+pub mod ledger;
 pub mod login;
 pub mod share_host;
 pub mod viewer;
