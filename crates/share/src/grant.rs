@@ -4,7 +4,7 @@
 //! grant seed    32 random bytes, kept in the vault before anything is submitted
 //! signing key   from HKDF(grant seed, "medfolder/grant-key")
 //! scope salt    HKDF(grant seed, "medfolder/grant-scope-salt" ‖ number of ids, 4 bytes)
-//! scope         H("medfolder/grant-scope" ‖ 0 ‖ salt ‖ number of ids, 4 bytes ‖ ids, 32 bytes each)
+//! scope         H("medfolder/grant-scope" ‖ 0 ‖ salt ‖ CBOR list of record ids), as the ledger's Grant carries it
 //! items bitmap  bit k (lowest bit of byte 0 first) = item k of the scope's list was received
 //! ```
 //!
@@ -13,7 +13,8 @@
 
 use std::fmt;
 
-use medfolder_crypto::{Digest, Label, Secret32, SigningKey, Suite};
+use medfolder_crypto::{Label, Secret32, SigningKey, Suite};
+use medfolder_ledger::body::Scope;
 use medfolder_record::RecordId;
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
@@ -45,10 +46,10 @@ impl GrantSeed {
         SigningKey::from_seed(suite, &suite.derive(&self.0, Label::GRANT_KEY, &[]))
     }
 
-    /// The salted digest of an ordered list of records.
-    pub fn scope(&self, suite: Suite, records: &[RecordId]) -> Result<Digest, ItemsError> {
+    /// The scope of an ordered list of records, as the grant carries it.
+    pub fn scope(&self, suite: Suite, records: &[RecordId]) -> Result<Scope, ItemsError> {
         let salt = self.scope_salt(suite, records.len())?;
-        scope_digest(suite, &salt, records)
+        Ok(Scope::of(suite, salt.expose(), records))
     }
 
     /// The salt of a scope of this many records; handing it out opens that scope only.
@@ -62,18 +63,6 @@ impl fmt::Debug for GrantSeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("GrantSeed(hidden)")
     }
-}
-
-/// The digest of a scope for somebody who was given the salt.
-pub fn scope_digest(
-    suite: Suite,
-    salt: &Secret32,
-    records: &[RecordId],
-) -> Result<Digest, ItemsError> {
-    let count = count_of(records.len())?.to_be_bytes();
-    let mut parts: Vec<&[u8]> = vec![salt.expose(), &count];
-    parts.extend(records.iter().map(|record| record.as_bytes().as_slice()));
-    Ok(suite.hash_labelled(Label::GRANT_SCOPE, &parts))
 }
 
 fn count_of(records: usize) -> Result<u32, ItemsError> {
@@ -185,6 +174,7 @@ fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use medfolder_crypto::Digest;
 
     fn records(count: u8) -> Vec<RecordId> {
         (0..count).map(|n| RecordId(Digest([n; 32]))).collect()
@@ -206,7 +196,7 @@ mod tests {
                     .unwrap()
             );
             let salt = seed.scope_salt(suite, 3).unwrap();
-            assert_eq!(scope, scope_digest(suite, &salt, &records(3)).unwrap());
+            assert_eq!(scope, Scope::of(suite, salt.expose(), &records(3)));
         }
     }
 

@@ -93,7 +93,7 @@ fn grant(suite: Suite) -> Value {
     );
     json!({
         "publicKey": hex(seed.signing_key(suite).public().as_bytes()),
-        "scope": seed.scope(suite, &records).unwrap().to_string(),
+        "scope": seed.scope(suite, &records).unwrap().digest.to_string(),
         "receipt": record.digest(suite).to_string(),
     })
 }
