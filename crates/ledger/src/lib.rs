@@ -44,3 +44,6 @@ pub use member::{KeyRole, Member, MemberRole, Standing, StorageArea};
 pub use refusal::Refusal;
 pub use state::{Running, StateError, StateKey, StateRead, Subject};
 pub use transaction::{PrepareError, Prepared, Transaction, TxId, Unsigned};
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 mod table;
 mod values;
 
-pub use table::{Action, Decision, Party, Rule, allowed, explain, rules};
+pub use table::{Action, Decision, Party, Rule, UnknownName, allowed, explain, rules};
 pub use values::{
     AlertThresholds, ConsentText, DAY, HOUR, MINUTE, Policy, ReleasePolicy, Threshold, Windows,
 };
