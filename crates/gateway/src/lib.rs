@@ -4,10 +4,14 @@
 //! hospital systems ──FHIR──▶ inner ──spool out──▶ edge ──▶ ledger, patients, readers
 //!                    signer ──HTTP─▶ inner ◀──spool in── edge
 //! ```
-//! Plaintext and the seal key stay in the inner zone; a doctor's key stays in the signer; the edge
+//! Plaintext and the seal key stay in [`inner`]; a doctor's key stays in [`signer`]; the edge
 //! holds ciphertext only. Between the zones there is nothing but the two directories of
 //! [`spool`].
 
+pub mod certified;
 pub mod clock;
 pub mod edge;
+pub mod inner;
+pub mod signer;
 pub mod spool;
+pub mod worklist;

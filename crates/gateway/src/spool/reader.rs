@@ -55,25 +55,28 @@ impl<M: Message> Reader<M> {
         })
     }
 
-    /// The oldest message that was not yet returned, or `None` when there is nothing new. A message
-    /// that was returned and not [`done`](Self::done) comes again after the others were read.
+    /// The oldest message, or `None` when there is nothing. It is returned again until it is
+    /// [`done`](Self::done), so that nothing overtakes it.
     ///
     /// # Errors
     /// [`SpoolError::Io`].
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it can fail, and stays until it is done"
+    )]
     pub fn next(&mut self) -> Result<Option<Item<M>>, SpoolError> {
         if self.listed.is_empty() {
             self.listed = self.list()?;
         }
-        let Some(name) = self.listed.pop_front() else {
+        let Some(name) = self.listed.front().cloned() else {
             return Ok(None);
         };
-        match self.read(&name)? {
-            Some(message) => Ok(Some(Item::Message { name, message })),
-            None => {
-                self.set_aside(&name)?;
-                Ok(Some(Item::Bad { name }))
-            }
+        if let Some(message) = self.read(&name)? {
+            return Ok(Some(Item::Message { name, message }));
         }
+        self.set_aside(&name)?;
+        self.listed.pop_front();
+        Ok(Some(Item::Bad { name }))
     }
 
     /// Deletes a message whose effect is durable, and its blobs before it.
@@ -84,7 +87,11 @@ impl<M: Message> Reader<M> {
         for blob in message.blobs() {
             remove_if_there(&self.blob_path(blob))?;
         }
-        remove_if_there(&self.dir.join(NEW).join(name))
+        remove_if_there(&self.dir.join(NEW).join(name))?;
+        if self.listed.front().is_some_and(|oldest| oldest == name) {
+            self.listed.pop_front();
+        }
+        Ok(())
     }
 
     /// Opens a blob that a message names.

@@ -52,11 +52,16 @@ fn a_crash_between_write_and_rename_leaves_no_message_and_loses_no_earlier_one()
 #[test]
 fn a_message_whose_reader_died_before_done_comes_again() {
     let dir = tempfile::tempdir().unwrap();
-    Writer::open(dir.path()).unwrap().send(tx(7)).unwrap();
+    let mut writer = Writer::open(dir.path()).unwrap();
+    writer.send(tx(7)).unwrap();
+    writer.send(tx(8)).unwrap();
     let mut reader = Reader::<Out>::open(dir.path()).unwrap();
-    assert!(reader.next().unwrap().is_some());
+    for _ in 0..2 {
+        let again = reader.next().unwrap();
+        assert!(matches!(again, Some(Item::Message { message, .. }) if message == tx(7)));
+    }
     drop(reader);
-    assert_eq!(read_all(dir.path()), vec![tx(7)]);
+    assert_eq!(read_all(dir.path()), vec![tx(7), tx(8)]);
 }
 
 #[test]

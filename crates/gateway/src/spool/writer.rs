@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use medfolder_crypto::{Digest, Suite, to_cbor};
+use medfolder_crypto::{Digest, Suite, from_cbor, to_cbor};
 
 use super::{
     BLOBS, Framed, MAX_BLOB, MAX_MESSAGE, Message, NEW, SpoolError, TMP, VERSION, number_of,
@@ -150,6 +150,30 @@ impl<M: Message> Writer<M> {
             }
         }
         Ok(())
+    }
+
+    /// Names of the blobs that unread messages name.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`].
+    pub fn named_blobs(&self) -> Result<Vec<String>, SpoolError> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.dir.join(NEW))? {
+            // The reader may be taking it away just now.
+            let Ok(bytes) = fs::read(entry?.path()) else {
+                continue;
+            };
+            if let Ok(framed) = from_cbor::<Framed<M>>(&bytes, MAX_MESSAGE) {
+                names.extend(
+                    framed
+                        .message
+                        .blobs()
+                        .iter()
+                        .map(|blob| blob.digest.to_string()),
+                );
+            }
+        }
+        Ok(names)
     }
 
     /// The next number, never used before by this spool.

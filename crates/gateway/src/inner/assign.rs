@@ -1,0 +1,160 @@
+//! Who signs a record, and what it replaces: then its statement is made and its content root fixed.
+//!
+//! The author's key is found by licence, else by name, else it is the key of the member of staff
+//! who answers for authors without one (`fallback_author`). The statement names whoever signs.
+
+use medfolder_record::{Author, ContentRoot, KeyId, VisitId};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::InnerError;
+use super::draft::{Draft, Responsible, seal_statement};
+use super::staff;
+use super::store::record;
+use super::zone::Zone;
+
+/// Makes the statement of a record if that can be done by now; otherwise notes why not.
+pub(crate) fn assign(
+    zone: &Zone,
+    db: &Connection,
+    id: i64,
+    visit: VisitId,
+    draft: &Draft,
+) -> Result<bool, InnerError> {
+    let replaced = match replaced(db, id)? {
+        Replaced::Nothing => None,
+        Replaced::Known(record, root) => Some((record, root)),
+        Replaced::Unknown => return wait(db, id, "record.replaces_unknown"),
+    };
+    let Some(responsible) = responsible(zone, db, draft)? else {
+        return wait(db, id, "record.author_unknown");
+    };
+    let key = responsible.key;
+    let author = Author {
+        key: Some(key),
+        name: responsible.name,
+    };
+    let statement = draft.statement(zone, visit, author, replaced.map(|(_, root)| root));
+    // Whatever could be refused was refused at the inlet.
+    let statement = statement.map_err(|_| InnerError::Damaged)?;
+    let sealed = seal_statement(zone, &statement);
+    let root = draft
+        .record(zone, statement)
+        .map_err(|_| InnerError::Damaged)?
+        .content_root();
+    db.prepare_cached("UPDATE drafts SET statement = ?2 WHERE record = ?1")?
+        .execute((id, sealed))?;
+    db.prepare_cached(
+        "UPDATE records SET state = ?2, reason = '', key = ?3, root = ?4, replaces = ?5 WHERE id = ?1",
+    )?
+    .execute((
+        id,
+        record::TO_SIGN,
+        key.as_bytes(),
+        root.as_bytes(),
+        replaced.map_or(0, |(record, _)| record),
+    ))?;
+    Ok(true)
+}
+
+/// Tries again for all records that have no signer yet; returns how many got one.
+pub(crate) fn assign_waiting(zone: &Zone) -> Result<usize, InnerError> {
+    zone.store.write(|db| {
+        let waiting: Vec<(i64, [u8; 16], Vec<u8>)> = db
+            .prepare_cached(
+                "SELECT r.id, v.visit, d.draft FROM records r
+                 JOIN batches b ON b.id = r.batch JOIN visits v ON v.id = b.visit
+                 JOIN drafts d ON d.record = r.id
+                 WHERE r.state = ?1 ORDER BY r.id LIMIT 500",
+            )?
+            .query_map([record::NO_KEY], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        let mut assigned = 0;
+        for (id, visit, sealed) in waiting {
+            let draft = Draft::open(zone, &sealed)?;
+            assigned += usize::from(assign(zone, db, id, VisitId(visit), &draft)?);
+        }
+        Ok(assigned)
+    })
+}
+
+fn wait(db: &Connection, id: i64, reason: &str) -> Result<bool, InnerError> {
+    db.prepare_cached("UPDATE records SET reason = ?2 WHERE id = ?1")?
+        .execute((id, reason))?;
+    Ok(false)
+}
+
+enum Replaced {
+    Nothing,
+    Known(i64, ContentRoot),
+    Unknown,
+}
+
+fn replaced(db: &Connection, id: i64) -> Result<Replaced, InnerError> {
+    let (patient, named): (i64, Vec<u8>) = db
+        .prepare_cached("SELECT patient, replaces_ix FROM records WHERE id = ?1")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if named.is_empty() {
+        return Ok(Replaced::Nothing);
+    }
+    // By version first, then by Composition, then by document: the newest that came before.
+    for column in ["version_ix", "url_ix", "source_ix"] {
+        let sql = format!(
+            "SELECT id, root FROM records WHERE patient = ?1 AND {column} = ?2 AND id <> ?3
+             ORDER BY id < ?3 DESC, id DESC LIMIT 1"
+        );
+        let found: Option<(i64, Vec<u8>)> = db
+            .prepare_cached(&sql)?
+            .query_row((patient, &named, id), |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        if let Some((record, root)) = found {
+            return Ok(match <[u8; 32]>::try_from(root) {
+                Ok(root) => Replaced::Known(record, ContentRoot(medfolder_crypto::Digest(root))),
+                Err(_) => Replaced::Unknown,
+            });
+        }
+    }
+    Ok(Replaced::Unknown)
+}
+
+fn responsible(
+    zone: &Zone,
+    db: &Connection,
+    draft: &Draft,
+) -> Result<Option<Responsible>, InnerError> {
+    if let Some(found) = staff::find(
+        zone,
+        db,
+        "licence_ix",
+        staff::licence_index(zone, &draft.licence),
+    )? {
+        return Ok(Some(found));
+    }
+    if !draft.author.is_empty()
+        && let Some(found) =
+            staff::find(zone, db, "name_ix", staff::name_index(zone, &draft.author))?
+    {
+        return Ok(Some(found));
+    }
+    match &zone.config.fallback_author {
+        Some(licence) => staff::find(zone, db, "licence_ix", staff::licence_index(zone, licence)),
+        None => Ok(None),
+    }
+}
+
+/// Takes the signer from records that nobody signed yet, because the key has ended.
+pub(crate) fn unassign(db: &Connection, key: &KeyId) -> Result<(), InnerError> {
+    db.prepare_cached(
+        "UPDATE records SET state = ?2, key = x'', root = x'', replaces = 0
+         WHERE key = ?1 AND state IN (?3, ?4)
+           AND NOT EXISTS (SELECT 1 FROM records later WHERE later.replaces = records.id)",
+    )?
+    .execute((
+        key.as_bytes(),
+        record::NO_KEY,
+        record::TO_SIGN,
+        record::HELD,
+    ))?;
+    Ok(())
+}

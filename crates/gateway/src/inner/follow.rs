@@ -1,0 +1,332 @@
+//! What the inner zone learns from the ledger: only what verifies against genesis.
+//!
+//! A block counts when the engine certified its header, the header follows the last one that
+//! counted, and it commits to the transactions that lie beside it. Then results are facts: staff
+//! enrolled or ended, cards registered, handed over or closed, seals final or refused. Everything
+//! else in the incoming spool is dropped; a lying edge can delay, nothing more.
+
+use medfolder_crypto::{PublicKeyBytes, from_cbor, to_cbor};
+use medfolder_ledger::block::MAX_LEN;
+use medfolder_ledger::body::{
+    Body, CloseCard, EnrolStaff, RegisterCard, RevokeReason, RevokeStaff, RotateCard, RotateStaff,
+};
+use medfolder_ledger::{Block, Header, Refusal, Transaction, TxId};
+use medfolder_record::{CardNumber, KeyId};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::store::{batch, code, meta, record, set_meta, staff};
+use super::zone::{Zone, sql_time};
+use super::{InnerError, assign, cleanup, desk, seal};
+use crate::certified::Certified;
+
+const TRUSTED: &str = "header";
+
+/// The newest header that counted.
+pub(crate) fn trusted(db: &Connection) -> Result<Option<Header>, InnerError> {
+    let bytes = meta(db, TRUSTED)?;
+    Ok(bytes.map(|bytes| from_cbor(&bytes, MAX_LEN)).transpose()?)
+}
+
+/// Takes blocks from the spool; returns how many counted.
+pub(crate) fn take(zone: &Zone, blocks: &[minicbor::bytes::ByteVec]) -> Result<usize, InnerError> {
+    let mut taken = 0;
+    for bytes in blocks {
+        let Ok(certified) = from_cbor::<Certified>(bytes, MAX_LEN) else {
+            tracing::warn!(
+                code = "inner.block_malformed",
+                "a block from the edge is dropped"
+            );
+            continue;
+        };
+        taken += usize::from(take_one(zone, certified)?);
+    }
+    Ok(taken)
+}
+
+fn take_one(zone: &Zone, certified: Certified) -> Result<bool, InnerError> {
+    let header = &certified.block.header;
+    let trusted = zone.store.read(trusted)?;
+    if trusted
+        .as_ref()
+        .is_some_and(|trusted| header.height <= trusted.height)
+    {
+        // Seen before: the edge sends again what it is not sure of.
+        return Ok(false);
+    }
+    if let Err(error) = certified.verify(&zone.chain, trusted.as_ref()) {
+        tracing::warn!(
+            code = error.code(),
+            height = header.height,
+            "a block is dropped"
+        );
+        return Ok(false);
+    }
+    zone.store.write(|db| {
+        apply(zone, db, &certified.block)?;
+        set_meta(db, TRUSTED, &to_cbor(header))?;
+        Ok::<_, InnerError>(())
+    })?;
+    Ok(true)
+}
+
+fn apply(zone: &Zone, db: &Connection, block: &Block) -> Result<(), InnerError> {
+    for stored in &block.transactions {
+        let Ok(transaction) = Transaction::from_bytes(&stored.bytes) else {
+            continue;
+        };
+        if !is_ours(zone, &transaction.body) {
+            continue;
+        }
+        let id = transaction.id(&zone.chain);
+        match Refusal::of(stored.result) {
+            None if stored.result == 0 => {
+                accepted(zone, db, &transaction.body, &id, block.header.time)?;
+            }
+            refusal => refused(zone, db, &transaction, &id, refusal)?,
+        }
+    }
+    Ok(())
+}
+
+fn is_ours(zone: &Zone, body: &Body) -> bool {
+    let member = match body {
+        Body::EnrolStaff(body) => body.member,
+        Body::RotateStaff(body) => body.member,
+        Body::RevokeStaff(body) => body.member,
+        Body::RegisterCard(body) => body.member,
+        Body::RotateCard(body) => body.member,
+        Body::CloseCard(body) => body.member,
+        Body::Seal(body) => body.member,
+        _ => return false,
+    };
+    member == zone.member()
+}
+
+fn accepted(
+    zone: &Zone,
+    db: &Connection,
+    body: &Body,
+    id: &TxId,
+    time: u64,
+) -> Result<(), InnerError> {
+    match body {
+        Body::EnrolStaff(body) => enrolled(zone, db, body),
+        Body::RotateStaff(body) => rotated_staff(zone, db, body, time),
+        Body::RevokeStaff(body) => revoked(db, body, time),
+        Body::RegisterCard(body) => registered(zone, db, body, id),
+        Body::RotateCard(body) => rotated(zone, db, body),
+        Body::CloseCard(body) => closed(db, body),
+        Body::Seal(_) => sealed(zone, db, id),
+        _ => Ok(()),
+    }
+}
+
+fn enrolled(zone: &Zone, db: &Connection, body: &EnrolStaff) -> Result<(), InnerError> {
+    let key = KeyId::of(zone.suite(), &body.signing);
+    db.execute(
+        "UPDATE staff SET state = ?2, valid_from = ?3, valid_until = ?4, tx = x''
+         WHERE key = ?1 AND state IN (?5, ?6)",
+        (
+            key.as_bytes(),
+            staff::ENROLLED,
+            sql_time(body.from),
+            sql_time(body.until),
+            staff::SUBMITTED,
+            staff::REFUSED,
+        ),
+    )?;
+    Ok(())
+}
+
+fn end_staff(db: &Connection, key: &KeyId, state: i64, time: u64) -> Result<(), InnerError> {
+    db.execute(
+        "UPDATE staff SET ended = CASE WHEN state = ?4 THEN ended ELSE ?3 END, state = ?2
+         WHERE key = ?1 AND state <= ?2",
+        (key.as_bytes(), state, sql_time(time), staff::ENDED),
+    )?;
+    assign::unassign(db, key)
+}
+
+fn revoked(db: &Connection, body: &RevokeStaff, time: u64) -> Result<(), InnerError> {
+    let state = match body.reason {
+        RevokeReason::Ended => staff::ENDED,
+        RevokeReason::Compromised => staff::COMPROMISED,
+    };
+    end_staff(db, &body.key, state, time)
+}
+
+fn rotated_staff(
+    zone: &Zone,
+    db: &Connection,
+    body: &RotateStaff,
+    time: u64,
+) -> Result<(), InnerError> {
+    let new = KeyId::of(zone.suite(), &body.signing);
+    db.execute(
+        "INSERT OR IGNORE INTO staff (key, state, name_ix, licence_ix, signing, details,
+           valid_from, valid_until, ended, tx, tx_id, tx_until)
+         SELECT ?2, ?3, name_ix, licence_ix, ?4, details, ?5, ?6, 0, x'', x'', 0
+         FROM staff WHERE key = ?1",
+        (
+            body.key.as_bytes(),
+            new.as_bytes(),
+            staff::ENROLLED,
+            body.signing.as_bytes(),
+            sql_time(time),
+            sql_time(body.until),
+        ),
+    )?;
+    end_staff(db, &body.key, staff::ENDED, time)
+}
+
+fn registered(
+    zone: &Zone,
+    db: &Connection,
+    body: &RegisterCard,
+    id: &TxId,
+) -> Result<(), InnerError> {
+    let patient: Option<i64> = db
+        .prepare_cached("SELECT patient FROM codes WHERE tx_id = ?1 AND state = ?2")?
+        .query_row((&id.0, code::CONFIRMED), |row| row.get(0))
+        .optional()?;
+    let Some(patient) = patient else {
+        return Ok(());
+    };
+    live_card(db, patient, &body.number(zone.suite()), &body.encryption)?;
+    desk::forget_confirmed(db, id)
+}
+
+/// The card that this patient's seals name from now on.
+fn live_card(
+    db: &Connection,
+    patient: i64,
+    card: &CardNumber,
+    encryption: &PublicKeyBytes,
+) -> Result<(), InnerError> {
+    db.execute("UPDATE cards SET live = 0 WHERE patient = ?1", [patient])?;
+    db.execute(
+        "INSERT OR REPLACE INTO cards (card, patient, encryption, live) VALUES (?1, ?2, ?3, 1)",
+        (card.as_bytes(), patient, encryption.as_bytes()),
+    )?;
+    db.execute(
+        "UPDATE batches SET reason = '' WHERE reason = 'card.none' AND visit IN
+           (SELECT id FROM visits WHERE patient = ?1)",
+        [patient],
+    )?;
+    Ok(())
+}
+
+fn rotated(zone: &Zone, db: &Connection, body: &RotateCard) -> Result<(), InnerError> {
+    let row: Option<(i64, i64)> = db
+        .prepare_cached("SELECT patient, live FROM cards WHERE card = ?1")?
+        .query_row([body.card.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match row {
+        Some((patient, 1)) => {
+            live_card(db, patient, &body.successor(zone.suite()), &body.encryption)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn closed(db: &Connection, body: &CloseCard) -> Result<(), InnerError> {
+    db.execute(
+        "UPDATE cards SET live = 0 WHERE card = ?1",
+        [body.card.as_bytes()],
+    )?;
+    Ok(())
+}
+
+fn sealed(zone: &Zone, db: &Connection, id: &TxId) -> Result<(), InnerError> {
+    let batch: Option<i64> = db
+        .prepare_cached("SELECT id FROM batches WHERE tx_id = ?1")?
+        .query_row([&id.0], |row| row.get(0))
+        .optional()?;
+    let Some(batch) = batch else { return Ok(()) };
+    db.prepare_cached("UPDATE batches SET state = ?2, reason = '', tx = x'' WHERE id = ?1")?
+        .execute((batch, batch::FINAL))?;
+    cleanup::forget_drafts(zone, db, batch)
+}
+
+fn refused(
+    zone: &Zone,
+    db: &Connection,
+    transaction: &Transaction,
+    id: &TxId,
+    refusal: Option<Refusal>,
+) -> Result<(), InnerError> {
+    let reason = refusal.map_or("ledger.refused", Refusal::code);
+    if refusal == Some(Refusal::Replayed) {
+        // The same transaction was accepted before.
+        return Ok(());
+    }
+    match &transaction.body {
+        Body::Seal(_) => seal_refused(zone, db, id, refusal, reason),
+        Body::EnrolStaff(_) => {
+            db.execute(
+                "UPDATE staff SET state = ?2 WHERE tx_id = ?1 AND state = ?3",
+                (&id.0, staff::REFUSED, staff::SUBMITTED),
+            )?;
+            Ok(())
+        }
+        Body::RegisterCard(_) => {
+            tracing::warn!(code = reason, "the ledger refused a card");
+            db.execute(
+                "UPDATE codes SET state = ?2 WHERE tx_id = ?1",
+                (&id.0, code::REFUSED),
+            )?;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn seal_refused(
+    zone: &Zone,
+    db: &Connection,
+    id: &TxId,
+    refusal: Option<Refusal>,
+    reason: &str,
+) -> Result<(), InnerError> {
+    let found: Option<(i64, Vec<u8>)> = db
+        .prepare_cached("SELECT id, tx FROM batches WHERE tx_id = ?1 AND state = ?2")?
+        .query_row((&id.0, batch::SEALED), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((batch, tx)) = found else {
+        return Ok(());
+    };
+    match refusal {
+        Some(Refusal::SealBehind | Refusal::Expired) => seal::resign_late(zone, db, id, &tx),
+        // The card was handed over or closed meanwhile: sealed afresh for the one that follows.
+        Some(Refusal::CardRotated | Refusal::CardClosed) => afresh(db, batch, reason),
+        _ => {
+            tracing::warn!(code = reason, "the ledger refused a seal");
+            db.execute(
+                "UPDATE batches SET state = ?2, reason = ?3 WHERE id = ?1",
+                (batch, batch::REFUSED, reason),
+            )?;
+            Ok(())
+        }
+    }
+}
+
+fn afresh(db: &Connection, batch: i64, reason: &str) -> Result<(), InnerError> {
+    db.execute(
+        "UPDATE batches SET state = ?2, reason = ?3, seq = -1, tx = x'', tx_id = x'',
+           valid_until = 0, late = 1 WHERE id = ?1",
+        (batch, batch::OPEN, reason),
+    )?;
+    db.execute(
+        "UPDATE records SET state = ?2, k = -1, leaf = x'' WHERE batch = ?1",
+        (batch, record::SIGNED),
+    )?;
+    Ok(())
+}
+
+/// Height and time of the newest block that counted.
+pub(crate) fn head(zone: &Zone) -> Result<Option<(u64, u64)>, InnerError> {
+    Ok(zone
+        .store
+        .read(trusted)?
+        .map(|header| (header.height, header.time)))
+}

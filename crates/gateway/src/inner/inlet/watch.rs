@@ -1,0 +1,325 @@
+//! The watched folder: hospital systems put files in, the inner zone takes them out.
+//!
+//! A file is taken when its size and time have not changed for a moment, in the order of its path,
+//! several files with one database step. Then it is overwritten and removed, the files that it
+//! names before it: a crash in between leaves a bundle that is recognised. What is refused is kept
+//! encrypted, with its name and code. Names that begin with a dot or end with `.tmp` or `.part`
+//! are still being written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use medfolder_fhir::json::Limits;
+
+use super::{InletError, Prepared, prepare, save};
+use crate::inner::InnerError;
+use crate::inner::store::Store;
+use crate::inner::vault_file;
+use crate::inner::zone::{Zone, sql_time};
+
+/// Most files of one step, and most bytes of them.
+const GROUP: usize = 64;
+const GROUP_BYTES: u64 = 32 << 20;
+/// Levels of folders below the watched one.
+const DEPTH: usize = 16;
+/// A file that no bundle names is rejected after this long.
+const ORPHAN: Duration = Duration::from_secs(10 * 60);
+
+/// Code of a file that no bundle names.
+const NOT_NAMED: &str = "inlet.not_named";
+
+/// What is known of the folder from look to look.
+pub(crate) struct Watch {
+    root: PathBuf,
+    seen: BTreeMap<PathBuf, Seen>,
+    /// Files that a bundle named and that were stored, removed with the last bundle beside them.
+    copied: BTreeSet<PathBuf>,
+}
+
+#[derive(Clone, Copy)]
+struct Seen {
+    size: u64,
+    modified: Option<SystemTime>,
+    since: Instant,
+}
+
+enum Fate {
+    Taken(Vec<PathBuf>),
+    Known,
+    Refused(&'static str),
+    Later,
+}
+
+impl Watch {
+    pub(crate) fn new(root: &Path) -> Result<Self, InnerError> {
+        fs::create_dir_all(root)?;
+        Ok(Self {
+            root: root.to_owned(),
+            seen: BTreeMap::new(),
+            copied: BTreeSet::new(),
+        })
+    }
+
+    /// One look; returns how many files were dealt with.
+    pub(crate) fn look(&mut self, zone: &Zone) -> Result<usize, InnerError> {
+        let mut found = BTreeMap::new();
+        walk(&self.root, DEPTH, &mut found)?;
+        self.remember(found);
+        let settle = Duration::from_millis(zone.config.tuning.settle);
+        let bundles: Vec<(PathBuf, Seen)> = self
+            .seen
+            .iter()
+            .filter(|(path, seen)| is_bundle(path) && seen.since.elapsed() >= settle)
+            .map(|(path, seen)| (path.clone(), *seen))
+            .collect();
+        let mut dealt = 0;
+        let mut rest = bundles.as_slice();
+        while !rest.is_empty() {
+            let (group, later) = rest.split_at(group_len(rest));
+            dealt += self.take_group(zone, group)?;
+            rest = later;
+        }
+        Ok(dealt + self.reject_orphans(zone)?)
+    }
+
+    fn remember(&mut self, found: BTreeMap<PathBuf, (u64, Option<SystemTime>)>) {
+        let now = Instant::now();
+        let old = std::mem::take(&mut self.seen);
+        self.seen = found
+            .into_iter()
+            .map(|(path, (size, modified))| {
+                let same = old
+                    .get(&path)
+                    .filter(|seen| seen.size == size && seen.modified == modified);
+                let since = same.map_or(now, |seen| seen.since);
+                (
+                    path,
+                    Seen {
+                        size,
+                        modified,
+                        since,
+                    },
+                )
+            })
+            .collect();
+    }
+
+    fn take_group(&mut self, zone: &Zone, group: &[(PathBuf, Seen)]) -> Result<usize, InnerError> {
+        let fates = take_files(zone, group)?;
+        let mut dealt = 0;
+        for ((path, _), fate) in group.iter().zip(fates) {
+            match fate {
+                Fate::Later => continue,
+                Fate::Taken(sources) => self.copied.extend(sources),
+                Fate::Known => {}
+                Fate::Refused(code) => keep_rejected(zone, &self.root, path, code)?,
+            }
+            self.seen.remove(path);
+            self.remove_copied(path)?;
+            remove_plaintext(path)?;
+            dealt += 1;
+        }
+        Ok(dealt)
+    }
+
+    /// Removes files that the bundle's folder needs no more: no other bundle lies beside it.
+    fn remove_copied(&mut self, bundle: &Path) -> Result<(), InnerError> {
+        let Some(folder) = bundle.parent() else {
+            return Ok(());
+        };
+        let waits = |path: &&PathBuf| is_bundle(path) && path.parent() == Some(folder);
+        if self.seen.keys().any(|path| waits(&path)) {
+            return Ok(());
+        }
+        let below: Vec<PathBuf> = self
+            .copied
+            .iter()
+            .filter(|path| path.starts_with(folder))
+            .cloned()
+            .collect();
+        for path in below {
+            remove_plaintext(&path)?;
+            self.copied.remove(&path);
+            self.seen.remove(&path);
+        }
+        Ok(())
+    }
+
+    fn reject_orphans(&mut self, zone: &Zone) -> Result<usize, InnerError> {
+        let bundle_folders: BTreeSet<PathBuf> = self
+            .seen
+            .keys()
+            .filter(|path| is_bundle(path))
+            .filter_map(|path| path.parent().map(Path::to_owned))
+            .collect();
+        let orphan = |path: &Path, seen: &Seen| {
+            !is_bundle(path)
+                && seen.since.elapsed() >= ORPHAN
+                && !path
+                    .ancestors()
+                    .any(|folder| bundle_folders.contains(folder))
+        };
+        let orphans: Vec<PathBuf> = self
+            .seen
+            .iter()
+            .filter(|(path, seen)| orphan(path, seen))
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in &orphans {
+            keep_rejected(zone, &self.root, path, NOT_NAMED)?;
+            remove_plaintext(path)?;
+            self.seen.remove(path);
+        }
+        Ok(orphans.len())
+    }
+}
+
+fn group_len(files: &[(PathBuf, Seen)]) -> usize {
+    let mut bytes = 0_u64;
+    let fits = files.iter().take(GROUP).take_while(|(_, seen)| {
+        let first = bytes == 0;
+        bytes = bytes.saturating_add(seen.size);
+        first || bytes <= GROUP_BYTES
+    });
+    fits.count().max(1)
+}
+
+fn is_bundle(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
+}
+
+fn walk(
+    folder: &Path,
+    depth: usize,
+    found: &mut BTreeMap<PathBuf, (u64, Option<SystemTime>)>,
+) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') || name.ends_with(".tmp") || name.ends_with(".part") {
+            continue;
+        }
+        // Gone again, or a symbolic link: left alone.
+        let Ok(meta) = entry.metadata() else { continue };
+        if meta.is_dir() && depth > 0 {
+            walk(&entry.path(), depth - 1, found)?;
+        } else if meta.is_file() {
+            found.insert(entry.path(), (meta.len(), meta.modified().ok()));
+        }
+    }
+    Ok(())
+}
+
+/// Prepares files on all cores and saves them with one step.
+fn take_files(zone: &Zone, group: &[(PathBuf, Seen)]) -> Result<Vec<Fate>, InnerError> {
+    let prepared = crate::inner::in_parallel(group, |(path, seen)| prepare_file(zone, path, seen));
+    let mut fates = Vec::with_capacity(prepared.len());
+    let mut to_save: Vec<(usize, Prepared)> = Vec::new();
+    for (index, one) in prepared.into_iter().enumerate() {
+        fates.push(match one {
+            Ok(Some(prepared)) => {
+                let sources = prepared.sources().to_vec();
+                to_save.push((index, prepared));
+                Fate::Taken(sources)
+            }
+            Ok(None) => Fate::Known,
+            Err(fate) => fate,
+        });
+    }
+    if to_save.is_empty() {
+        return Ok(fates);
+    }
+    match save_group(zone, &zone.store, &to_save) {
+        Ok(()) => zone.wake.rouse(),
+        Err(error) => {
+            tracing::error!(code = error.code(), "files could not be saved");
+            for (index, prepared) in &to_save {
+                prepared.forget_files(zone, &prepared.files());
+                if let Some(fate) = fates.get_mut(*index) {
+                    *fate = Fate::Later;
+                }
+            }
+        }
+    }
+    Ok(fates)
+}
+
+fn save_group(zone: &Zone, store: &Store, group: &[(usize, Prepared)]) -> Result<(), InletError> {
+    let now = zone.now();
+    let unused = store.write(|db| {
+        let mut unused = Vec::new();
+        for (_, prepared) in group {
+            unused.extend(save::save(zone, db, prepared, now)?.1);
+        }
+        Ok::<_, InletError>(unused)
+    })?;
+    super::prepare::forget(zone, &unused);
+    Ok(())
+}
+
+fn prepare_file(zone: &Zone, path: &Path, seen: &Seen) -> Result<Option<Prepared>, Fate> {
+    if seen.size > Limits::default().bytes as u64 {
+        return Err(Fate::Refused("fhir.too_large"));
+    }
+    let Ok(bytes) = fs::read(path).map(zeroize::Zeroizing::new) else {
+        return Err(Fate::Later);
+    };
+    let result = match save::known(zone, &bytes) {
+        Ok(Some(_)) => return Ok(None),
+        Ok(None) => prepare(zone, &bytes, path.parent()),
+        Err(error) => Err(error),
+    };
+    let patience = Duration::from_millis(zone.config.tuning.attachment_wait);
+    result.map(Some).map_err(|error| match error {
+        InletError::AttachmentMissing if seen.since.elapsed() < patience => Fate::Later,
+        InletError::Inner(error) => {
+            tracing::error!(code = error.code(), "a file could not be taken in");
+            Fate::Later
+        }
+        refused => Fate::Refused(refused.code()),
+    })
+}
+
+/// Keeps an encrypted copy of a refused file with its name and code.
+fn keep_rejected(zone: &Zone, root: &Path, path: &Path, code: &str) -> Result<(), InnerError> {
+    let name = path
+        .strip_prefix(root)
+        .unwrap_or(path)
+        .to_string_lossy()
+        .into_owned();
+    tracing::warn!(code, "a delivered file is refused");
+    let file = fs::File::open(path)?;
+    let stored = vault_file::store(&zone.key, zone.suite(), &zone.files, file, |_| ())?;
+    let index = zone
+        .key
+        .index("rejected", &[name.as_bytes(), &stored.digest.0]);
+    zone.store.write(|db| {
+        db.execute(
+            "INSERT OR REPLACE INTO rejected (input_ix, name, code, file, at)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            (
+                &index.0,
+                zone.key.seal("file name", name.as_bytes()),
+                code,
+                &stored.name,
+                sql_time(zone.now()),
+            ),
+        )
+    })?;
+    Ok(())
+}
+
+/// Overwrites and removes a delivered file. One that has another name elsewhere is only removed
+/// here: its content is not ours to destroy.
+fn remove_plaintext(path: &Path) -> Result<(), InnerError> {
+    use std::os::unix::fs::MetadataExt;
+    match fs::symlink_metadata(path) {
+        Ok(meta) if meta.nlink() > 1 => Ok(fs::remove_file(path)?),
+        Ok(_) => Ok(vault_file::shred(path)?),
+        Err(_) => Ok(()),
+    }
+}

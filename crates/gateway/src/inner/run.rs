@@ -1,0 +1,161 @@
+//! The two threads of an inner zone: one looks after the watched folder, one does everything else.
+//!
+//! Each round is a row of durable steps; a machine that stops between any two goes on from there.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::inlet::watch::Watch;
+use super::seal::{self, SharedWriter};
+use super::zone::Zone;
+use super::{InnerError, assign, cleanup, desk, follow, outbox};
+use crate::spool::{In, Item, Reader};
+
+/// Messages of one round.
+const MESSAGES: usize = 64;
+/// Rest after a failure.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// Between two looks for records that can be assigned or sealed, when nothing roused us.
+const SEAL_EVERY: Duration = Duration::from_millis(200);
+const ASSIGN_EVERY: Duration = Duration::from_secs(1);
+/// Between two cuts of the write-ahead log while drafts are being deleted.
+const WIPE_EVERY: Duration = Duration::from_secs(5);
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
+
+/// Works until `stop`.
+pub(crate) struct Worker {
+    pub(crate) zone: Arc<Zone>,
+    pub(crate) writer: SharedWriter,
+    pub(crate) reader: Reader<In>,
+    due: Due,
+}
+
+struct Due {
+    seal: Instant,
+    assign: Instant,
+    wipe: Instant,
+    forget: Instant,
+    unwiped: bool,
+}
+
+impl Worker {
+    pub(crate) fn new(zone: Arc<Zone>, writer: SharedWriter, reader: Reader<In>) -> Self {
+        let now = Instant::now();
+        // What a crash left is wiped soon after the start.
+        let due = Due {
+            seal: now,
+            assign: now,
+            wipe: now,
+            forget: now,
+            unwiped: true,
+        };
+        Self {
+            zone,
+            writer,
+            reader,
+            due,
+        }
+    }
+
+    pub(crate) fn run(mut self, stop: &AtomicBool) {
+        let poll = Duration::from_millis(self.zone.config.tuning.poll.max(5));
+        while !stop.load(Ordering::SeqCst) {
+            match self.round() {
+                Ok(true) => {}
+                Ok(false) => self.zone.wake.wait(poll),
+                Err(error) => {
+                    tracing::error!(code = error.code(), %error, "the inner zone cannot go on yet");
+                    std::thread::sleep(AFTER_FAILURE);
+                }
+            }
+        }
+    }
+
+    /// One round; true when there is more to do at once.
+    fn round(&mut self) -> Result<bool, InnerError> {
+        let messages = self.read_spool()?;
+        let assigned = self.assign(messages > 0)?;
+        let sealed = self.seal(messages + assigned > 0)?;
+        let sent = {
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            outbox::flush(&self.zone, &mut writer)?
+        };
+        self.forget()?;
+        Ok(messages + assigned + sealed + sent > 0)
+    }
+
+    fn read_spool(&mut self) -> Result<usize, InnerError> {
+        let mut read = 0;
+        while read < MESSAGES {
+            match self.reader.next()? {
+                None => break,
+                Some(Item::Bad { name }) => {
+                    tracing::warn!(
+                        code = "spool.bad",
+                        name,
+                        "a message from the edge is set aside"
+                    );
+                }
+                Some(Item::Message { name, message }) => {
+                    match &message {
+                        In::Blocks(blocks) => {
+                            if follow::take(&self.zone, blocks)? > 0 {
+                                self.due.unwiped = true;
+                            }
+                        }
+                        In::Claim(claim) => desk::claim(&self.zone, claim)?,
+                    }
+                    self.reader.done(&name, &message)?;
+                }
+            }
+            read += 1;
+        }
+        if read > 0
+            && let Some((_, time)) = follow::head(&self.zone)?
+        {
+            seal::resign_lapsed(&self.zone, time)?;
+        }
+        Ok(read)
+    }
+
+    fn assign(&mut self, news: bool) -> Result<usize, InnerError> {
+        if !news && self.due.assign.elapsed() < ASSIGN_EVERY {
+            return Ok(0);
+        }
+        self.due.assign = Instant::now();
+        assign::assign_waiting(&self.zone)
+    }
+
+    fn seal(&mut self, news: bool) -> Result<usize, InnerError> {
+        if !news && self.due.seal.elapsed() < SEAL_EVERY {
+            return Ok(0);
+        }
+        let sealed = seal::seal_ready(&self.zone, &self.writer)?;
+        self.due.seal = Instant::now();
+        Ok(sealed)
+    }
+
+    fn forget(&mut self) -> Result<(), InnerError> {
+        if self.due.unwiped && self.due.wipe.elapsed() >= WIPE_EVERY {
+            self.zone.store.wipe_log()?;
+            (self.due.unwiped, self.due.wipe) = (false, Instant::now());
+        }
+        if self.due.forget.elapsed() >= FORGET_EVERY {
+            cleanup::forget_old(&self.zone)?;
+            (self.due.unwiped, self.due.forget) = (true, Instant::now());
+        }
+        Ok(())
+    }
+}
+
+/// Looks after the watched folder until `stop`.
+pub(crate) fn watch(zone: &Zone, mut watch: Watch, stop: &AtomicBool) {
+    let rest = Duration::from_millis(zone.config.tuning.watch.max(20));
+    while !stop.load(Ordering::SeqCst) {
+        if let Err(error) = watch.look(zone) {
+            tracing::error!(code = error.code(), %error, "the watched folder cannot be read");
+        }
+        std::thread::sleep(rest);
+    }
+}

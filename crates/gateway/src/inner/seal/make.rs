@@ -1,0 +1,369 @@
+//! Makes one seal. Nothing is stored here but attachments' ciphertext, which a later sweep removes
+//! when the seal is not committed.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use medfolder_crypto::{Digest, from_cbor, os_rng};
+use medfolder_ledger::body::{LeafList, Mark, Place as SealedPlace, Seal, SealedLeaf};
+use medfolder_record::limits::MAX_SIGNATURES_LEN;
+use medfolder_record::{
+    AttachmentSealer, Blob, KeySlot, Place, RecordId, RecordKey, SealKey, Sealing, Signatures,
+    SlotPlace, Statement, VisitId,
+};
+use rusqlite::Connection;
+
+use super::SharedWriter;
+use super::attachment;
+use super::ready::Ready;
+use crate::inner::InnerError;
+use crate::inner::draft::{Draft, open_statement};
+use crate::inner::outbox::{self, Signed};
+use crate::inner::vault_file::Plain;
+use crate::inner::work;
+use crate::inner::zone::Zone;
+use crate::spool::{BlobRef, Delivery};
+
+/// What came of a batch.
+pub(super) enum Made {
+    Sealed(Box<SealMade>),
+    /// A record that keeps the visit back, and why.
+    Held(i64, &'static str),
+}
+
+/// A seal that is not stored yet.
+pub(super) struct SealMade {
+    pub(super) batch: i64,
+    pub(super) added: i64,
+    pub(super) seq: u32,
+    pub(super) signed: Signed,
+    /// Each record with its leaf, in the order of the seal.
+    pub(super) leaves: Vec<(i64, RecordId)>,
+    pub(super) delivery: Delivery,
+}
+
+/// A record as the database has it.
+struct Row {
+    id: i64,
+    replaces: i64,
+    key: Vec<u8>,
+    root: Vec<u8>,
+    signature: Vec<u8>,
+    draft: Vec<u8>,
+    statement: Vec<u8>,
+    files: String,
+}
+
+/// What is collected of one seal.
+struct Maker<'a> {
+    zone: &'a Zone,
+    writer: &'a SharedWriter,
+    batch: &'a Ready,
+    seal_key: SealKey,
+    leaves: Vec<(i64, RecordId)>,
+    envelopes: Vec<minicbor::bytes::ByteVec>,
+    attachments: Vec<BlobRef>,
+}
+
+/// Makes the seal of a batch, or says which record keeps it back.
+pub(super) fn make(zone: &Zone, writer: &SharedWriter, batch: &Ready) -> Result<Made, InnerError> {
+    let rows = zone.store.read(|db| rows(db, batch.id))?;
+    let Some(rows) = in_order(rows) else {
+        return Ok(Made::Held(0, "record.replaces_itself"));
+    };
+    let earlier = zone.store.read(|db| earlier(db, batch.id, &rows))?;
+    let mut maker = Maker {
+        zone,
+        writer,
+        batch,
+        seal_key: SealKey::random(&mut os_rng()),
+        leaves: Vec::with_capacity(rows.len()),
+        envelopes: Vec::with_capacity(rows.len()),
+        attachments: Vec::new(),
+    };
+    for row in &rows {
+        if let Some(code) = maker.add(row)? {
+            return Ok(Made::Held(row.id, code));
+        }
+    }
+    maker.finish(&rows, earlier)
+}
+
+fn rows(db: &Connection, batch: i64) -> Result<Vec<Row>, InnerError> {
+    let mut statement = db.prepare_cached(
+        "SELECT r.id, r.replaces, r.key, r.root, r.signature, d.draft, d.statement, d.files
+         FROM records r JOIN drafts d ON d.record = r.id WHERE r.batch = ?1 ORDER BY r.time, r.id",
+    )?;
+    let rows = statement.query_map([batch], |row| {
+        Ok(Row {
+            id: row.get(0)?,
+            replaces: row.get(1)?,
+            key: row.get(2)?,
+            root: row.get(3)?,
+            signature: row.get(4)?,
+            draft: row.get(5)?,
+            statement: row.get(6)?,
+            files: row.get(7)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A replaced record before the one that replaces it, otherwise as they are; `None` for a circle.
+fn in_order(rows: Vec<Row>) -> Option<Vec<Row>> {
+    let mut left = rows;
+    let mut ordered: Vec<Row> = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let waits = |row: &Row| left.iter().any(|other| other.id == row.replaces);
+        let next = left.iter().position(|row| !waits(row))?;
+        ordered.push(left.remove(next));
+    }
+    Some(ordered)
+}
+
+/// Where the replaced records of earlier batches lie, with the lists of their seals.
+struct Earlier {
+    places: BTreeMap<i64, SealedPlace>,
+    lists: Vec<LeafList>,
+}
+
+fn earlier(db: &Connection, batch: i64, rows: &[Row]) -> Result<Earlier, InnerError> {
+    let mut places = BTreeMap::new();
+    let mut lists = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.replaces != 0) {
+        let (its_batch, visit, seq, k): (i64, [u8; 16], i64, i64) = db
+            .prepare_cached(
+                "SELECT b.id, v.visit, b.seq, o.k FROM records o JOIN batches b ON b.id = o.batch
+                 JOIN visits v ON v.id = b.visit WHERE o.id = ?1",
+            )?
+            .query_row([row.replaces], |r| {
+                Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?))
+            })?;
+        if its_batch == batch {
+            continue;
+        }
+        let seq = u32::try_from(seq).map_err(|_| InnerError::Damaged)?;
+        let k = u16::try_from(k).map_err(|_| InnerError::Damaged)?;
+        let place = SealedPlace {
+            visit: VisitId(visit),
+            seq,
+            k,
+        };
+        places.insert(row.replaces, place);
+        if let std::collections::btree_map::Entry::Vacant(entry) = lists.entry((place.visit, seq)) {
+            let leaves = leaves(db, its_batch)?;
+            entry.insert(LeafList {
+                visit: place.visit,
+                seq,
+                leaves,
+            });
+        }
+    }
+    Ok(Earlier {
+        places,
+        lists: lists.into_values().collect(),
+    })
+}
+
+fn leaves(db: &Connection, batch: i64) -> Result<Vec<RecordId>, InnerError> {
+    let mut statement =
+        db.prepare_cached("SELECT leaf FROM records WHERE batch = ?1 ORDER BY k")?;
+    let leaves = statement.query_map([batch], |row| Ok(RecordId(Digest(row.get(0)?))))?;
+    Ok(leaves.collect::<Result<_, _>>()?)
+}
+
+impl Maker<'_> {
+    fn place(&self, k: u32) -> Place {
+        Place {
+            genesis: self.zone.genesis(),
+            member: self.zone.member(),
+            card: self.batch.card,
+            visit: self.batch.visit,
+            seq: self.batch.seq,
+            k,
+        }
+    }
+
+    /// Adds one record; a code when it keeps the visit back.
+    fn add(&mut self, row: &Row) -> Result<Option<&'static str>, InnerError> {
+        let zone = self.zone;
+        let signatures: Signatures = from_cbor(&row.signature, MAX_SIGNATURES_LEN)?;
+        if let Some(code) = self.objection(row, &signatures)? {
+            return Ok(Some(code));
+        }
+        let draft = Draft::open(zone, &row.draft)?;
+        let statement = Statement::from_bytes(&open_statement(zone, &row.statement)?);
+        let statement = statement.map_err(|_| InnerError::Damaged)?;
+        let record = draft
+            .record(zone, statement)
+            .map_err(|_| InnerError::Damaged)?;
+        if record.content_root().as_bytes().as_slice() != row.root {
+            return Ok(Some("record.changed"));
+        }
+        let k = u32::try_from(self.leaves.len()).map_err(|_| InnerError::Damaged)?;
+        let (place, key) = (self.place(k), self.seal_key.record(zone.suite(), k));
+        let stored = self.attachments(row, &draft, &key, &place)?;
+        let sealing = Sealing {
+            key: &key,
+            place,
+            signatures: &signatures,
+            files: &[],
+            blobs: stored.iter().map(|(_, blob)| *blob).collect(),
+            storage_address: None,
+        };
+        let sealed = match record.seal(sealing) {
+            Ok(sealed) => sealed,
+            Err(error) => return Ok(Some(error.code())),
+        };
+        self.envelopes.push(sealed.envelope.into());
+        self.leaves.push((row.id, sealed.id));
+        for (index, (mut blob, _)) in (0..).zip(stored) {
+            (blob.record, blob.index) = (sealed.id, index);
+            self.attachments.push(blob);
+        }
+        Ok(None)
+    }
+
+    /// Why a signature does not count at this moment.
+    fn objection(
+        &self,
+        row: &Row,
+        signatures: &Signatures,
+    ) -> Result<Option<&'static str>, InnerError> {
+        let now = self.zone.now();
+        let mut any = false;
+        for signature in signatures.native() {
+            any = true;
+            let code = self
+                .zone
+                .store
+                .read(|db| work::objection(self.zone, db, signature, &row.key, &row.root, now))?;
+            if code.is_some() {
+                return Ok(code);
+            }
+        }
+        Ok((!any).then_some("record.unsigned"))
+    }
+
+    /// Encrypts a record's attachments into the spool.
+    fn attachments(
+        &self,
+        row: &Row,
+        draft: &Draft,
+        key: &RecordKey,
+        place: &Place,
+    ) -> Result<Vec<(BlobRef, Blob)>, InnerError> {
+        let mut stored = Vec::new();
+        for (j, (file, described)) in
+            (0..).zip(row.files.split_whitespace().zip(&draft.attachments))
+        {
+            let plain = Plain::open(&self.zone.key, &self.zone.files, file)?;
+            let sealer = AttachmentSealer::new(key, place, j, described.size)
+                .map_err(|_| InnerError::Damaged)?;
+            let mut sealing = attachment::Sealing::new(plain, sealer);
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            let (digest, size) = writer.put_blob(self.zone.suite(), &mut sealing)?;
+            drop(writer);
+            match sealing.done() {
+                Some((plain, blob)) if plain == described.digest => {
+                    let record = RecordId(Digest([0; 32]));
+                    stored.push((
+                        BlobRef {
+                            record,
+                            index: j,
+                            digest,
+                            size,
+                        },
+                        blob,
+                    ));
+                }
+                _ => return Err(InnerError::Damaged),
+            }
+        }
+        Ok(stored)
+    }
+
+    fn finish(self, rows: &[Row], earlier: Earlier) -> Result<Made, InnerError> {
+        let zone = self.zone;
+        let Ready {
+            visit, seq, card, ..
+        } = *self.batch;
+        let slot_place = SlotPlace {
+            member: zone.member(),
+            card,
+            visit,
+            seq,
+        };
+        let recipient = self
+            .batch
+            .encryption
+            .encryption(zone.suite())
+            .map_err(|_| InnerError::Damaged)?;
+        let slot = KeySlot::make(&slot_place, &recipient, &self.seal_key, &mut os_rng())?;
+        let seal = Seal {
+            member: zone.member(),
+            card,
+            visit,
+            seq,
+            area: zone.area,
+            policy: zone.config.policy,
+            time: zone.now(),
+            mark: if self.batch.late {
+                Mark::Late
+            } else {
+                Mark::None
+            },
+            leaves: self.listed(rows, &earlier.places)?,
+            earlier: (!earlier.lists.is_empty()).then_some(earlier.lists),
+        };
+        let signed = outbox::sign(zone, seal);
+        if signed.bytes.len() > medfolder_ledger::transaction::MAX_LEN {
+            return Ok(Made::Held(0, "seal.too_long"));
+        }
+        let delivery = Delivery {
+            transaction: signed.bytes.clone(),
+            envelopes: self.envelopes,
+            slot: slot.to_bytes(),
+            attachments: self.attachments,
+        };
+        let (batch, added, leaves) = (self.batch.id, self.batch.added, self.leaves);
+        Ok(Made::Sealed(Box::new(SealMade {
+            batch,
+            added,
+            seq,
+            signed,
+            leaves,
+            delivery,
+        })))
+    }
+
+    fn listed(
+        &self,
+        rows: &[Row],
+        places: &BTreeMap<i64, SealedPlace>,
+    ) -> Result<Vec<SealedLeaf>, InnerError> {
+        let own = |record: i64| {
+            let k = self.leaves.iter().position(|(id, _)| *id == record)?;
+            let k = u16::try_from(k).ok()?;
+            Some(SealedPlace {
+                visit: self.batch.visit,
+                seq: self.batch.seq,
+                k,
+            })
+        };
+        let listed = rows.iter().zip(&self.leaves).map(|(row, (_, leaf))| {
+            let replaces = match row.replaces {
+                0 => None,
+                record => {
+                    let place = places.get(&record).copied().or_else(|| own(record));
+                    Some(place.ok_or(InnerError::Damaged)?)
+                }
+            };
+            Ok(SealedLeaf {
+                leaf: *leaf,
+                replaces,
+            })
+        });
+        listed.collect()
+    }
+}

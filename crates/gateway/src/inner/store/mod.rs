@@ -1,0 +1,168 @@
+//! The inner zone's database: SQLite, one connection, every step one transaction.
+//!
+//! Durable when [`Store::write`] returns (WAL, `synchronous=FULL`). Deleted rows are overwritten
+//! (`secure_delete`), and [`Store::wipe_log`] cuts the write-ahead log so that nothing of them is
+//! left there either.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+
+use super::InnerError;
+
+const SCHEMA: &str = include_str!("0001_inner.sql");
+const VERSION: i64 = 1;
+
+pub(crate) struct Store {
+    connection: Mutex<Connection>,
+}
+
+impl Store {
+    pub(crate) fn open(path: &Path) -> Result<Self, InnerError> {
+        let mut connection = Connection::open(path)?;
+        connection.set_prepared_statement_cache_capacity(128);
+        connection.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
+             PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA busy_timeout = 5000;
+             PRAGMA cache_size = -32000; PRAGMA journal_size_limit = 0;",
+        )?;
+        migrate(&mut connection)?;
+        Ok(Self {
+            connection: Mutex::new(connection),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A panic elsewhere rolled its transaction back; the connection is whole.
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One durable step: everything in `step` or nothing.
+    pub(crate) fn write<T, E: From<rusqlite::Error>>(
+        &self,
+        step: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = step(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+
+    /// Reads without changing anything.
+    pub(crate) fn read<T, E>(
+        &self,
+        step: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        step(&self.lock())
+    }
+
+    /// Moves the write-ahead log into the database and cuts it to nothing.
+    pub(crate) fn wipe_log(&self) -> Result<(), InnerError> {
+        self.lock()
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), InnerError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    match version {
+        0 => {
+            transaction.execute_batch(SCHEMA)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+        }
+        VERSION => {}
+        _ => return Err(InnerError::Config("the database is of a newer version")),
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// A value of the table `meta`.
+pub(crate) fn meta(db: &Connection, name: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+    db.prepare_cached("SELECT value FROM meta WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()
+}
+
+pub(crate) fn set_meta(db: &Connection, name: &str, value: &[u8]) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?
+        .execute((name, value))
+        .map(|_| ())
+}
+
+/// States of a batch.
+pub(crate) mod batch {
+    pub(crate) const OPEN: i64 = 0;
+    pub(crate) const SEALED: i64 = 1;
+    pub(crate) const FINAL: i64 = 2;
+    pub(crate) const REFUSED: i64 = 3;
+}
+
+/// States of a record.
+pub(crate) mod record {
+    pub(crate) const NO_KEY: i64 = 0;
+    pub(crate) const TO_SIGN: i64 = 1;
+    pub(crate) const SIGNED: i64 = 2;
+    pub(crate) const HELD: i64 = 3;
+    pub(crate) const SEALED: i64 = 4;
+}
+
+/// States of a staff key.
+pub(crate) mod staff {
+    pub(crate) const SUBMITTED: i64 = 0;
+    pub(crate) const ENROLLED: i64 = 1;
+    pub(crate) const ENDED: i64 = 2;
+    pub(crate) const COMPROMISED: i64 = 3;
+    pub(crate) const REFUSED: i64 = 4;
+}
+
+/// States of a desk code.
+pub(crate) mod code {
+    pub(crate) const GIVEN: i64 = 0;
+    pub(crate) const CLAIMED: i64 = 1;
+    pub(crate) const CONFIRMED: i64 = 2;
+    pub(crate) const REFUSED: i64 = 3;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deleted_value_is_nowhere_in_the_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("inner.db")).unwrap();
+        let marker = b"marker-of-a-patient".repeat(300);
+        store.write(|db| set_meta(db, "x", &marker)).unwrap();
+        store
+            .write(|db| db.execute("DELETE FROM meta", []))
+            .unwrap();
+        store.wipe_log().unwrap();
+        for file in std::fs::read_dir(dir.path()).unwrap() {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            assert!(
+                !bytes
+                    .windows(19)
+                    .any(|window| window == b"marker-of-a-patient")
+            );
+        }
+    }
+
+    #[test]
+    fn a_newer_database_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("inner.db");
+        Store::open(&path).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        connection
+            .pragma_update(None, "user_version", VERSION + 1)
+            .unwrap();
+        assert!(Store::open(&path).is_err());
+    }
+}
