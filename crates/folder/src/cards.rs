@@ -126,6 +126,12 @@ impl Folder<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// The card at this place in the key tree, whether or not it exists anywhere.
+    pub(crate) fn card_at(&self, member: MemberId, index: u32) -> Card {
+        let number = CardNumber(self.keys.card(&member.0, index).number);
+        Card { row: 0, number, member, index }
+    }
+
     /// Keeps a card that the ledger knows, found by its place in the key tree.
     pub(crate) fn add_registered(&self, member: MemberId, index: u32) -> Result<(), FolderError> {
         let number = CardNumber(self.keys.card(&member.0, index).number);

@@ -105,6 +105,48 @@ pub enum FolderError {
     /// The hospital's exchange zone could not be asked, or refused.
     #[error(transparent)]
     Zone(#[from] medfolder_client::zone::ZoneError),
+    /// An address of a ledger node that is none.
+    #[error("not an address of a ledger node")]
+    LedgerAddress,
+    /// The ledger could not be asked, or its answer does not hold.
+    #[error(transparent)]
+    Ledger(#[from] medfolder_client::ledger::LedgerError),
+    /// Whoever started it asked it to stop.
+    #[error("stopped; the next sync goes on from here")]
+    Cancelled,
+    /// A share of no record.
+    #[error("there is nothing to share")]
+    NothingToShare,
+    /// A share of no time, or of more than 90 days.
+    #[error("a share lasts at most 90 days")]
+    ShareTooLong,
+    /// The folder has no card, so that no hospital hosts a share.
+    #[error("link a hospital's card first")]
+    NoCard,
+    /// The folder has no share whose id begins so.
+    #[error("there is no such share")]
+    ShareUnknown,
+    /// Several shares have ids that begin so.
+    #[error("several shares begin so: write more of it")]
+    ShareAmbiguous,
+    /// The new end is not before the present one.
+    #[error("the share ends before that already")]
+    NotShorter,
+    /// The new end is not after the present one.
+    #[error("the share ends after that already")]
+    NotLonger,
+    /// The list of records cannot be granted.
+    #[error(transparent)]
+    Items(#[from] medfolder_share::grant::ItemsError),
+    /// The link cannot be made.
+    #[error(transparent)]
+    Link(#[from] medfolder_share::link::IssueError),
+    /// A file of the share cannot be made.
+    #[error(transparent)]
+    Jwe(#[from] medfolder_share::jwe::JweError),
+    /// No session with a hospital or share host.
+    #[error(transparent)]
+    Login(#[from] medfolder_client::login::LoginFailure),
     /// A server could not be asked, or refused.
     #[error(transparent)]
     Http(#[from] medfolder_client::http::HttpError),
@@ -149,6 +191,20 @@ impl FolderError {
             Self::AttachmentWaiting => "attachment.waiting",
             Self::ExportExists => "export.exists",
             Self::Zone(error) => error.code(),
+            Self::LedgerAddress => "ledger.address",
+            Self::Ledger(error) => error.code(),
+            Self::Cancelled => "sync.cancelled",
+            Self::NothingToShare => "share.nothing",
+            Self::ShareTooLong => "share.too_long",
+            Self::NoCard => "share.no_card",
+            Self::ShareUnknown => "share.unknown",
+            Self::ShareAmbiguous => "share.ambiguous",
+            Self::NotShorter => "share.not_shorter",
+            Self::NotLonger => "share.not_longer",
+            Self::Items(error) => error.code(),
+            Self::Link(error) => error.code(),
+            Self::Jwe(error) => error.code(),
+            Self::Login(error) => error.code(),
             Self::Http(error) => error.code(),
             Self::EmptySearch => "search.empty",
         }

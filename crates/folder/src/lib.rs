@@ -11,8 +11,10 @@
 mod cards;
 mod connect;
 pub mod error;
+mod evidence;
 pub mod records;
 pub mod search;
+pub mod share;
 pub mod sync;
 pub mod vault;
 

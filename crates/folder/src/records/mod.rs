@@ -8,6 +8,6 @@ mod text;
 pub(crate) use list::parsed;
 pub use list::{Filter, Listed, Page, State};
 pub use export::Exported;
-pub(crate) use open::{reopen, staff_key, staff_keys};
+pub(crate) use open::{reopen, sealed_at, staff_key, staff_keys};
 pub use open::{Shown, Version};
 pub use text::Found;

@@ -8,7 +8,7 @@ use medfolder_record::{
     CardNumber, Ended, KeyId, KeySlot, MemberId, Place, Record, RecordId, SealedAt, SlotPlace,
     StaffKey, VisitId,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 
 /// A record with what is known about it.
@@ -91,7 +91,7 @@ struct Stored {
 }
 
 const STORED: &str = "SELECT content.envelope, record.record, record.k, seal.visit, seal.seq,
-    seal.position, seal.block_time, seal.slot, card.number, card.member, card.idx
+    seal.position, seal.sealed, seal.slot, card.number, card.member, card.idx
     FROM record JOIN content ON content.record = record.id JOIN seal ON seal.id = record.seal
     JOIN card ON card.id = seal.card WHERE record.id = ?1";
 
@@ -104,7 +104,7 @@ impl Stored {
                 k: row.get(2)?,
                 visit: parsed(row, 3)?,
                 seq: row.get(4)?,
-                sealed: SealedAt { position: row.get(5)?, time: row.get(6)? },
+                sealed: sealed_at(row, 5)?,
                 slot: row.get(7)?,
                 card: parsed(row, 8)?,
                 member: parsed(row, 9)?,
@@ -113,6 +113,13 @@ impl Stored {
         });
         stored.optional()?.ok_or(FolderError::RecordWaiting)
     }
+}
+
+/// Position and time of a seal, from two neighbouring columns. The position is asked for only where
+/// a doctor's key has ended since; without it the seal counts as later than everything.
+pub(crate) fn sealed_at(row: &Row<'_>, column: usize) -> rusqlite::Result<SealedAt> {
+    let position: Option<u64> = row.get(column)?;
+    Ok(SealedAt { position: position.unwrap_or(u64::MAX), time: row.get(column + 1)? })
 }
 
 /// Decrypts a row's record and runs every check again.
@@ -194,7 +201,7 @@ fn versions(
          SELECT record.record, record.date, record.replaced_by IS NULL AND record.withdrawn = 0
          FROM record JOIN seal ON seal.id = record.seal
          WHERE record.folder = ?1 AND record.record IN (SELECT name FROM family)
-         ORDER BY seal.position, record.k",
+         ORDER BY seal.id, record.k",
     )?;
     let rows = statement.query_map(params![folder, record], |row| {
         Ok(Version { record: parsed(row, 0)?, date: row.get(1)?, in_force: row.get(2)? })

@@ -12,10 +12,6 @@ use rusqlite::{Connection, params};
 /// One proven entry of a card's list.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// Place in the log.
-    pub(crate) position: u64,
-    /// Time of its block, in milliseconds.
-    pub(crate) block_time: u64,
     /// The transaction as the log holds it.
     pub(crate) bytes: Vec<u8>,
     /// The same, read.
@@ -64,18 +60,16 @@ fn take_seal(
     };
     let row: i64 = database
         .prepare_cached(
-            "INSERT INTO seal (card, visit, seq, position, sealed, mark, block_time, transaction_bytes)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id",
+            "INSERT INTO seal (card, visit, seq, sealed, mark, transaction_bytes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
         )?
         .query_row(
             params![
                 card.row,
                 seal.visit.to_string(),
                 seal.seq,
-                entry.position,
                 seal.time,
                 mark,
-                entry.block_time,
                 entry.bytes
             ],
             |row| row.get(0),

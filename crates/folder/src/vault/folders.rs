@@ -50,7 +50,7 @@ impl Vault {
         trust: &Trust<'_>,
         now: u64,
     ) -> Result<Folder<'_>, FolderError> {
-        self.add_folder(name, &Secret32::random(&mut os_rng()), trust, now)
+        self.add_folder(name, &Secret32::random(&mut os_rng()), trust, false, now)
     }
 
     /// Brings a folder back from its 24 words: its cards and records are found by the next sync;
@@ -66,7 +66,7 @@ impl Vault {
         now: u64,
     ) -> Result<Folder<'_>, FolderError> {
         let root = words::to_root(recovery_words).map_err(FolderError::Words)?;
-        self.add_folder(name, &root, trust, now)
+        self.add_folder(name, &root, trust, true, now)
     }
 
     fn add_folder(
@@ -74,6 +74,7 @@ impl Vault {
         name: &str,
         root: &Secret32,
         trust: &Trust<'_>,
+        restored: bool,
         now: u64,
     ) -> Result<Folder<'_>, FolderError> {
         let chain = Chain::from_bytes(trust.genesis).map_err(|_| FolderError::Genesis)?;
@@ -81,9 +82,9 @@ impl Vault {
         let number = FolderNumber(keys.folder().number);
         let ledger = serde_json::to_string(trust.ledger).map_err(|_| FolderError::VaultDamaged)?;
         let added = self.database().execute(
-            "INSERT INTO folder (name, root, genesis, ledger, number, created)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (name) DO NOTHING",
-            params![name, root.expose(), trust.genesis, ledger, number.to_string(), now],
+            "INSERT INTO folder (name, root, genesis, ledger, number, created, search_cards)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO NOTHING",
+            params![name, root.expose(), trust.genesis, ledger, number.to_string(), now, restored],
         )?;
         if added == 0 {
             return Err(FolderError::FolderExists(name.to_owned()));

@@ -8,6 +8,7 @@ CREATE TABLE folder (
     ledger     TEXT NOT NULL,              -- JSON array of node addresses
     number     TEXT NOT NULL,
     created    INTEGER NOT NULL,
+    search_cards INTEGER NOT NULL,         -- 1 after a restore, until its cards were looked for
     checkpoint BLOB                        -- newest checkpoint verified, with its certificate
 ) STRICT;
 
@@ -30,10 +31,9 @@ CREATE TABLE seal (
     card        INTEGER NOT NULL REFERENCES card ON DELETE CASCADE,
     visit       TEXT NOT NULL,
     seq         INTEGER NOT NULL,
-    position    INTEGER NOT NULL,          -- place in the ledger's log
-    sealed      INTEGER NOT NULL,          -- time in the seal
+    position    INTEGER,                   -- place in the ledger's log, once an inclusion proof told it
+    sealed      INTEGER NOT NULL,          -- time in the seal, which the contract held against block time
     mark        INTEGER NOT NULL,
-    block_time  INTEGER NOT NULL,
     slot        BLOB,                      -- the seal's key, wrapped to the card
     transaction_bytes BLOB NOT NULL,       -- the seal as the log holds it
     UNIQUE (card, visit, seq)

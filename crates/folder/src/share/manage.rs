@@ -1,0 +1,235 @@
+//! Shares that exist: their state, an earlier or later end, the end now.
+
+use crate::{Folder, FolderError};
+use medfolder_client::api::share::ShareState;
+use medfolder_client::clock::Clock;
+use medfolder_client::ledger::Patience;
+use medfolder_client::share_host::ShareOwner;
+use medfolder_ledger::body::{Body, Extend, Revoke, Shorten};
+use medfolder_ledger::transaction::Unsigned;
+use medfolder_record::{GrantId, MemberId, RecordId};
+use medfolder_share::GrantSeed;
+use rusqlite::{Row, params};
+use serde::Serialize;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// How long a change of a share may take to reach the ledger, in milliseconds.
+const SUBMIT_WITHIN: u64 = 60 * 60 * 1_000;
+
+/// A share's state as this device knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It was being made when something stopped it; nobody can open it.
+    Preparing,
+    /// It can be opened.
+    Active,
+    /// Its time is over.
+    Expired,
+    /// It was ended.
+    Revoked,
+}
+
+/// A share of the folder.
+pub struct ShareInfo {
+    pub(super) row: i64,
+    /// The share.
+    pub grant: GrantId,
+    /// Its name.
+    pub label: String,
+    /// The link.
+    pub link: Zeroizing<String>,
+    /// The passcode, if it has one.
+    pub passcode: Option<Zeroizing<String>>,
+    /// The member whose edge serves it.
+    pub host: MemberId,
+    /// When it was made, in milliseconds.
+    pub created: u64,
+    /// When it ends, in milliseconds.
+    pub ends: u64,
+    /// How often it may be opened; any number without one.
+    pub openings: Option<u32>,
+    /// Its records, in the order of the grant's scope.
+    pub records: Vec<RecordId>,
+    /// Its state.
+    pub standing: Standing,
+    pub(super) seed: GrantSeed,
+}
+
+impl core::fmt::Debug for ShareInfo {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "ShareInfo({}, {:?})", self.grant, self.standing)
+    }
+}
+
+const COLUMNS: &str = "id, grant_id, label, link, passcode, host, created, ends, openings, records,
+    state, grant_seed";
+
+impl Folder<'_> {
+    /// The folder's shares, newest first, as of `now`.
+    ///
+    /// # Errors
+    /// `vault.storage`.
+    pub fn shares(&self, now: u64) -> Result<Vec<ShareInfo>, FolderError> {
+        let database = self.vault.database();
+        let mut statement = database.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM share WHERE folder = ?1 ORDER BY id DESC"
+        ))?;
+        let rows = statement.query_map([self.id], |row| read(row, now))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The share of this id or with an id that begins so.
+    ///
+    /// # Errors
+    /// `share.unknown`, `share.ambiguous`.
+    pub fn find_share(&self, name: &str, now: u64) -> Result<ShareInfo, FolderError> {
+        let mut found = self.shares(now)?.into_iter().filter(|share| {
+            !name.is_empty() && share.grant.to_string().starts_with(&name.to_ascii_lowercase())
+        });
+        match (found.next(), found.next()) {
+            (Some(only), None) => Ok(only),
+            (Some(_), Some(_)) => Err(FolderError::ShareAmbiguous),
+            (None, _) => Err(FolderError::ShareUnknown),
+        }
+    }
+
+    /// What the host says of a share: openings, passcode tries left.
+    ///
+    /// # Errors
+    /// What the host answers.
+    pub async fn share_state(
+        &self,
+        share: &ShareInfo,
+        clock: &Clock,
+    ) -> Result<ShareState, FolderError> {
+        Ok(self.owner(share, clock)?.state().await?)
+    }
+
+    /// Ends a share now. When its host cannot be reached the ledger is told; the host ends it when
+    /// it reads the ledger.
+    ///
+    /// # Errors
+    /// What host and ledger answer, when neither took it.
+    pub async fn revoke_share(
+        &self,
+        share: &ShareInfo,
+        clock: &Clock,
+    ) -> Result<(), FolderError> {
+        let bytes = self.signed(share, Revoke { grant: share.grant }, clock);
+        if self.owner(share, clock)?.revoke(bytes.clone()).await.is_err() {
+            self.submit(&bytes, clock).await?;
+        }
+        self.set_share_state(&share.grant, "revoked")
+    }
+
+    /// Lets a share end earlier: `duration` milliseconds from now.
+    ///
+    /// # Errors
+    /// `share.not_shorter`, and what host and ledger answer, when neither took it.
+    pub async fn shorten_share(
+        &self,
+        share: &ShareInfo,
+        duration: u64,
+        clock: &Clock,
+    ) -> Result<u64, FolderError> {
+        let until = clock.now() + duration;
+        if until >= share.ends {
+            return Err(FolderError::NotShorter);
+        }
+        let bytes = self.signed(share, Shorten { grant: share.grant, until }, clock);
+        if self.owner(share, clock)?.shorten(bytes.clone()).await.is_err() {
+            self.submit(&bytes, clock).await?;
+        }
+        self.set_end(share, until)?;
+        Ok(until)
+    }
+
+    /// Lets a share end later: `duration` milliseconds from now. The host must agree.
+    ///
+    /// # Errors
+    /// `share.not_longer`, `share.too_long`, and what the host answers.
+    pub async fn extend_share(
+        &self,
+        share: &ShareInfo,
+        duration: u64,
+        clock: &Clock,
+    ) -> Result<u64, FolderError> {
+        let until = clock.now() + duration;
+        if until <= share.ends {
+            return Err(FolderError::NotLonger);
+        }
+        if duration > super::make::MAX_DURATION {
+            return Err(FolderError::ShareTooLong);
+        }
+        let body = Extend { grant: share.grant, host: share.host, until, scope: None };
+        let bytes = self.signed(share, body, clock);
+        self.owner(share, clock)?.extend(bytes).await?;
+        self.set_end(share, until)?;
+        Ok(until)
+    }
+
+    /// Hands a transaction to the ledger and waits for its contract's word.
+    async fn submit(&self, bytes: &[u8], clock: &Clock) -> Result<(), FolderError> {
+        let ledger = self.ledger_client(clock)?;
+        ledger.submit(bytes, Patience::default()).await?.accepted()?;
+        Ok(())
+    }
+
+    fn set_end(&self, share: &ShareInfo, until: u64) -> Result<(), FolderError> {
+        self.vault
+            .database()
+            .execute("UPDATE share SET ends = ?2 WHERE id = ?1", params![share.row, until])?;
+        Ok(())
+    }
+
+    /// A transaction with the grant key's signature; the host's joins it where the type asks.
+    fn signed(&self, share: &ShareInfo, body: impl Into<Body>, clock: &Clock) -> Vec<u8> {
+        let chain = &self.consortium;
+        let unsigned = Unsigned::new(body, clock.now() + SUBMIT_WITHIN);
+        let signature = unsigned.sign(chain, &share.seed.signing_key(chain.suite()));
+        unsigned.with_signatures(vec![signature]).to_bytes()
+    }
+
+    pub(super) fn owner(
+        &self,
+        share: &ShareInfo,
+        clock: &Clock,
+    ) -> Result<ShareOwner, FolderError> {
+        let (http, base) = self.edge(&share.host)?;
+        Ok(ShareOwner {
+            http,
+            base,
+            genesis: self.consortium.digest(),
+            grant: share.grant,
+            key: Arc::new(share.seed.signing_key(self.consortium.suite())),
+            clock: clock.clone(),
+        })
+    }
+}
+
+fn read(row: &Row<'_>, now: u64) -> rusqlite::Result<ShareInfo> {
+    let ends: u64 = row.get(7)?;
+    let records: String = row.get(9)?;
+    let standing = match row.get_ref(10)?.as_str()? {
+        "revoked" => Standing::Revoked,
+        "preparing" => Standing::Preparing,
+        _ if ends <= now => Standing::Expired,
+        _ => Standing::Active,
+    };
+    Ok(ShareInfo {
+        row: row.get(0)?,
+        grant: crate::records::parsed(row, 1)?,
+        label: row.get(2)?,
+        link: Zeroizing::new(row.get(3)?),
+        passcode: row.get::<_, Option<String>>(4)?.map(Zeroizing::new),
+        host: crate::records::parsed(row, 5)?,
+        created: row.get(6)?,
+        ends,
+        openings: row.get(8)?,
+        records: serde_json::from_str(&records).unwrap_or_default(),
+        standing,
+        seed: GrantSeed::from_bytes(row.get(11)?),
+    })
+}

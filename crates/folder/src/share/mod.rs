@@ -1,0 +1,15 @@
+//! Lending records for a limited time by link or QR (door A), and seeing what came of it.
+//!
+//! ```text
+//! make     grant seed, link and its key are in the vault before anything leaves the device
+//! publish  ciphertext to the host, then the grant: the host co-signs and the ledger decides
+//! manage   state, revoke, shorten, extend: signed with the grant's own key
+//! ```
+
+mod log;
+mod make;
+mod manage;
+
+pub use log::{AccessLog, LoggedAccess};
+pub use make::{Code, Made, ShareOptions};
+pub use manage::{ShareInfo, Standing};

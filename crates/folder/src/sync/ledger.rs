@@ -1,0 +1,160 @@
+//! The ledger's side of a sync: lists proven whole, cards found again after a restore.
+
+use super::SyncOptions;
+use super::take_in::{Entry, set_taken, take_in};
+use crate::{Card, Folder, FolderError};
+use medfolder_client::clock::Clock;
+use medfolder_client::ledger::{History, LedgerClient, LedgerError, NodeAddress};
+use medfolder_ledger::proof::{HistoryItem, ProofError};
+use medfolder_ledger::{Checkpoint, Running, Subject};
+use medfolder_record::MemberId;
+use rusqlite::{OptionalExtension, params};
+use url::Url;
+
+/// How many cards of a member are looked for beyond the last one found.
+const CARDS_TO_TRY: u32 = 8;
+const MAX_CHECKPOINT: usize = 64 * 1024;
+
+impl Folder<'_> {
+    /// The folder's ledger, which takes nothing older than the newest checkpoint that this vault
+    /// has verified.
+    pub(crate) fn ledger_client(&self, clock: &Clock) -> Result<LedgerClient, FolderError> {
+        let mut nodes = Vec::with_capacity(self.ledger.len());
+        for address in &self.ledger {
+            let url = Url::parse(address).map_err(|_| FolderError::LedgerAddress)?;
+            let members = self.consortium.genesis().members.iter();
+            let known = members
+                .filter_map(|member| NodeAddress::of_member(&self.consortium, &member.id))
+                .find(|node| node.url == url);
+            nodes.push(known.unwrap_or_else(|| NodeAddress::at(url)));
+        }
+        let chain = self.consortium.clone();
+        Ok(LedgerClient::new(chain, nodes, self.checkpoint()?, clock.clone())?)
+    }
+
+    /// The newest checkpoint that was verified.
+    ///
+    /// # Errors
+    /// `vault.storage`, `vault.damaged`.
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, FolderError> {
+        let bytes: Option<Vec<u8>> = self.vault.database().query_row(
+            "SELECT checkpoint FROM folder WHERE id = ?1",
+            [self.id],
+            |row| row.get(0),
+        )?;
+        let read = |bytes: Vec<u8>| medfolder_crypto::from_cbor(&bytes, MAX_CHECKPOINT);
+        bytes.map(read).transpose().map_err(|_| FolderError::VaultDamaged)
+    }
+
+    /// Takes in what is new in a card's list; gives how many records that brought.
+    pub(super) async fn take_in_card(
+        &self,
+        ledger: &LedgerClient,
+        card: &Card,
+        options: &SyncOptions<'_>,
+    ) -> Result<usize, FolderError> {
+        options.cancel.check()?;
+        let session = ledger.session(&self.card_identity(card))?;
+        let subject = Subject::Card(card.number);
+        let history = session.entries(&subject, self.taken(card)?).await?;
+        self.write_history(card, &history)
+    }
+
+    /// How far a card's list is taken in.
+    fn taken(&self, card: &Card) -> Result<Option<Running>, FolderError> {
+        let row: Option<(u64, Option<[u8; 32]>)> = self
+            .vault
+            .database()
+            .query_row("SELECT entries, digest FROM card WHERE id = ?1", [card.row], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
+        let running = |(count, digest): (u64, Option<[u8; 32]>)| {
+            digest.map(|digest| Running { count, digest: medfolder_crypto::Digest(digest) })
+        };
+        Ok(row.and_then(running))
+    }
+
+    /// Entries, how far they go and the checkpoint that proves them: one transaction.
+    fn write_history(&self, card: &Card, history: &History) -> Result<usize, FolderError> {
+        let mut database = self.vault.database();
+        let transaction = database.transaction()?;
+        let mut new = 0;
+        for item in &history.items {
+            if let (HistoryItem::Transaction(bytes), Some(read)) =
+                (item, item.transaction().map_err(LedgerError::Proof)?)
+            {
+                let entry = Entry { bytes: bytes.clone(), transaction: read };
+                new += take_in(&transaction, self.id, card, &entry)?;
+            }
+        }
+        let Running { count, digest } = history.known;
+        set_taken(&transaction, card.number, self.id, count, &digest.0)?;
+        transaction.execute(
+            "UPDATE folder SET checkpoint = ?2 WHERE id = ?1",
+            params![self.id, history.checkpoint.to_bytes()],
+        )?;
+        transaction.commit()?;
+        Ok(new)
+    }
+
+    /// After a restore: looks at every member for cards of this folder's key tree. Each card asks
+    /// with its own key on connections of its own.
+    pub(super) async fn find_cards(
+        &self,
+        ledger: &LedgerClient,
+        options: &SyncOptions<'_>,
+    ) -> Result<(), FolderError> {
+        if !self.wants_search()? {
+            return Ok(());
+        }
+        let members: Vec<MemberId> =
+            self.consortium.genesis().members.iter().map(|member| member.id).collect();
+        for member in members {
+            options.cancel.check()?;
+            self.find_cards_at(ledger, member).await?;
+        }
+        self.vault.database().execute(
+            "UPDATE folder SET search_cards = 0 WHERE id = ?1",
+            [self.id],
+        )?;
+        Ok(())
+    }
+
+    async fn find_cards_at(
+        &self,
+        ledger: &LedgerClient,
+        member: MemberId,
+    ) -> Result<(), FolderError> {
+        let mut end = CARDS_TO_TRY;
+        let mut index = 0;
+        while index < end {
+            let card = self.card_at(member, index);
+            let session = ledger.session(&self.card_identity(&card))?;
+            match session.entries(&Subject::Card(card.number), None).await {
+                Ok(_) => {
+                    self.add_registered(member, index)?;
+                    end = index + 1 + CARDS_TO_TRY;
+                }
+                Err(error) if is_unknown(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+            index += 1;
+        }
+        Ok(())
+    }
+
+    fn wants_search(&self) -> Result<bool, FolderError> {
+        Ok(self.vault.database().query_row(
+            "SELECT search_cards FROM folder WHERE id = ?1",
+            [self.id],
+            |row| row.get(0),
+        )?)
+    }
+}
+
+/// The ledger has no such card: proven, or said at the door.
+fn is_unknown(error: &LedgerError) -> bool {
+    matches!(error, LedgerError::Proof(ProofError::Absent))
+        || matches!(error.code(), "session.unknown" | "login.unknown" | "card.unknown")
+}

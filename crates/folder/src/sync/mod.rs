@@ -1,0 +1,145 @@
+//! Bringing what the ledger says is hers into the vault: proven, fetched, checked, decrypted.
+//!
+//! ```text
+//! per card    list      new ledger entries, proven whole as of a checkpoint     one transaction
+//!             records   envelopes and slots from the hospital's edge            a transaction a batch
+//!             files     attachments, streamed                                   a row each
+//! ```
+//! Each step is durable before the next begins, so a stop at any moment, wanted or not, loses
+//! nothing: the next sync goes on. A failed check never stops the rest. Runs off the window's
+//! thread: it writes to the vault between awaits.
+
+mod attachments;
+mod fetch;
+mod ledger;
+mod store;
+mod take_in;
+
+use crate::{Card, Folder, FolderError};
+use medfolder_client::clock::Clock;
+use medfolder_client::zone::ZoneClient;
+use medfolder_record::RecordId;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How far a sync has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Cards whose lists are taken in, of how many.
+    Cards(usize, usize),
+    /// Records of the present card that are fetched and checked, of how many.
+    Records(usize, usize),
+    /// Attachments of the present card, of how many.
+    Attachments(usize, usize),
+}
+
+/// Stops a sync at the next safe place.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Asks the sync to stop.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn check(&self) -> Result<(), FolderError> {
+        if self.0.load(Ordering::Relaxed) { Err(FolderError::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// A record or attachment that did not pass a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The record.
+    pub record: RecordId,
+    /// Code of the check.
+    pub check: String,
+}
+
+/// What a sync did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SyncReport {
+    /// Records that the ledger named for the first time.
+    pub new: usize,
+    /// Records that passed every check now.
+    pub verified: usize,
+    /// Records, also of earlier syncs, that do not pass a check.
+    pub failed: Vec<Failure>,
+    /// Whether every card's list is proven whole as of a checkpoint.
+    pub complete: bool,
+}
+
+/// What a sync runs with.
+pub struct SyncOptions<'a> {
+    /// The time.
+    pub clock: Clock,
+    /// Told how far it has come.
+    pub progress: &'a (dyn Fn(Progress) + Sync),
+    /// Stops it.
+    pub cancel: Cancel,
+}
+
+impl Folder<'_> {
+    /// Brings the folder up to date.
+    ///
+    /// # Errors
+    /// `sync.cancelled`; `ledger.…` when the ledger cannot be asked or lies; `vault.…`. A record
+    /// that fails is no error: the report names it.
+    pub async fn sync(&self, options: &SyncOptions<'_>) -> Result<SyncReport, FolderError> {
+        let ledger = self.ledger_client(&options.clock)?;
+        self.find_cards(&ledger, options).await?;
+        let cards = self.cards()?;
+        let mut report = SyncReport { complete: true, ..SyncReport::default() };
+        for (done, card) in cards.iter().enumerate() {
+            options.cancel.check()?;
+            report.new += self.take_in_card(&ledger, card, options).await?;
+            (options.progress)(Progress::Cards(done + 1, cards.len()));
+            let zone = ZoneClient::new(self.edge_door(card, &options.clock)?);
+            report.verified += self.fetch_records(&ledger, &zone, card, options).await?;
+            self.fetch_attachments(&zone, card, options).await?;
+        }
+        report.failed = self.failures()?;
+        Ok(report)
+    }
+
+    async fn fetch_attachments(
+        &self,
+        zone: &ZoneClient,
+        card: &Card,
+        options: &SyncOptions<'_>,
+    ) -> Result<(), FolderError> {
+        let wanted = self.wanted_attachments(card.row)?;
+        for (done, attachment) in wanted.iter().enumerate() {
+            options.cancel.check()?;
+            match self.fetch_attachment(zone, attachment).await {
+                // Kept as failed, by name, and tried again by the next sync.
+                Err(FolderError::Check(_) | FolderError::Zone(_) | FolderError::Http(_)) | Ok(()) => {}
+                Err(error) => return Err(error),
+            }
+            (options.progress)(Progress::Attachments(done + 1, wanted.len()));
+        }
+        Ok(())
+    }
+
+    /// Records and attachments that do not pass a check, oldest first.
+    ///
+    /// # Errors
+    /// `vault.storage`.
+    pub fn failures(&self) -> Result<Vec<Failure>, FolderError> {
+        let database = self.vault.database();
+        let mut statement = database.prepare_cached(
+            "SELECT record, failure FROM (
+                 SELECT id, record, failure FROM record WHERE folder = ?1 AND state = 'failed'
+                 UNION ALL
+                 SELECT record.id, record.record, attachment.failure FROM attachment
+                     JOIN record ON record.id = attachment.record
+                     WHERE record.folder = ?1 AND attachment.state = 'failed')
+             ORDER BY id",
+        )?;
+        let rows = statement.query_map([self.id], |row| {
+            Ok(Failure { record: crate::records::parsed(row, 0)?, check: row.get(1)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
