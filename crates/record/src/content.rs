@@ -256,7 +256,9 @@ impl<'a> Leaves<'a> {
     }
 }
 
-fn leaf(suite: Suite, kind: PieceType, k: u32, salt: &Digest, bytes: &[u8]) -> Digest {
+/// The leaf of one piece, for whoever was given the piece's salt.
+#[must_use]
+pub fn leaf(suite: Suite, kind: PieceType, k: u32, salt: &Digest, bytes: &[u8]) -> Digest {
     let length = (bytes.len() as u64).to_be_bytes();
     merkle::leaf_hash(
         suite,

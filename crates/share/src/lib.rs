@@ -11,6 +11,7 @@
 pub mod address;
 pub mod content_type;
 mod encoding;
+pub mod evidence;
 pub mod grant;
 pub mod jwe;
 pub mod key;
