@@ -16,5 +16,5 @@ mod speed;
 mod staff;
 mod transactions;
 mod trees;
-
+mod vectors;
 mod world;
