@@ -59,11 +59,17 @@ impl Folder<'_> {
                 return Err(FolderError::OtherConsortium);
             }
             self.member(&link.member)?;
-            return Ok(DeskInvitation { member: link.member, code: link.code });
+            return Ok(DeskInvitation {
+                member: link.member,
+                code: link.code,
+            });
         }
         let code = text.parse().map_err(|_| FolderError::DeskCode)?;
         let name = member.ok_or(FolderError::DeskMember)?;
-        Ok(DeskInvitation { member: self.member_named(name)?, code })
+        Ok(DeskInvitation {
+            member: self.member_named(name)?,
+            code,
+        })
     }
 
     /// Makes the card's registration and hands it to the hospital under the desk's code.
@@ -79,9 +85,10 @@ impl Folder<'_> {
         let request = self.registration(&card, &invitation.code, clock.now());
         let (http, edge) = self.edge(&card.member)?;
         let claim = desk::claim(&http, &edge, &request).await?;
-        self.vault
-            .database()
-            .execute("UPDATE card SET claim = ?2 WHERE id = ?1", params![card.row, claim.to_string()])?;
+        self.vault.database().execute(
+            "UPDATE card SET claim = ?2 WHERE id = ?1",
+            params![card.row, claim.to_string()],
+        )?;
         Ok(PendingCard { card, claim })
     }
 
@@ -98,9 +105,9 @@ impl Folder<'_> {
                 self.set_registered(pending.card.row)?;
                 Ok(pending.card.clone())
             }
-            ClaimState::Refused => {
-                Err(FolderError::Desk(status.code.unwrap_or_else(|| "desk.refused".to_owned())))
-            }
+            ClaimState::Refused => Err(FolderError::Desk(
+                status.code.unwrap_or_else(|| "desk.refused".to_owned()),
+            )),
             ClaimState::Waiting => Err(FolderError::DeskWaiting),
         }
     }
@@ -129,7 +136,12 @@ impl Folder<'_> {
     /// The card at this place in the key tree, whether or not it exists anywhere.
     pub(crate) fn card_at(&self, member: MemberId, index: u32) -> Card {
         let number = CardNumber(self.keys.card(&member.0, index).number);
-        Card { row: 0, number, member, index }
+        Card {
+            row: 0,
+            number,
+            member,
+            index,
+        }
     }
 
     /// Keeps a card that the ledger knows, found by its place in the key tree.
@@ -166,7 +178,12 @@ impl Folder<'_> {
         let index = match known {
             Some((row, index, state)) if state == "pending" => {
                 let number = CardNumber(self.keys.card(&member.0, index).number);
-                return Ok(Card { row, number, member, index });
+                return Ok(Card {
+                    row,
+                    number,
+                    member,
+                    index,
+                });
             }
             Some((_, _, state)) if state == "registered" => return Err(FolderError::CardLinked),
             Some((_, index, _)) => index + 1,
@@ -178,7 +195,12 @@ impl Folder<'_> {
              VALUES (?1, ?2, ?3, ?4, 'pending')",
             params![self.id, number.to_string(), member.to_string(), index],
         )?;
-        Ok(Card { row: database.last_insert_rowid(), number, member, index })
+        Ok(Card {
+            row: database.last_insert_rowid(),
+            number,
+            member,
+            index,
+        })
     }
 
     /// T_R with the card's signature, and the proof of the desk's code over its body.
@@ -191,17 +213,28 @@ impl Folder<'_> {
             encryption: keys.encryption.public().to_bytes(),
             consent: self.consent(now),
         };
-        let mac = code.mac(chain.suite(), &chain.digest(), &medfolder_crypto::to_cbor(&body));
+        let mac = code.mac(
+            chain.suite(),
+            &chain.digest(),
+            &medfolder_crypto::to_cbor(&body),
+        );
         let unsigned = Unsigned::new(body, now + REGISTRATION_VALIDITY);
         let signature = unsigned.sign(chain, &keys.signing);
         let transaction = unsigned.with_signatures(vec![signature]);
-        ClaimRequest { transaction: transaction.to_bytes().into(), mac }
+        ClaimRequest {
+            transaction: transaction.to_bytes().into(),
+            mac,
+        }
     }
 
     /// The consortium's consent text that the patient was shown.
     pub(crate) fn consent(&self, now: u64) -> Consent {
         let texts = &self.consortium.policy().consent_texts;
-        match texts.iter().find(|text| text.language == "zh").or_else(|| texts.first()) {
+        match texts
+            .iter()
+            .find(|text| text.language == "zh")
+            .or_else(|| texts.first())
+        {
             Some(text) => Consent {
                 digest: text.digest,
                 version: text.version,

@@ -36,21 +36,33 @@ impl Folder<'_> {
     /// # Errors
     /// `member.unknown`.
     pub fn member_named(&self, name: &str) -> Result<MemberId, FolderError> {
-        let member = self.consortium.member_named(name).ok_or(FolderError::MemberUnknown)?;
+        let member = self
+            .consortium
+            .member_named(name)
+            .ok_or(FolderError::MemberUnknown)?;
         Ok(member.id)
     }
 
     /// The name of a member, for people; its id when the consortium does not know it.
     pub fn member_name(&self, id: &MemberId) -> String {
-        self.consortium.member(id).map_or_else(|| id.to_string(), |member| member.name.clone())
+        self.consortium
+            .member(id)
+            .map_or_else(|| id.to_string(), |member| member.name.clone())
     }
 
     /// Fresh connections to a member's edge, with the TLS key that the ledger names.
     pub(crate) fn edge(&self, member: &MemberId) -> Result<(Http, Url), FolderError> {
         let member = self.member(member)?;
-        let address = member.endpoints.edge.as_deref().ok_or(FolderError::MemberWithoutEdge)?;
+        let address = member
+            .endpoints
+            .edge
+            .as_deref()
+            .ok_or(FolderError::MemberWithoutEdge)?;
         let url = Url::parse(address).map_err(|_| FolderError::MemberWithoutEdge)?;
-        let options = HttpOptions { pin: member.tls_pin.map(Pin), ..HttpOptions::default() };
+        let options = HttpOptions {
+            pin: member.tls_pin.map(Pin),
+            ..HttpOptions::default()
+        };
         Ok((Http::new(options)?, url))
     }
 
@@ -59,12 +71,23 @@ impl Folder<'_> {
         let (http, url) = self.edge(&card.member)?;
         let genesis = self.consortium.digest();
         let identity = self.card_identity(card);
-        Ok(Door::new(http, url, genesis, Some(card.member), identity, clock.clone()))
+        Ok(Door::new(
+            http,
+            url,
+            genesis,
+            Some(card.member),
+            identity,
+            clock.clone(),
+        ))
     }
 
     /// Logs in with the card.
     pub(crate) fn card_identity(&self, card: &Card) -> Identity {
-        let KeyPair { signing, encryption, .. } = self.card_keys(card);
+        let KeyPair {
+            signing,
+            encryption,
+            ..
+        } = self.card_keys(card);
         Identity {
             subject: LoginSubject::Card(card.number),
             keys: Some(ShownKeys {

@@ -138,6 +138,9 @@ pub enum FolderError {
     /// The list of records cannot be granted.
     #[error(transparent)]
     Items(#[from] medfolder_share::grant::ItemsError),
+    /// The evidence cannot be made.
+    #[error(transparent)]
+    Evidence(#[from] medfolder_share::evidence::MakeError),
     /// The link cannot be made.
     #[error(transparent)]
     Link(#[from] medfolder_share::link::IssueError),
@@ -202,6 +205,7 @@ impl FolderError {
             Self::NotShorter => "share.not_shorter",
             Self::NotLonger => "share.not_longer",
             Self::Items(error) => error.code(),
+            Self::Evidence(error) => error.code(),
             Self::Link(error) => error.code(),
             Self::Jwe(error) => error.code(),
             Self::Login(error) => error.code(),

@@ -57,8 +57,17 @@ impl Folder<'_> {
     ) -> Result<Exported, FolderError> {
         let file = File::create(part).map_err(FolderError::storage)?;
         let mut zip = zip::ZipWriter::new(BufWriter::new(file));
-        let listed = self.list(&Filter { all_versions: true, ..Filter::default() })?.records;
-        let mut exported = Exported { records: 0, attachments: 0, left_out: 0 };
+        let listed = self
+            .list(&Filter {
+                all_versions: true,
+                ..Filter::default()
+            })?
+            .records;
+        let mut exported = Exported {
+            records: 0,
+            attachments: 0,
+            left_out: 0,
+        };
         let mut index = Vec::with_capacity(listed.len());
         for (done, record) in listed.iter().enumerate() {
             index.push(self.write_record(&mut zip, record, &mut exported)?);
@@ -68,7 +77,9 @@ impl Folder<'_> {
         let text = serde_json::to_vec_pretty(&index).map_err(|_| FolderError::VaultDamaged)?;
         zip.write_all(&text).map_err(FolderError::storage)?;
         let file = zip.finish().map_err(zip_error)?;
-        let file = file.into_inner().map_err(|error| FolderError::storage(error.into_error()))?;
+        let file = file
+            .into_inner()
+            .map_err(|error| FolderError::storage(error.into_error()))?;
         file.sync_all().map_err(FolderError::storage)?;
         Ok(exported)
     }
@@ -92,7 +103,8 @@ impl Folder<'_> {
         let shown = self.open_record(&listed.record.to_string())?;
         let folder = folder_name(listed);
         let mut write = |name: &str, bytes: &[u8]| -> Result<(), FolderError> {
-            zip.start_file(format!("{folder}/{name}"), options()).map_err(zip_error)?;
+            zip.start_file(format!("{folder}/{name}"), options())
+                .map_err(zip_error)?;
             zip.write_all(bytes).map_err(FolderError::storage)
         };
         write("record.json", shown.record.body())?;
@@ -135,11 +147,21 @@ fn folder_name(listed: &Listed) -> String {
 fn safe(name: &str) -> String {
     let clean: String = name
         .chars()
-        .map(|c| if c.is_control() || "/\\:*?\"<>|".contains(c) { '_' } else { c })
+        .map(|c| {
+            if c.is_control() || "/\\:*?\"<>|".contains(c) {
+                '_'
+            } else {
+                c
+            }
+        })
         .take(80)
         .collect();
     let trimmed = clean.trim_matches(['.', ' ']);
-    if trimmed.is_empty() { "_".to_owned() } else { trimmed.to_owned() }
+    if trimmed.is_empty() {
+        "_".to_owned()
+    } else {
+        trimmed.to_owned()
+    }
 }
 
 #[cfg(test)]

@@ -96,7 +96,11 @@ impl Folder<'_> {
     /// `list.cursor`, `vault.storage`.
     pub fn list(&self, filter: &Filter) -> Result<Page, FolderError> {
         let (conditions, mut values) = conditions(self.id, filter)?;
-        let limit = if filter.limit == 0 { -1 } else { filter.limit as i64 + 1 };
+        let limit = if filter.limit == 0 {
+            -1
+        } else {
+            filter.limit as i64 + 1
+        };
         values.push(Value::Integer(limit));
         let sql = format!(
             "SELECT {COLUMNS} FROM record JOIN seal ON seal.id = record.seal
@@ -112,7 +116,9 @@ impl Folder<'_> {
         if more {
             records.pop();
         }
-        let next = more.then(|| records.last().map(|r| format!("{}.{}", r.date, r.row))).flatten();
+        let next = more
+            .then(|| records.last().map(|r| format!("{}.{}", r.date, r.row)))
+            .flatten();
         Ok(Page { records, next })
     }
 }
@@ -134,11 +140,17 @@ fn conditions(folder: i64, filter: &Filter) -> Result<(String, Vec<Value>), Fold
             conditions.push(format!("{condition} ?{}", values.len()));
         }
     };
-    add("record.hospital =", filter.hospital.map(|id| Value::Text(id.to_string())));
+    add(
+        "record.hospital =",
+        filter.hospital.map(|id| Value::Text(id.to_string())),
+    );
     add("record.kind =", filter.kind.clone().map(Value::Text));
     add("record.date >=", filter.from.map(Value::Integer));
     add("record.date <", filter.until.map(Value::Integer));
-    add("seal.visit =", filter.visit.map(|id| Value::Text(id.to_string())));
+    add(
+        "seal.visit =",
+        filter.visit.map(|id| Value::Text(id.to_string())),
+    );
     if !filter.all_versions {
         conditions.push("record.replaced_by IS NULL AND record.withdrawn = 0".to_owned());
     }

@@ -5,9 +5,9 @@ mod list;
 mod open;
 mod text;
 
+pub use export::Exported;
 pub(crate) use list::parsed;
 pub use list::{Filter, Listed, Page, State};
-pub use export::Exported;
-pub(crate) use open::{reopen, sealed_at, staff_key, staff_keys};
 pub use open::{Shown, Version};
+pub(crate) use open::{reopen, sealed_at, staff_key, staff_keys};
 pub use text::Found;

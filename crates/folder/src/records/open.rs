@@ -1,8 +1,8 @@
 //! One record opened: decrypted and checked anew from the bytes in the vault, offline.
 
 use super::list::{self, COLUMNS, Listed, State, parsed};
-use crate::vault::Folder;
 use crate::FolderError;
+use crate::vault::Folder;
 use medfolder_ledger::state::StaffEntry;
 use medfolder_record::{
     CardNumber, Ended, KeyId, KeySlot, MemberId, Place, Record, RecordId, SealedAt, SlotPlace,
@@ -50,7 +50,12 @@ impl Folder<'_> {
             _ => return Err(FolderError::RecordWaiting),
         };
         let versions = versions(&database, self.id, &listed.record.to_string())?;
-        Ok(Shown { listed, record, sealed, versions })
+        Ok(Shown {
+            listed,
+            record,
+            sealed,
+            versions,
+        })
     }
 
     /// The record of this id or with an id that begins so.
@@ -119,7 +124,10 @@ impl Stored {
 /// a doctor's key has ended since; without it the seal counts as later than everything.
 pub(crate) fn sealed_at(row: &Row<'_>, column: usize) -> rusqlite::Result<SealedAt> {
     let position: Option<u64> = row.get(column)?;
-    Ok(SealedAt { position: position.unwrap_or(u64::MAX), time: row.get(column + 1)? })
+    Ok(SealedAt {
+        position: position.unwrap_or(u64::MAX),
+        time: row.get(column + 1)?,
+    })
 }
 
 /// Decrypts a row's record and runs every check again.
@@ -129,12 +137,35 @@ pub(crate) fn reopen(
     row: i64,
 ) -> Result<(Record, SealedAt), FolderError> {
     let stored = Stored::load(database, row)?;
-    let Stored { member, card, visit, seq, k, sealed, .. } = stored;
+    let Stored {
+        member,
+        card,
+        visit,
+        seq,
+        k,
+        sealed,
+        ..
+    } = stored;
     let chain = &folder.consortium;
     let keys = folder.keys.card(&member.0, stored.index);
     let slot = KeySlot::from_bytes(&stored.slot).map_err(|_| FolderError::VaultDamaged)?;
-    let seal_key = slot.open(&SlotPlace { member, card, visit, seq }, &keys.encryption)?;
-    let place = Place { genesis: chain.digest(), member, card, visit, seq, k };
+    let seal_key = slot.open(
+        &SlotPlace {
+            member,
+            card,
+            visit,
+            seq,
+        },
+        &keys.encryption,
+    )?;
+    let place = Place {
+        genesis: chain.digest(),
+        member,
+        card,
+        visit,
+        seq,
+        k,
+    };
     let staff = staff_keys(database, folder)?;
     let record = medfolder_record::open(
         chain.suite(),
@@ -158,18 +189,15 @@ pub(crate) fn staff_keys(
     let rows = statement.query_map([folder.id], |row| Ok((parsed(row, 0)?, row.get(1)?)))?;
     rows.map(|row| {
         let (id, entry): (KeyId, Vec<u8>) = row?;
-        let entry: StaffEntry = medfolder_crypto::from_cbor(&entry, 4_096)
-            .map_err(|_| FolderError::VaultDamaged)?;
+        let entry: StaffEntry =
+            medfolder_crypto::from_cbor(&entry, 4_096).map_err(|_| FolderError::VaultDamaged)?;
         Ok((id, staff_key(&entry, folder)?))
     })
     .collect()
 }
 
 /// A staff entry of the ledger as the record crate's checks take it.
-pub(crate) fn staff_key(
-    entry: &StaffEntry,
-    folder: &Folder<'_>,
-) -> Result<StaffKey, FolderError> {
+pub(crate) fn staff_key(entry: &StaffEntry, folder: &Folder<'_>) -> Result<StaffKey, FolderError> {
     Ok(StaffKey {
         member: entry.member,
         key: entry
@@ -188,11 +216,7 @@ pub(crate) fn staff_key(
 }
 
 /// The chain of versions that `record` belongs to, oldest first.
-fn versions(
-    database: &Connection,
-    folder: i64,
-    record: &str,
-) -> Result<Vec<Version>, FolderError> {
+fn versions(database: &Connection, folder: i64, record: &str) -> Result<Vec<Version>, FolderError> {
     let mut statement = database.prepare_cached(
         "WITH RECURSIVE family(name) AS (
              SELECT ?2
@@ -204,7 +228,11 @@ fn versions(
          ORDER BY seal.id, record.k",
     )?;
     let rows = statement.query_map(params![folder, record], |row| {
-        Ok(Version { record: parsed(row, 0)?, date: row.get(1)?, in_force: row.get(2)? })
+        Ok(Version {
+            record: parsed(row, 0)?,
+            date: row.get(1)?,
+            in_force: row.get(2)?,
+        })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

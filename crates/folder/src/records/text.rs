@@ -22,7 +22,8 @@ impl Folder<'_> {
     /// # Errors
     /// `vault.storage`, `vault.storage_full`.
     pub fn index(&self, batch: usize) -> Result<Indexed, FolderError> {
-        self.vault.index_batch(self.id, batch, |database, row| self.words(database, row))
+        self.vault
+            .index_batch(self.id, batch, |database, row| self.words(database, row))
     }
 
     /// Records in which every word of `text` stands, best first; works offline.
@@ -31,7 +32,8 @@ impl Folder<'_> {
     /// `search.empty`, `vault.storage`.
     pub fn search(&self, text: &str, limit: usize) -> Result<Vec<Found>, FolderError> {
         let hits = self.vault.find(self.id, text, limit, |database, row| {
-            self.words(database, row).map(|(title, body)| format!("{title}\n{body}"))
+            self.words(database, row)
+                .map(|(title, body)| format!("{title}\n{body}"))
         })?;
         let database = self.vault.database();
         let mut statement = database.prepare_cached(&format!(
@@ -40,7 +42,10 @@ impl Folder<'_> {
         hits.into_iter()
             .map(|hit| {
                 let record = statement.query_row([hit.row], read)?;
-                Ok(Found { record, snippet: hit.snippet })
+                Ok(Found {
+                    record,
+                    snippet: hit.snippet,
+                })
             })
             .collect()
     }

@@ -36,7 +36,10 @@ impl Vault {
             add(&transaction, *row, &title, &body)?;
         }
         transaction.commit()?;
-        Ok(Indexed { added: rows.len(), more: rows.len() == batch })
+        Ok(Indexed {
+            added: rows.len(),
+            more: rows.len() == batch,
+        })
     }
 }
 
@@ -44,6 +47,8 @@ fn add(database: &Connection, row: i64, title: &str, body: &str) -> Result<(), F
     database
         .prepare_cached("INSERT INTO words (rowid, title, body) VALUES (?1, ?2, ?3)")?
         .execute(params![row, spaced(title), spaced(body)])?;
-    database.prepare_cached("UPDATE record SET indexed = 1 WHERE id = ?1")?.execute([row])?;
+    database
+        .prepare_cached("UPDATE record SET indexed = 1 WHERE id = ?1")?
+        .execute([row])?;
     Ok(())
 }

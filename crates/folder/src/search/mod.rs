@@ -39,8 +39,23 @@ mod tests {
 
     #[test]
     fn each_ideograph_becomes_a_word_and_other_words_stay_whole() {
-        let words: Vec<_> = spaced("青霉素过敏 penicillin J01C 𠮷䶮").split_whitespace()
-            .map(str::to_owned).collect();
-        assert_eq!(words, ["青", "霉", "素", "过", "敏", "penicillin", "J01C", "𠮷", "䶮"]);
+        let words: Vec<_> = spaced("青霉素过敏 penicillin J01C 𠮷䶮")
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(
+            words,
+            [
+                "青",
+                "霉",
+                "素",
+                "过",
+                "敏",
+                "penicillin",
+                "J01C",
+                "𠮷",
+                "䶮"
+            ]
+        );
     }
 }

@@ -38,7 +38,10 @@ impl Vault {
         rows.into_iter()
             .map(|row| {
                 let body = body_of(&database, row)?;
-                Ok(Hit { row, snippet: snippet::around(&body, text) })
+                Ok(Hit {
+                    row,
+                    snippet: snippet::around(&body, text),
+                })
             })
             .collect()
     }
@@ -51,7 +54,14 @@ pub(super) fn fts_query(text: &str) -> Option<String> {
     let quoted = terms.iter().enumerate().map(|(at, term)| {
         let ideographs = term.chars().all(is_ideograph);
         let star = if at == last && !ideographs { "*" } else { "" };
-        format!("\"{}\"{star}", if ideographs { super::spaced(term) } else { term.clone() })
+        format!(
+            "\"{}\"{star}",
+            if ideographs {
+                super::spaced(term)
+            } else {
+                term.clone()
+            }
+        )
     });
     Some(quoted.collect::<Vec<_>>().join(" AND "))
 }
@@ -61,7 +71,11 @@ pub(super) fn terms(text: &str) -> Vec<String> {
     let mut terms: Vec<String> = Vec::new();
     let mut previous = None;
     for c in text.chars() {
-        let class = if is_ideograph(c) { Some(true) } else { c.is_alphanumeric().then_some(false) };
+        let class = if is_ideograph(c) {
+            Some(true)
+        } else {
+            c.is_alphanumeric().then_some(false)
+        };
         match (class, terms.last_mut()) {
             (Some(_), Some(term)) if class == previous => term.push(c),
             (Some(_), _) => terms.push(c.to_string()),

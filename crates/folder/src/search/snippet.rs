@@ -14,7 +14,9 @@ pub(super) fn around(text: &str, query: &str) -> String {
         .iter()
         .find_map(|term| {
             let term: Vec<char> = term.chars().map(lowered).collect();
-            let at = lower.windows(term.len()).position(|window| window == term)?;
+            let at = lower
+                .windows(term.len())
+                .position(|window| window == term)?;
             Some((at, term.len()))
         })
         .unwrap_or((0, 0));
@@ -42,7 +44,11 @@ mod tests {
 
     #[test]
     fn the_passage_shows_the_match_with_what_stands_beside_it() {
-        let text = format!("{}对青霉素过敏，皮试阳性。{}", "一".repeat(90), "二".repeat(90));
+        let text = format!(
+            "{}对青霉素过敏，皮试阳性。{}",
+            "一".repeat(90),
+            "二".repeat(90)
+        );
         let passage = around(&text, "青霉素");
         assert!(passage.starts_with('…') && passage.ends_with('…'));
         assert!(passage.contains("对青霉素过敏"));

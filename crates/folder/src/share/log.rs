@@ -9,10 +9,10 @@ use crate::{Folder, FolderError};
 use medfolder_client::clock::Clock;
 use medfolder_client::login::Identity;
 use medfolder_crypto::Digest;
+use medfolder_ledger::Subject;
 use medfolder_ledger::body::AccessOutcome;
 use medfolder_ledger::login::LoginSubject;
 use medfolder_ledger::proof::HistoryItem;
-use medfolder_ledger::Subject;
 use medfolder_ledger::state::AccessClass;
 use medfolder_record::{GrantId, RecordId};
 use medfolder_share::receipt::AccessRecord;
@@ -56,9 +56,13 @@ impl Folder<'_> {
     /// `ledger.…` when the ledger cannot be asked or hides something. A host that does not answer
     /// leaves names out and is no error.
     pub async fn access_log(&self, clock: &Clock) -> Result<AccessLog, FolderError> {
-        let mut log = AccessLog { accesses: Vec::new(), complete: true };
+        let mut log = AccessLog {
+            accesses: Vec::new(),
+            complete: true,
+        };
         for share in self.shares(clock.now())?.iter().rev() {
-            log.accesses.extend(self.share_accesses(share, clock).await?);
+            log.accesses
+                .extend(self.share_accesses(share, clock).await?);
         }
         log.accesses.sort_by_key(|access| access.time);
         Ok(log)
@@ -87,7 +91,9 @@ impl Folder<'_> {
         let names = self.readers(share, clock).await;
         let mut accesses = Vec::new();
         for (position, item) in history.items.into_iter().enumerate() {
-            let HistoryItem::Access(step) = item else { continue };
+            let HistoryItem::Access(step) = item else {
+                continue;
+            };
             let entry = step.entry;
             let records = entry.items.positions().into_iter();
             accesses.push(LoggedAccess {
@@ -95,7 +101,9 @@ impl Folder<'_> {
                 time: entry.time,
                 outcome: entry.outcome,
                 class: step.class,
-                records: records.filter_map(|at| share.records.get(at).copied()).collect(),
+                records: records
+                    .filter_map(|at| share.records.get(at).copied())
+                    .collect(),
                 recipient: names.get(&entry.receipt).cloned(),
                 position: position as u64,
             });
@@ -105,8 +113,12 @@ impl Folder<'_> {
 
     /// What readers called themselves, by the digest of the host's record.
     async fn readers(&self, share: &ShareInfo, clock: &Clock) -> BTreeMap<Digest, String> {
-        let Ok(owner) = self.owner(share, clock) else { return BTreeMap::new() };
-        let Ok(answer) = owner.accesses().await else { return BTreeMap::new() };
+        let Ok(owner) = self.owner(share, clock) else {
+            return BTreeMap::new();
+        };
+        let Ok(answer) = owner.accesses().await else {
+            return BTreeMap::new();
+        };
         let suite = self.consortium.suite();
         let proven = answer.accesses.iter().filter_map(|access| {
             let record: AccessRecord =

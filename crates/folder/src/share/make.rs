@@ -1,12 +1,13 @@
 //! Making a share: evidence for each record, a fresh link key, a grant.
 
+use crate::evidence::EvidenceMaker;
 use crate::{Card, Folder, FolderError};
 use medfolder_client::api::Blob;
 use medfolder_client::api::share::{FileItem, PublishRequest};
 use medfolder_client::card_consent;
 use medfolder_client::clock::Clock;
 use medfolder_client::share_host::ShareHost;
-use medfolder_crypto::{Suite, os_rng};
+use medfolder_crypto::os_rng;
 use medfolder_ledger::body::{Grant, Grantee};
 use medfolder_ledger::transaction::Unsigned;
 use medfolder_record::{GrantId, Record, RecordId};
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Longest window of a share, in milliseconds: 90 days.
-pub const MAX_DURATION: u64 = 90 * 24 * 60 * 60 * 1_000;
+pub(super) const MAX_DURATION: u64 = 90 * 24 * 60 * 60 * 1_000;
 /// How long the host has to submit the grant, in milliseconds.
 const SUBMIT_WITHIN: u64 = 60 * 60 * 1_000;
 
@@ -43,7 +44,7 @@ pub struct ShareOptions {
     pub records: Vec<RecordId>,
     /// What the reader must say.
     pub code: Code,
-    /// How long, in milliseconds; at most [`MAX_DURATION`].
+    /// How long, in milliseconds; at most 90 days.
     pub duration: u64,
     /// How often it may be opened; any number without one.
     pub openings: Option<u32>,
@@ -154,20 +155,31 @@ impl Folder<'_> {
         share: &Prepared,
         clock: &Clock,
     ) -> Result<Sealed, FolderError> {
+        let mut evidence = EvidenceMaker::new(self, clock)?;
         let mut loaded = Vec::with_capacity(options.records.len());
         for id in &options.records {
             let shown = self.open_record(&id.to_string())?;
-            let evidence = self.evidence(&shown, clock).await?;
+            let pack = evidence.make(&shown, false).await?.to_bytes();
             let attachments = self.shared_attachments(&shown.record);
-            loaded.push((shown.record, attachments, evidence));
+            loaded.push((shown.record, attachments, pack));
         }
         let records: Vec<SharedRecord<'_>> = loaded.iter().map(shared_record).collect();
-        let files = seal(&package(&records), share.link.key(), Zip::None, &mut os_rng())?;
+        let files = seal(
+            &package(&records),
+            share.link.key(),
+            Zip::None,
+            &mut os_rng(),
+        )?;
         let items = files
             .iter()
-            .map(|file| FileItem { record: file.part.record().and_then(|k| u32::try_from(k).ok()) })
+            .map(|file| FileItem {
+                record: file.part.record().and_then(|k| u32::try_from(k).ok()),
+            })
             .collect();
-        Ok(Sealed { jwes: files.into_iter().map(|file| file.jwe).collect(), items })
+        Ok(Sealed {
+            jwes: files.into_iter().map(|file| file.jwe).collect(),
+            items,
+        })
     }
 
     /// Plaintexts of the attachments that are on this device and small enough to travel.
@@ -177,7 +189,9 @@ impl Folder<'_> {
         pieces
             .map(|(j, piece)| {
                 let small = piece.size <= limit;
-                small.then(|| self.read_attachment(record, j as u32).ok()).flatten()
+                small
+                    .then(|| self.read_attachment(record, j as u32).ok())
+                    .flatten()
             })
             .collect()
     }
@@ -209,7 +223,6 @@ fn shared_record((record, attachments, evidence): &Loaded) -> SharedRecord<'_> {
 
 /// A share's keys, link and grant, before anything is sent.
 struct Prepared {
-    suite: Suite,
     seed: GrantSeed,
     link: Link,
     passcode: Option<Zeroizing<String>>,
@@ -247,7 +260,10 @@ impl Prepared {
         let link = Link::issue(LinkDraft {
             url: manifest_url.to_owned(),
             key: LinkKey::generate(&mut os_rng()),
-            flags: Flags { passcode: passcode.is_some(), ..Flags::default() },
+            flags: Flags {
+                passcode: passcode.is_some(),
+                ..Flags::default()
+            },
             label: options.label.clone(),
             exp: None,
         })?;
@@ -255,7 +271,6 @@ impl Prepared {
         let signature = unsigned.sign(chain, &key);
         let card_key = Arc::new(folder.card_keys(card).signing);
         Ok(Self {
-            suite,
             consent: card_consent::sign(&chain.digest(), &card_key, &grant),
             id: grant.id(suite),
             transaction: unsigned.with_signatures(vec![signature]).to_bytes(),

@@ -86,7 +86,11 @@ impl Folder<'_> {
     /// `share.unknown`, `share.ambiguous`.
     pub fn find_share(&self, name: &str, now: u64) -> Result<ShareInfo, FolderError> {
         let mut found = self.shares(now)?.into_iter().filter(|share| {
-            !name.is_empty() && share.grant.to_string().starts_with(&name.to_ascii_lowercase())
+            !name.is_empty()
+                && share
+                    .grant
+                    .to_string()
+                    .starts_with(&name.to_ascii_lowercase())
         });
         match (found.next(), found.next()) {
             (Some(only), None) => Ok(only),
@@ -112,13 +116,14 @@ impl Folder<'_> {
     ///
     /// # Errors
     /// What host and ledger answer, when neither took it.
-    pub async fn revoke_share(
-        &self,
-        share: &ShareInfo,
-        clock: &Clock,
-    ) -> Result<(), FolderError> {
+    pub async fn revoke_share(&self, share: &ShareInfo, clock: &Clock) -> Result<(), FolderError> {
         let bytes = self.signed(share, Revoke { grant: share.grant }, clock);
-        if self.owner(share, clock)?.revoke(bytes.clone()).await.is_err() {
+        if self
+            .owner(share, clock)?
+            .revoke(bytes.clone())
+            .await
+            .is_err()
+        {
             self.submit(&bytes, clock).await?;
         }
         self.set_share_state(&share.grant, "revoked")
@@ -138,8 +143,20 @@ impl Folder<'_> {
         if until >= share.ends {
             return Err(FolderError::NotShorter);
         }
-        let bytes = self.signed(share, Shorten { grant: share.grant, until }, clock);
-        if self.owner(share, clock)?.shorten(bytes.clone()).await.is_err() {
+        let bytes = self.signed(
+            share,
+            Shorten {
+                grant: share.grant,
+                until,
+            },
+            clock,
+        );
+        if self
+            .owner(share, clock)?
+            .shorten(bytes.clone())
+            .await
+            .is_err()
+        {
             self.submit(&bytes, clock).await?;
         }
         self.set_end(share, until)?;
@@ -163,7 +180,12 @@ impl Folder<'_> {
         if duration > super::make::MAX_DURATION {
             return Err(FolderError::ShareTooLong);
         }
-        let body = Extend { grant: share.grant, host: share.host, until, scope: None };
+        let body = Extend {
+            grant: share.grant,
+            host: share.host,
+            until,
+            scope: None,
+        };
         let bytes = self.signed(share, body, clock);
         self.owner(share, clock)?.extend(bytes).await?;
         self.set_end(share, until)?;
@@ -173,14 +195,18 @@ impl Folder<'_> {
     /// Hands a transaction to the ledger and waits for its contract's word.
     async fn submit(&self, bytes: &[u8], clock: &Clock) -> Result<(), FolderError> {
         let ledger = self.ledger_client(clock)?;
-        ledger.submit(bytes, Patience::default()).await?.accepted()?;
+        ledger
+            .submit(bytes, Patience::default())
+            .await?
+            .accepted()?;
         Ok(())
     }
 
     fn set_end(&self, share: &ShareInfo, until: u64) -> Result<(), FolderError> {
-        self.vault
-            .database()
-            .execute("UPDATE share SET ends = ?2 WHERE id = ?1", params![share.row, until])?;
+        self.vault.database().execute(
+            "UPDATE share SET ends = ?2 WHERE id = ?1",
+            params![share.row, until],
+        )?;
         Ok(())
     }
 

@@ -67,7 +67,9 @@ impl Folder<'_> {
         wanted: &WantedAttachment,
     ) -> Result<(), FolderError> {
         let (record, _) = reopen(&self.vault.database(), self, wanted.row)?;
-        let stored = record.attachment(wanted.j).ok_or(FolderError::AttachmentUnknown)?;
+        let stored = record
+            .attachment(wanted.j)
+            .ok_or(FolderError::AttachmentUnknown)?;
         let mut opener = stored.opener()?;
         let path = self.blob_path(&wanted.record, wanted.j);
         let part = path.with_extension("part");
@@ -100,7 +102,9 @@ impl Folder<'_> {
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let count = file.read(&mut buffer).map_err(FolderError::storage)?;
-            let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
+            let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
+                break;
+            };
             opener.push(bytes, &mut out)?;
         }
         opener.finish()?;

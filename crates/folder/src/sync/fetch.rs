@@ -33,7 +33,8 @@ impl Folder<'_> {
         for (done, batch) in wanted.chunks(BATCH).enumerate() {
             options.cancel.check()?;
             let mut fetched = fetch_batch(zone, batch).await?;
-            self.learn_staff(ledger, &mut opener, batch, &mut fetched).await?;
+            self.learn_staff(ledger, &mut opener, batch, &mut fetched)
+                .await?;
             verified += self.store_batch(&opener, batch, fetched)?;
             (options.progress)(Progress::Records(done * BATCH + batch.len(), wanted.len()));
         }
@@ -76,7 +77,9 @@ impl Folder<'_> {
     ) -> Result<(), FolderError> {
         let mut unknown = BTreeSet::new();
         for wanted in batch {
-            let Some(envelope) = fetched.envelopes.get(&wanted.record) else { continue };
+            let Some(envelope) = fetched.envelopes.get(&wanted.record) else {
+                continue;
+            };
             let slot = match fetched.slots.get(&(wanted.visit, wanted.seq)) {
                 None if wanted.has_slot => store::slot(&self.vault.database(), wanted.seal_row)?,
                 slot => slot.cloned(),
@@ -145,8 +148,9 @@ impl Folder<'_> {
         };
         let replaced = match &wanted.replaces {
             // An earlier version that was lost cannot be compared; that there is one must agree.
-            Some(replaced) => store::content_root(database, self.id, replaced)?
-                .or(record.statement().replaces),
+            Some(replaced) => {
+                store::content_root(database, self.id, replaced)?.or(record.statement().replaces)
+            }
             None => None,
         };
         if wanted.replaces.is_some() && replaced.is_none() {
@@ -166,8 +170,12 @@ struct Fetched {
 async fn fetch_batch(zone: &ZoneClient, batch: &[Wanted]) -> Result<Fetched, FolderError> {
     let records: Vec<RecordId> = batch.iter().map(|wanted| wanted.record).collect();
     let without_slot = batch.iter().filter(|wanted| !wanted.has_slot);
-    let seals: BTreeSet<SealName> =
-        without_slot.map(|wanted| SealName { visit: wanted.visit, seq: wanted.seq }).collect();
+    let seals: BTreeSet<SealName> = without_slot
+        .map(|wanted| SealName {
+            visit: wanted.visit,
+            seq: wanted.seq,
+        })
+        .collect();
     let seals: Vec<SealName> = seals.into_iter().collect();
     let mut items = zone.fetch(&seals, &records, PARALLEL);
     let mut fetched = Fetched::default();

@@ -29,7 +29,12 @@ impl Folder<'_> {
             nodes.push(known.unwrap_or_else(|| NodeAddress::at(url)));
         }
         let chain = self.consortium.clone();
-        Ok(LedgerClient::new(chain, nodes, self.checkpoint()?, clock.clone())?)
+        Ok(LedgerClient::new(
+            chain,
+            nodes,
+            self.checkpoint()?,
+            clock.clone(),
+        )?)
     }
 
     /// The newest checkpoint that was verified.
@@ -43,7 +48,10 @@ impl Folder<'_> {
             |row| row.get(0),
         )?;
         let read = |bytes: Vec<u8>| medfolder_crypto::from_cbor(&bytes, MAX_CHECKPOINT);
-        bytes.map(read).transpose().map_err(|_| FolderError::VaultDamaged)
+        bytes
+            .map(read)
+            .transpose()
+            .map_err(|_| FolderError::VaultDamaged)
     }
 
     /// Takes in what is new in a card's list; gives how many records that brought.
@@ -65,12 +73,17 @@ impl Folder<'_> {
         let row: Option<(u64, Option<[u8; 32]>)> = self
             .vault
             .database()
-            .query_row("SELECT entries, digest FROM card WHERE id = ?1", [card.row], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
+            .query_row(
+                "SELECT entries, digest FROM card WHERE id = ?1",
+                [card.row],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
             .optional()?;
         let running = |(count, digest): (u64, Option<[u8; 32]>)| {
-            digest.map(|digest| Running { count, digest: medfolder_crypto::Digest(digest) })
+            digest.map(|digest| Running {
+                count,
+                digest: medfolder_crypto::Digest(digest),
+            })
         };
         Ok(row.and_then(running))
     }
@@ -84,7 +97,10 @@ impl Folder<'_> {
             if let (HistoryItem::Transaction(bytes), Some(read)) =
                 (item, item.transaction().map_err(LedgerError::Proof)?)
             {
-                let entry = Entry { bytes: bytes.clone(), transaction: read };
+                let entry = Entry {
+                    bytes: bytes.clone(),
+                    transaction: read,
+                };
                 new += take_in(&transaction, self.id, card, &entry)?;
             }
         }
@@ -108,8 +124,13 @@ impl Folder<'_> {
         if !self.wants_search()? {
             return Ok(());
         }
-        let members: Vec<MemberId> =
-            self.consortium.genesis().members.iter().map(|member| member.id).collect();
+        let members: Vec<MemberId> = self
+            .consortium
+            .genesis()
+            .members
+            .iter()
+            .map(|member| member.id)
+            .collect();
         for member in members {
             options.cancel.check()?;
             self.find_cards_at(ledger, member).await?;
@@ -156,5 +177,8 @@ impl Folder<'_> {
 /// The ledger has no such card: proven, or said at the door.
 fn is_unknown(error: &LedgerError) -> bool {
     matches!(error, LedgerError::Proof(ProofError::Absent))
-        || matches!(error.code(), "session.unknown" | "login.unknown" | "card.unknown")
+        || matches!(
+            error.code(),
+            "session.unknown" | "login.unknown" | "card.unknown"
+        )
 }

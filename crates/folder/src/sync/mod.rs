@@ -44,7 +44,11 @@ impl Cancel {
     }
 
     fn check(&self) -> Result<(), FolderError> {
-        if self.0.load(Ordering::Relaxed) { Err(FolderError::Cancelled) } else { Ok(()) }
+        if self.0.load(Ordering::Relaxed) {
+            Err(FolderError::Cancelled)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -90,7 +94,10 @@ impl Folder<'_> {
         let ledger = self.ledger_client(&options.clock)?;
         self.find_cards(&ledger, options).await?;
         let cards = self.cards()?;
-        let mut report = SyncReport { complete: true, ..SyncReport::default() };
+        let mut report = SyncReport {
+            complete: true,
+            ..SyncReport::default()
+        };
         for (done, card) in cards.iter().enumerate() {
             options.cancel.check()?;
             report.new += self.take_in_card(&ledger, card, options).await?;
@@ -114,7 +121,8 @@ impl Folder<'_> {
             options.cancel.check()?;
             match self.fetch_attachment(zone, attachment).await {
                 // Kept as failed, by name, and tried again by the next sync.
-                Err(FolderError::Check(_) | FolderError::Zone(_) | FolderError::Http(_)) | Ok(()) => {}
+                Err(FolderError::Check(_) | FolderError::Zone(_) | FolderError::Http(_))
+                | Ok(()) => {}
                 Err(error) => return Err(error),
             }
             (options.progress)(Progress::Attachments(done + 1, wanted.len()));
@@ -138,7 +146,10 @@ impl Folder<'_> {
              ORDER BY id",
         )?;
         let rows = statement.query_map([self.id], |row| {
-            Ok(Failure { record: crate::records::parsed(row, 0)?, check: row.get(1)? })
+            Ok(Failure {
+                record: crate::records::parsed(row, 0)?,
+                check: row.get(1)?,
+            })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

@@ -42,7 +42,13 @@ impl<'f> Opener<'f> {
         card: &'f Card,
         staff: BTreeMap<KeyId, StaffKey>,
     ) -> Self {
-        Self { folder, card, keys: folder.card_keys(card), last: None, staff }
+        Self {
+            folder,
+            card,
+            keys: folder.card_keys(card),
+            last: None,
+            staff,
+        }
     }
 
     /// Everything that needs no doctor's key.
@@ -73,7 +79,9 @@ impl<'f> Opener<'f> {
     /// Keys of signers that are not known yet.
     pub(crate) fn unknown_signers(&self, opened: &Opened) -> Vec<KeyId> {
         let signers = opened.signatures().native().map(|signature| signature.key);
-        signers.filter(|key| !self.staff.contains_key(key)).collect()
+        signers
+            .filter(|key| !self.staff.contains_key(key))
+            .collect()
     }
 
     fn seal_key(&mut self, wanted: &Wanted, slot: Option<&[u8]>) -> Result<&SealKey, Check> {
@@ -182,7 +190,11 @@ pub(crate) fn store_staff(
 ) -> Result<StaffKey, FolderError> {
     database
         .prepare_cached("INSERT OR REPLACE INTO staff (folder, key, entry) VALUES (?1, ?2, ?3)")?
-        .execute(params![folder.id, id.to_string(), medfolder_crypto::to_cbor(entry)])?;
+        .execute(params![
+            folder.id,
+            id.to_string(),
+            medfolder_crypto::to_cbor(entry)
+        ])?;
     staff_key(entry, folder)
 }
 

@@ -76,7 +76,15 @@ fn take_seal(
         )?;
     for (k, sealed) in seal.leaves.iter().enumerate() {
         let replaces = sealed.replaces.and_then(|place| seal.replaced_leaf(&place));
-        add_record(database, folder, row, k, seal, &sealed.leaf, replaces.as_ref())?;
+        add_record(
+            database,
+            folder,
+            row,
+            k,
+            seal,
+            &sealed.leaf,
+            replaces.as_ref(),
+        )?;
     }
     Ok(seal.leaves.len())
 }
@@ -106,9 +114,7 @@ fn add_record(
         ])?;
     if let Some(replaced) = replaces {
         database
-            .prepare_cached(
-                "UPDATE record SET replaced_by = ?3 WHERE folder = ?1 AND record = ?2",
-            )?
+            .prepare_cached("UPDATE record SET replaced_by = ?3 WHERE folder = ?1 AND record = ?2")?
             .execute(params![folder, replaced.to_string(), leaf.to_string()])?;
     }
     Ok(())

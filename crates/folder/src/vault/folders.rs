@@ -84,7 +84,15 @@ impl Vault {
         let added = self.database().execute(
             "INSERT INTO folder (name, root, genesis, ledger, number, created, search_cards)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO NOTHING",
-            params![name, root.expose(), trust.genesis, ledger, number.to_string(), now, restored],
+            params![
+                name,
+                root.expose(),
+                trust.genesis,
+                ledger,
+                number.to_string(),
+                now,
+                restored
+            ],
         )?;
         if added == 0 {
             return Err(FolderError::FolderExists(name.to_owned()));
@@ -99,7 +107,9 @@ impl Vault {
     pub fn folder_names(&self) -> Result<Vec<String>, FolderError> {
         let database = self.database();
         let mut statement = database.prepare_cached("SELECT name FROM folder ORDER BY id")?;
-        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        Ok(statement
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?)
     }
 
     /// The folder of this name; without a name the only one.
@@ -182,8 +192,7 @@ impl Folder<'_> {
             [self.id],
             |row| row.get(0),
         )?);
-        let root =
-            Secret32::try_from(root.as_slice()).map_err(|_| FolderError::VaultDamaged)?;
+        let root = Secret32::try_from(root.as_slice()).map_err(|_| FolderError::VaultDamaged)?;
         Ok(words::from_root(&root, list))
     }
 }

@@ -16,7 +16,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Shortest passphrase, in characters.
-pub const MIN_PASSPHRASE: usize = 8;
+pub(super) const MIN_PASSPHRASE: usize = 8;
 const AAD: &[u8] = b"medfolder/vault-key";
 
 /// What opens a vault.
@@ -66,7 +66,13 @@ fn wrap(passphrase: &str) -> Result<(Secret32, Kept), FolderError> {
     let wrapping = password::derive_key(passphrase, &salt);
     let mut wrapped = nonce.to_vec();
     wrapped.extend(aes256gcm_seal(&wrapping, &nonce, AAD, key.expose()));
-    Ok((key, Kept::Passphrase { salt: hex::encode(salt), wrapped: hex::encode(wrapped) }))
+    Ok((
+        key,
+        Kept::Passphrase {
+            salt: hex::encode(salt),
+            wrapped: hex::encode(wrapped),
+        },
+    ))
 }
 
 /// Writes the key file last and whole: a vault exists once this file does.
@@ -74,9 +80,13 @@ pub(super) fn write(directory: &Path, file: &KeyFile) -> Result<(), FolderError>
     let text = serde_json::to_vec(file).map_err(|_| FolderError::VaultDamaged)?;
     let temporary = directory.join("vault.key.new");
     let mut out = std::fs::File::create(&temporary).map_err(FolderError::storage)?;
-    out.write_all(&text).and_then(|()| out.sync_all()).map_err(FolderError::storage)?;
+    out.write_all(&text)
+        .and_then(|()| out.sync_all())
+        .map_err(FolderError::storage)?;
     std::fs::rename(&temporary, path(directory)).map_err(FolderError::storage)?;
-    std::fs::File::open(directory).and_then(|dir| dir.sync_all()).map_err(FolderError::storage)
+    std::fs::File::open(directory)
+        .and_then(|dir| dir.sync_all())
+        .map_err(FolderError::storage)
 }
 
 pub(super) fn open(directory: &Path, unlock: &Unlock<'_>) -> Result<Secret32, FolderError> {
@@ -101,7 +111,9 @@ fn unwrap(salt: &str, wrapped: &str, passphrase: &str) -> Result<Secret32, Folde
     let mut salt_bytes = [0; SALT_LEN];
     hex::decode_to_slice(salt, &mut salt_bytes).map_err(damaged)?;
     let wrapped = hex::decode(wrapped).map_err(damaged)?;
-    let (nonce, ciphertext) = wrapped.split_first_chunk().ok_or(FolderError::VaultDamaged)?;
+    let (nonce, ciphertext) = wrapped
+        .split_first_chunk()
+        .ok_or(FolderError::VaultDamaged)?;
     let wrapping = password::derive_key(passphrase, &salt_bytes);
     let key = aes256gcm_open(&wrapping, nonce, AAD, ciphertext)
         .map_err(|_| FolderError::WrongPassphrase)?;
@@ -110,5 +122,9 @@ fn unwrap(salt: &str, wrapped: &str, passphrase: &str) -> Result<Secret32, Folde
 
 /// Tells the right key from a wrong one; a one-way derivation, so it may stand in the file.
 fn check(key: &Secret32) -> String {
-    hex::encode(Suite::International.derive(key, Label::VAULT_KEY, &[b"check"]).expose())
+    hex::encode(
+        Suite::International
+            .derive(key, Label::VAULT_KEY, &[b"check"])
+            .expose(),
+    )
 }

@@ -70,7 +70,11 @@ impl Vault {
 
     fn with_lock(directory: &Path, key: &Secret32, lock: File) -> Result<Self, FolderError> {
         let database = Mutex::new(connect(directory, key)?);
-        Ok(Self { directory: directory.to_owned(), database, _lock: lock })
+        Ok(Self {
+            directory: directory.to_owned(),
+            database,
+            _lock: lock,
+        })
     }
 
     /// The database, for one piece of work at a time.
@@ -126,9 +130,13 @@ fn remove_if_there(path: &Path) -> Result<(), FolderError> {
 fn connect(directory: &Path, key: &Secret32) -> Result<Connection, FolderError> {
     let mut database = Connection::open(database_path(directory))?;
     let pragma = zeroize::Zeroizing::new(format!("\"x'{}'\"", hex::encode(key.expose())));
+    // SQLCipher would write to standard error by itself; what failed is an error of ours.
+    database.execute_batch("PRAGMA cipher_log_level = NONE;")?;
     database.execute_batch(&format!("PRAGMA key = {};", pragma.as_str()))?;
     database
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| {
+            row.get::<_, i64>(0)
+        })
         .map_err(|_| FolderError::VaultDamaged)?;
     database.execute_batch(
         "PRAGMA journal_mode = WAL;
