@@ -5,7 +5,8 @@
 //!  "engine_key": "engine.key", "origins": ["https://ledger.hospital.example"],
 //!  "tls": {"cert": "cert.pem", "key": "key.pem"}, "state": {"buckets": 500000, "cache_mib": 64}}
 //! ```
-//! Instead of `engine_key` a follower names the node that it copies: `"follow": "https://…"`.
+//! Instead of `engine_key` a follower names the node that it copies and its member's host key:
+//! `"follow": "https://…", "follow_key": "host.key"`.
 //! Paths are relative to the file. An unknown member is an error: a mistyped limit must not be lost.
 
 use std::net::SocketAddr;
@@ -33,6 +34,9 @@ pub struct Config {
     /// Address of the node whose blocks are copied, checked and executed again.
     #[serde(default)]
     pub follow: Option<String>,
+    /// Seed of the member's host key, with which a follower logs in.
+    #[serde(default)]
+    pub follow_key: Option<PathBuf>,
     /// Origins under which clients call this node; its own address is always one.
     #[serde(default)]
     pub origins: Vec<String>,
@@ -146,7 +150,7 @@ impl Config {
     fn resolve(&mut self, base: &Path) {
         let tls = self.tls.iter_mut().flat_map(|tls| [&mut tls.cert, &mut tls.key]);
         let paths = [&mut self.genesis, &mut self.data_dir].into_iter();
-        for path in paths.chain(&mut self.engine_key).chain(tls) {
+        for path in paths.chain(&mut self.engine_key).chain(&mut self.follow_key).chain(tls) {
             *path = base.join(&*path);
         }
     }

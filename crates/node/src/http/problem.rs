@@ -22,9 +22,6 @@ impl Refused {
         Self::new(StatusCode::NOT_FOUND, "http.not_found")
     }
 
-    pub(crate) const fn malformed() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "http.malformed")
-    }
 
     pub(crate) const fn forbidden() -> Self {
         Self::new(StatusCode::FORBIDDEN, "policy.refused")
@@ -50,6 +47,32 @@ impl Refused {
     pub(crate) const fn unavailable(code: &'static str) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Self { status, code, retry_after: Some(5) }
+    }
+}
+
+/// Gives a refusal of the framework itself (no such method, a body too large or malformed) the form
+/// of all others.
+pub(crate) fn uniform(response: Response) -> Response {
+    let status = response.status();
+    let ours = |value: &HeaderValue| value.as_bytes() == PROBLEM_TYPE.as_bytes();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    if !(status.is_client_error() || status.is_server_error()) || kind.is_some_and(ours) {
+        return response;
+    }
+    let code = match status {
+        StatusCode::METHOD_NOT_ALLOWED => "http.method",
+        StatusCode::PAYLOAD_TOO_LARGE => "http.too_large",
+        StatusCode::NOT_FOUND => "http.not_found",
+        _ if status.is_client_error() => "http.malformed",
+        _ => "node.failed",
+    };
+    Refused::new(status, code).into_response()
+}
+
+impl From<medfolder_ledger::StateError> for Refused {
+    fn from(error: medfolder_ledger::StateError) -> Self {
+        tracing::error!(%error, "state");
+        Self::storage()
     }
 }
 

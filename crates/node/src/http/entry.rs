@@ -1,0 +1,84 @@
+//! Single entries of the state, present or absent, with proof: records, staff, receipts, members.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use medfolder_client::api::Blob;
+use medfolder_client::api::ledger::{MemberAnswer, MembersAnswer, StateAnswer};
+use medfolder_crypto::Digest;
+use medfolder_ledger::StateKey;
+use medfolder_ledger::policy::Action;
+use medfolder_record::{KeyId, MemberId, RecordId};
+use serde::Deserialize;
+
+use super::caller::permit;
+use super::problem::Refused;
+use super::{App, Shared, blocking};
+
+/// The member that sealed a record; its entry is under both ids.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct Sealer {
+    member: MemberId,
+}
+
+/// Whether a record is in force: absent means that it was neither replaced nor withdrawn.
+pub(super) async fn record(
+    State(app): Shared,
+    headers: HeaderMap,
+    Path(id): Path<RecordId>,
+    Query(sealer): Query<Sealer>,
+) -> Result<Json<StateAnswer>, Refused> {
+    permit(&app, &headers, Action::ReadRecord)?;
+    let key = StateKey::record(app.ledger.chain().suite(), &sealer.member, &id);
+    entry(app, key).await
+}
+
+/// A staff key's entry.
+pub(super) async fn staff(
+    State(app): Shared,
+    headers: HeaderMap,
+    Path(key): Path<KeyId>,
+) -> Result<Json<StateAnswer>, Refused> {
+    permit(&app, &headers, Action::ReadStaff)?;
+    let key = StateKey::staff(app.ledger.chain().suite(), &key);
+    entry(app, key).await
+}
+
+/// Whether an access receipt was reported.
+pub(super) async fn receipt(
+    State(app): Shared,
+    headers: HeaderMap,
+    Path(digest): Path<Digest>,
+) -> Result<Json<StateAnswer>, Refused> {
+    permit(&app, &headers, Action::ReadReceipt)?;
+    let key = StateKey::receipt(app.ledger.chain().suite(), &digest);
+    entry(app, key).await
+}
+
+async fn entry(app: Arc<App>, key: StateKey) -> Result<Json<StateAnswer>, Refused> {
+    blocking(move || {
+        let view = app.ledger.view()?;
+        Ok(Json(StateAnswer { proof: Blob(view.entry(&key)?.to_bytes()) }))
+    })
+    .await
+}
+
+/// All members.
+pub(super) async fn members(
+    State(app): Shared,
+    headers: HeaderMap,
+) -> Result<Json<MembersAnswer>, Refused> {
+    permit(&app, &headers, Action::ReadMembers)?;
+    blocking(move || {
+        let (chain, view) = (app.ledger.chain(), app.ledger.view()?);
+        let members = chain.genesis().members.iter().map(|member| {
+            let proof = view.entry(&StateKey::member(chain.suite(), &member.id))?;
+            Ok(MemberAnswer { member: member.id, proof: Blob(proof.to_bytes()) })
+        });
+        let members = members.collect::<Result<_, Refused>>()?;
+        Ok(Json(MembersAnswer { members }))
+    })
+    .await
+}
