@@ -162,3 +162,6 @@ impl Evidence {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+#[expect(dead_code, reason = "the client's tests use the rest of it")]
+mod world;
