@@ -25,6 +25,18 @@ pub(super) fn batch(body: &AccessBatch, call: &mut Call<'_, '_>) -> Outcome {
 }
 
 fn take(host: &MemberId, entry: &AccessEntry, call: &mut Call<'_, '_>) -> Outcome {
+    let key = StateKey::grant(call.suite(), &entry.grant);
+    // Without its grant an entry is not in the patient's list; so its receipt does not count as
+    // reported either, and the host reports it again once the grant is there.
+    let Some(mut grant) = call.stage.get::<GrantEntry>(&key)? else {
+        let alert = Alert::GrantUnknown {
+            grant: entry.grant,
+            host: *host,
+            receipt: entry.receipt,
+        };
+        call.alerts.push(alert);
+        return Ok(());
+    };
     let receipt = StateKey::receipt(call.suite(), &entry.receipt);
     let repeated = call.stage.exists(&receipt)?;
     if !repeated {
@@ -35,16 +47,6 @@ fn take(host: &MemberId, entry: &AccessEntry, call: &mut Call<'_, '_>) -> Outcom
         };
         call.stage.put(receipt, &value);
     }
-    let key = StateKey::grant(call.suite(), &entry.grant);
-    let Some(mut grant) = call.stage.get::<GrantEntry>(&key)? else {
-        let alert = Alert::GrantUnknown {
-            grant: entry.grant,
-            host: *host,
-            receipt: entry.receipt,
-        };
-        call.alerts.push(alert);
-        return Ok(());
-    };
     let class = match repeated {
         true => AccessClass::Repeated,
         false => classify(entry, &grant, grant.host == *host, call),

@@ -71,31 +71,31 @@ pub(super) fn rotate(body: &RotateStaff, call: &mut Call<'_, '_>) -> Outcome {
         time: call.time,
         reason: RevokeReason::Ended,
         successor: Some(successor),
+        declared: None,
     });
     call.stage.put(key, &old);
     Ok(())
 }
 
-/// A key ends once; an ended one may still be declared compromised.
+/// A key ends once. One that ended may still be declared compromised; its end stays where it was,
+/// or what it signed between the two would count.
 pub(super) fn revoke(body: &RevokeStaff, call: &mut Call<'_, '_>) -> Outcome {
     call.member_may(&body.member, Action::StaffRevoke)?;
     let (key, mut entry) = own(&body.key, &body.member, call)?;
-    let successor = match &entry.end {
-        None => None,
-        Some(end) => {
-            let worse =
-                end.reason == RevokeReason::Ended && body.reason == RevokeReason::Compromised;
-            if !worse {
-                return Err(Refusal::StaffEnded.into());
-            }
-            end.successor
-        }
-    };
-    entry.end = Some(StaffEnd {
-        position: call.position,
-        time: call.time,
-        reason: body.reason,
-        successor,
+    entry.end = Some(match entry.end {
+        None => StaffEnd {
+            position: call.position,
+            time: call.time,
+            reason: body.reason,
+            successor: None,
+            declared: None,
+        },
+        Some(end) if end.reason < body.reason => StaffEnd {
+            reason: body.reason,
+            declared: Some(call.position),
+            ..end
+        },
+        Some(_) => return Err(Refusal::StaffEnded.into()),
     });
     call.stage.put(key, &entry);
     Ok(())

@@ -3,8 +3,8 @@
 //! `position` is an index in the log of accepted transactions; times are block times in
 //! milliseconds UTC unless said otherwise.
 
-use medfolder_crypto::{Digest, PublicKeyBytes};
-use medfolder_record::{AreaId, CardNumber, GrantId, KeyId, MemberId, RecordId};
+use medfolder_crypto::{Digest, KeyError, PublicKeyBytes, Suite};
+use medfolder_record::{AreaId, CardNumber, Ended, GrantId, KeyId, MemberId, RecordId, StaffKey};
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 
@@ -94,12 +94,15 @@ pub struct StaffEnd {
     /// Its block time.
     #[n(1)]
     pub time: u64,
-    /// Why.
+    /// Why, as it was said last.
     #[n(2)]
     pub reason: RevokeReason,
     /// The key that followed.
     #[n(3)]
     pub successor: Option<KeyId>,
+    /// Position at which a key that had ended was declared compromised.
+    #[n(4)]
+    pub declared: Option<u64>,
 }
 
 /// A doctor's or other staff's key.
@@ -136,22 +139,25 @@ pub struct StaffEntry {
 }
 
 impl StaffEntry {
-    /// Whether a record that this key signed at `signed` (claimed) may stand in a seal accepted at
-    /// block time `sealed` and `position`: valid when signed, enrolled before, and not ended; or
-    /// ended as "ended" at most `grace` milliseconds ago with the signature made before the end.
-    #[must_use]
-    pub fn may_be_sealed(&self, signed: u64, sealed: u64, position: u64, grace: u64) -> bool {
-        let valid = self.position < position && self.from <= signed && signed < self.until;
-        let lives = match &self.end {
-            None => true,
-            Some(end) if position < end.position => true,
-            Some(end) => {
-                end.reason == RevokeReason::Ended
-                    && signed <= end.time
-                    && sealed <= end.time.saturating_add(grace)
-            }
-        };
-        valid && lives
+    /// The key as the record crate's checks take it, for a record whose seal has this position:
+    /// a key that was declared compromised only after the seal is judged as it was then.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the entry's key is none of the suite, which no contract lets in.
+    pub fn staff_key(&self, suite: Suite, sealed_at: u64) -> Result<StaffKey, KeyError> {
+        Ok(StaffKey {
+            member: self.member,
+            key: self.signing.verifying(suite)?,
+            enrolled: self.position,
+            valid_from: self.from,
+            valid_until: self.until,
+            ended: self.end.as_ref().map(|end| Ended {
+                position: end.position,
+                time: end.time,
+                compromised: end.reason == RevokeReason::Compromised
+                    && end.declared.is_none_or(|declared| declared <= sealed_at),
+            }),
+        })
     }
 }
 

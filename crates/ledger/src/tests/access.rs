@@ -166,6 +166,20 @@ fn an_access_of_an_unknown_grant_is_taken_and_raises_an_alert() {
 }
 
 #[test]
+fn an_access_that_came_before_its_grant_is_reported_again_after_it() {
+    let mut world = World::new();
+    let id = grant_id(world.suite, &world.grant_key(1).public);
+    let entry = world.access(id, AccessOutcome::Opened, 1);
+    assert_eq!(report(&mut world, A, vec![entry.clone()]), []);
+    world.pass(1);
+    world.grant(1);
+    let mut again = entry;
+    again.time = world.time;
+    assert_eq!(report(&mut world, A, vec![again]), [AccessClass::InWindow]);
+    assert_eq!(world.grant_entry(&id).used, 1);
+}
+
+#[test]
 fn a_suspended_host_still_reports_and_others_do_not_report_at_all() {
     let mut world = World::new();
     let id = world.grant(1);

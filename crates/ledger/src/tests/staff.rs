@@ -144,34 +144,46 @@ fn a_suspended_hospital_still_ends_keys() {
 }
 
 #[test]
-fn what_an_ended_key_signed_before_is_sealed_for_thirty_days_and_of_a_compromised_one_never() {
+fn a_key_is_judged_as_of_the_seal_and_ends_where_it_ended_first() {
     let mut world = World::new();
     let key = world.seal_key(A);
     world.accept(world.enrolment(A, 1), &[&key]);
-    let mut entry = staff(&world, 1);
-    let grace = 30 * DAY;
-    assert!(entry.may_be_sealed(START, START + DAY, 5, grace));
-    assert!(!entry.may_be_sealed(START - 1, START + DAY, 5, grace));
-    assert!(
-        !entry.may_be_sealed(START, START + DAY, 0, grace),
-        "not before its enrolment"
+    let compromised = |world: &World, sealed_at| {
+        staff(world, 1)
+            .staff_key(world.suite, sealed_at)
+            .unwrap()
+            .ended
+            .map(|end| (end.position, end.compromised))
+    };
+    assert_eq!(compromised(&world, 9), None);
+    let revoke = |reason| RevokeStaff {
+        member: A,
+        key: world.staff_id(1),
+        reason,
+    };
+    let (ended, declared) = (
+        revoke(RevokeReason::Ended),
+        revoke(RevokeReason::Compromised),
     );
-    assert!(!entry.may_be_sealed(entry.until, START + DAY, 5, grace));
-    let end = START + 10 * DAY;
-    entry.end = Some(crate::state::StaffEnd {
-        position: 8,
-        time: end,
-        reason: RevokeReason::Ended,
-        successor: None,
-    });
-    assert!(entry.may_be_sealed(end, end + grace, 9, grace));
-    assert!(!entry.may_be_sealed(end + 1, end + 2, 9, grace));
-    assert!(!entry.may_be_sealed(end, end + grace + 1, 9, grace));
-    assert!(
-        entry.may_be_sealed(end + 1, end + 2, 7, grace),
-        "sealed before the end"
+    world.accept(ended, &[&key]);
+    assert_eq!(compromised(&world, 9), Some((1, false)));
+    world.accept(declared, &[&key]);
+    assert_eq!(
+        compromised(&world, 1),
+        Some((1, false)),
+        "sealed before it was declared"
     );
-    entry.end.as_mut().unwrap().reason = RevokeReason::Compromised;
-    assert!(!entry.may_be_sealed(end - 1, end + 1, 9, grace));
-    assert!(entry.may_be_sealed(end - 1, end - 1, 7, grace));
+    assert_eq!(compromised(&world, 2), Some((1, true)));
+    let mut world = World::new();
+    world.accept(world.enrolment(A, 1), &[&key]);
+    let reason = RevokeReason::Compromised;
+    world.accept(
+        RevokeStaff {
+            member: A,
+            key: world.staff_id(1),
+            reason,
+        },
+        &[&key],
+    );
+    assert_eq!(compromised(&world, 1), Some((1, true)));
 }

@@ -41,20 +41,47 @@ fn records(world: &mut World, card: CardNumber) {
     let mut second = world.seal_body(A, card, 1, 1);
     second.mark = Mark::DeliveredAgain;
     second.policy = 3;
-    second.leaves[0].replaces = Some(Place { visit: first.visit, seq: 0, k: 2 });
-    second.leaves[2].replaces = Some(Place { visit: first.visit, seq: 1, k: 1 });
+    second.leaves[0].replaces = Some(Place {
+        visit: first.visit,
+        seq: 0,
+        k: 2,
+    });
+    second.leaves[2].replaces = Some(Place {
+        visit: first.visit,
+        seq: 1,
+        k: 1,
+    });
     second.earlier = Some(vec![list_of(&first)]);
     world.accept(second, &[&seal_key]);
     let refused = world.seal_body(A, card, 1, 5);
     assert_eq!(world.refuse(refused, &[&seal_key]), Refusal::SealSeq);
     let list = list_of(&first);
     let reason = WithdrawReason::WrongPerson;
-    world.accept(Withdraw { member: A, list: list.clone(), k: 1, reason }, &[&seal_key]);
+    world.accept(
+        Withdraw {
+            member: A,
+            list: list.clone(),
+            k: 1,
+            reason,
+        },
+        &[&seal_key],
+    );
     let findings = vec![
-        Finding { k: 0, what: ZoneFinding::Changed },
-        Finding { k: 2, what: ZoneFinding::Missing },
+        Finding {
+            k: 0,
+            what: ZoneFinding::Changed,
+        },
+        Finding {
+            k: 2,
+            what: ZoneFinding::Missing,
+        },
     ];
-    let report = |by| ZoneReport { member: A, by, list: list.clone(), findings: findings.clone() };
+    let report = |by| ZoneReport {
+        member: A,
+        by,
+        list: list.clone(),
+        findings: findings.clone(),
+    };
     world.accept(report(ZoneReporter::Edge), &[&host]);
     let key = world.card(1).signing;
     world.accept(report(ZoneReporter::Card(card)), &[&key]);
@@ -73,16 +100,34 @@ fn staff(world: &mut World) {
     };
     world.accept(rotate, &[&key]);
     let reason = RevokeReason::Compromised;
-    world.accept(RevokeStaff { member: A, key: world.staff_id(1), reason }, &[&key]);
+    world.accept(
+        RevokeStaff {
+            member: A,
+            key: world.staff_id(1),
+            reason,
+        },
+        &[&key],
+    );
 }
 
 fn shares(world: &mut World) -> GrantId {
     let host = world.host_key(A);
     let grant = world.grant(1);
     let key = world.grant_key(1).signing;
-    let scope = Some(Scope { digest: Digest([0x5C; 32]), items: 9 });
+    let scope = Some(Scope {
+        digest: Digest([0x5C; 32]),
+        items: 9,
+    });
     let until = START + 3 * DAY;
-    world.accept(Extend { grant, host: A, until, scope }, &[&key, &host]);
+    world.accept(
+        Extend {
+            grant,
+            host: A,
+            until,
+            scope,
+        },
+        &[&key, &host],
+    );
     let doctor = Grant {
         grantee: Grantee::Staff(world.staff_id(2)),
         uses: None,
@@ -96,7 +141,13 @@ fn shares(world: &mut World) -> GrantId {
         world.access(grant, AccessOutcome::Opened, 3),
     ];
     world.accept(AccessBatch { host: A, entries }, &[&host]);
-    world.accept(Shorten { grant, until: START + 2 * DAY }, &[&key]);
+    world.accept(
+        Shorten {
+            grant,
+            until: START + 2 * DAY,
+        },
+        &[&key],
+    );
     world.pass(HOUR);
     world.accept(Revoke { grant }, &[&key]);
     grant
@@ -106,15 +157,38 @@ fn cards(world: &mut World, card: CardNumber) {
     let desk = world.seal_key(A);
     let key = world.card(1).signing;
     let successor = Some(world.number(3));
-    world.accept(FreezeCard { card, member: A, by: By::Key, successor }, &[&key]);
+    world.accept(
+        FreezeCard {
+            card,
+            member: A,
+            by: By::Key,
+            successor,
+        },
+        &[&key],
+    );
     world.accept(LiftFreeze { card, member: A }, &[&desk]);
     world.pass(1);
-    world.accept(FreezeCard { card, member: A, by: By::Desk, successor }, &[&desk]);
+    world.accept(
+        FreezeCard {
+            card,
+            member: A,
+            by: By::Desk,
+            successor,
+        },
+        &[&desk],
+    );
     world.pass(73 * HOUR);
     let rotate = world.rotation(A, 1, 3, By::Key);
     world.accept(rotate, &[&world.card(3).signing]);
     let second = world.number(2);
-    world.accept(CloseCard { card: second, member: A, by: By::Desk }, &[&desk]);
+    world.accept(
+        CloseCard {
+            card: second,
+            member: A,
+            by: By::Desk,
+        },
+        &[&desk],
+    );
 }
 
 fn rest(world: &mut World) {
@@ -128,16 +202,39 @@ fn rest(world: &mut World) {
     };
     let number = body.number(world.suite);
     world.accept(body, &[&folder.signing, &host]);
-    let head = SetFolderHead { folder: number, length: 4, head: Digest([0xF0; 32]) };
+    let head = SetFolderHead {
+        folder: number,
+        length: 4,
+        head: Digest([0xF0; 32]),
+    };
     world.accept(head, &[&folder.signing]);
     let digest = Digest([0xAB; 32]);
     let kind = "viewer-bundle".to_owned();
-    world.accept(Anchor { member: A, by: AnchorKey::Host, digest, kind }, &[&host]);
+    world.accept(
+        Anchor {
+            member: A,
+            by: AnchorKey::Host,
+            digest,
+            kind,
+        },
+        &[&host],
+    );
     let endpoints = vec!["https://moved.example/zone".to_owned()];
     let area = AreaId([0x1D; 16]);
-    world.accept(SetStorageArea { area, member: A, endpoints }, &[&host]);
+    world.accept(
+        SetStorageArea {
+            area,
+            member: A,
+            endpoints,
+        },
+        &[&host],
+    );
     let new = keys(world.suite, 0x91, 2);
-    let rotate = RotateMemberKey { member: A, role: KeyRole::Seal, key: new.public };
+    let rotate = RotateMemberKey {
+        member: A,
+        role: KeyRole::Seal,
+        key: new.public,
+    };
     world.accept(rotate, &[&alliance, &new.signing]);
 }
 
@@ -165,13 +262,17 @@ fn transactions(world: &World) -> Value {
 
 fn state_entries(world: &World) -> Value {
     let entries = world.state.entries().iter();
-    entries.map(|(key, value)| json!({ "key": key, "value": hex::encode(value) })).collect()
+    entries
+        .map(|(key, value)| json!({ "key": key, "value": hex::encode(value) }))
+        .collect()
 }
 
 fn history_page(world: &World, subject: Subject) -> Value {
     let page = world.page(subject, 0, u64::MAX);
     let known = Running::start(world.suite, &subject);
-    let verified = page.verify_complete(&world.chain, &subject, &known).unwrap();
+    let verified = page
+        .verify_complete(&world.chain, &subject, &known)
+        .unwrap();
     json!({
         "start": known.digest,
         "count": verified.known.count,
@@ -238,15 +339,21 @@ fn bytes(value: &Value) -> Vec<u8> {
 #[test]
 fn every_type_of_transaction_stands_in_the_vectors() {
     let (world, ..) = history(Suite::International);
-    let kinds: std::collections::BTreeSet<_> =
-        world.stored.iter().map(|s| Transaction::from_bytes(s).unwrap().kind()).collect();
+    let kinds: std::collections::BTreeSet<_> = world
+        .stored
+        .iter()
+        .map(|s| Transaction::from_bytes(s).unwrap().kind())
+        .collect();
     assert_eq!(kinds.len(), Type::ALL.len());
 }
 
 #[test]
 fn the_pinned_bytes_are_what_this_program_writes() {
     for suite in Suite::ALL {
-        assert!(vectors(suite) == pinned(suite), "the {suite} formats changed");
+        assert!(
+            vectors(suite) == pinned(suite),
+            "the {suite} formats changed"
+        );
     }
 }
 
