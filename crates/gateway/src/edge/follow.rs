@@ -9,13 +9,12 @@
 use std::sync::{Arc, PoisonError};
 
 use medfolder_crypto::{Digest, from_cbor, to_cbor};
-use medfolder_ledger::block::{Block, BlockError, Certificate, Checkpoint, Header};
+use medfolder_ledger::block::{BlockError, Header};
 use medfolder_ledger::body::{Body, By};
 use medfolder_ledger::genesis::Chain;
 use medfolder_ledger::refusal::Refusal;
 use medfolder_ledger::transaction::Transaction as LedgerTransaction;
 use medfolder_record::{CardNumber, GrantId};
-use minicbor::Decoder;
 use minicbor::bytes::ByteVec;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
@@ -26,6 +25,7 @@ use super::ledger::LedgerError;
 use super::outbox;
 use super::share::{owner, report, store};
 use super::zone::index;
+use crate::certified::Certified;
 use crate::spool::{In, SpoolError};
 
 /// Blocks of one batch.
@@ -72,11 +72,16 @@ pub(crate) fn last_header(connection: &Connection) -> rusqlite::Result<Option<He
     Ok(bytes.and_then(|bytes| from_cbor(&bytes, MAX_HEADER).ok()))
 }
 
-/// One block with its place in the node's answer.
+/// A block that verified, with the log's size before it.
 struct Verified {
-    block: Block,
-    encoded: Vec<u8>,
+    one: Certified,
     log_before: u64,
+}
+
+impl Verified {
+    const fn header(&self) -> &Header {
+        &self.one.block.header
+    }
 }
 
 /// Takes all blocks that are there; says whether a share ended.
@@ -93,7 +98,7 @@ pub(crate) async fn catch_up(app: &Arc<App>) -> Result<bool, FollowError> {
             return Ok(ended);
         }
         let blocks = verify(&app.chain, last, &bytes)?;
-        let Some(header) = blocks.last().map(|one| one.block.header.clone()) else {
+        let Some(header) = blocks.last().map(|last| last.header().clone()) else {
             return Ok(ended);
         };
         hand_inwards(app, &blocks).await?;
@@ -108,34 +113,18 @@ fn verify(
     mut last: Option<Header>,
     bytes: &[u8],
 ) -> Result<Vec<Verified>, FollowError> {
-    let (mut decoder, mut blocks) = (Decoder::new(bytes), Vec::new());
-    while decoder.position() < bytes.len() {
-        let start = decoder.position();
-        let (block, certificate) = read(&mut decoder).map_err(|_| FollowError::Malformed)?;
-        let encoded = bytes.get(start..decoder.position()).unwrap_or_default().to_vec();
-        let checkpoint = Checkpoint { header: block.header.clone(), certificate };
-        checkpoint.verify(chain)?;
-        match &last {
-            Some(previous) => block.check(chain, previous)?,
-            None if block.header.height == 0 && block.transactions.is_empty() => {}
-            None => return Err(BlockError::Previous.into()),
-        }
+    let mut blocks = Vec::new();
+    for one in Certified::read_all(bytes).map_err(|_| FollowError::Malformed)? {
+        one.verify(chain, last.as_ref())?;
         let log_before = last.as_ref().map_or(0, |header| header.log_size);
-        last = Some(block.header.clone());
-        blocks.push(Verified { block, encoded, log_before });
+        last = Some(one.block.header.clone());
+        blocks.push(Verified { one, log_before });
     }
     Ok(blocks)
 }
 
-fn read(decoder: &mut Decoder<'_>) -> Result<(Block, Certificate), minicbor::decode::Error> {
-    if decoder.array()? != Some(2) {
-        return Err(minicbor::decode::Error::message("a block and its certificate"));
-    }
-    Ok((decoder.decode()?, decoder.decode()?))
-}
-
 async fn hand_inwards(app: &Arc<App>, blocks: &[Verified]) -> Result<(), FollowError> {
-    let encoded: Vec<ByteVec> = blocks.iter().map(|one| one.encoded.clone().into()).collect();
+    let encoded: Vec<ByteVec> = blocks.iter().map(|block| block.one.to_bytes().into()).collect();
     let own = app.clone();
     let task = move || {
         let mut writer = own.to_inner.lock().unwrap_or_else(PoisonError::into_inner);
@@ -147,28 +136,28 @@ async fn hand_inwards(app: &Arc<App>, blocks: &[Verified]) -> Result<(), FollowE
 
 fn learn_all(app: &App, t: &Transaction<'_>, blocks: &[Verified]) -> rusqlite::Result<bool> {
     let mut ended = false;
-    for one in blocks {
-        ended |= learn(app, t, one)?;
-        lapse(t, one.block.header.time)?;
+    for block in blocks {
+        ended |= learn(app, t, block)?;
+        lapse(t, block.header().time)?;
     }
     if let Some(last) = blocks.last() {
         t.execute(
             "INSERT INTO meta (name, value) VALUES ('header', ?1)
              ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            params![to_cbor(&last.block.header)],
+            params![to_cbor(last.header())],
         )?;
     }
     Ok(ended)
 }
 
-fn learn(app: &App, t: &Transaction<'_>, one: &Verified) -> rusqlite::Result<bool> {
-    let (mut position, mut ended) = (one.log_before, false);
-    for stored in &one.block.transactions {
+fn learn(app: &App, t: &Transaction<'_>, verified: &Verified) -> rusqlite::Result<bool> {
+    let (mut position, mut ended) = (verified.log_before, false);
+    for stored in &verified.one.block.transactions {
         let Ok(transaction) = LedgerTransaction::from_bytes(&stored.bytes) else { continue };
         let id = Digest(transaction.id(&app.chain).0);
         if stored.result == 0 {
             outbox::settle(t, &id, Ok(position))?;
-            ended |= accepted(app, t, &transaction.body, position, one.block.header.time)?;
+            ended |= accepted(app, t, &transaction.body, position, verified.header().time)?;
             position = position.saturating_add(1);
         } else {
             let code = Refusal::of(stored.result).map_or("ledger.unknown", Refusal::code);

@@ -75,7 +75,9 @@ async fn ledger(app: Arc<App>) {
     loop {
         let waiting = logged(submit::round(&app, &mut sent).await).unwrap_or(false);
         match follow::catch_up(&app).await {
-            Ok(true) => drop(logged(purge::round(&app).await)),
+            Ok(true) => {
+                let _ = logged(purge::round(&app).await);
+            }
             Ok(false) => {}
             Err(error) => tracing::warn!(code = error.code(), %error, "the ledger was not followed"),
         }
@@ -102,14 +104,14 @@ async fn reports(app: Arc<App>) {
 
 async fn housekeeping(app: Arc<App>) {
     loop {
-        drop(logged(purge::round(&app).await));
+        let _ = logged(purge::round(&app).await);
         let now = app.now();
         let pruned = app.db.write(move |t| {
             slots::prune(t, now)?;
             desk::prune(t, now)?;
             outbox::forget(t, now.saturating_sub(REMEMBERED))
         });
-        drop(logged(pruned.await));
+        let _ = logged(pruned.await);
         tokio::time::sleep(HOUSEKEEPING).await;
     }
 }

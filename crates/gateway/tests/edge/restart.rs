@@ -1,0 +1,106 @@
+//! An edge that was stopped goes on where it was.
+
+use medfolder_gateway::spool::Out;
+use medfolder_ledger::body::Body;
+use reqwest::StatusCode;
+
+use crate::hospital::{self, send};
+use crate::world::{Wish, World, dr_li};
+
+fn count(world: &World, wanted: impl Fn(&Body) -> bool) -> usize {
+    world.ledger.accepted().iter().filter(|tx| wanted(&tx.body)).count()
+}
+
+#[tokio::test]
+async fn a_delivery_taken_before_a_stop_is_sealed_after_it_and_once() {
+    let mut world = World::new().await;
+    let card = world.card().await;
+    world.ledger.offline(true);
+    let visit = hospital::visit(&world, &card, 50, b"picture");
+    send(&world, Out::Delivery(visit.delivery.clone()));
+    let spool = world.dir.path().join("out/new");
+    world
+        .eventually("the delivery is taken", || async {
+            (std::fs::read_dir(&spool).unwrap().count() == 0).then_some(())
+        })
+        .await;
+    world.restart().await;
+    // A crash between storing and forgetting: the message comes again, its blobs are gone.
+    send_message_only(&world, &visit);
+    world.ledger.offline(false);
+    world.clock.advance(6_000);
+    let id = visit.id;
+    world.eventually("it is sealed", || async { world.is_sealed(id).then_some(()) }).await;
+    world.restart().await;
+    world.deliver(&card, 51).await;
+    assert_eq!(count(&world, |body| matches!(body, Body::Seal(seal) if seal.visit == id)), 1);
+    assert_eq!(world.audit().await["records"], 4);
+}
+
+fn send_message_only(world: &World, visit: &hospital::Visit) {
+    let path = world.dir.path().join("out/blobs");
+    send(world, Out::Delivery(visit.delivery.clone()));
+    assert_eq!(std::fs::read_dir(path).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn shares_openings_and_unreported_accesses_survive_a_stop() {
+    let mut world = World::new().await;
+    let card = world.card().await;
+    let mut shared = world.share(&card, Wish { openings: Some(1), ..Wish::default() }).await;
+    world.ledger.offline(true);
+    let locations = world.open(&shared, dr_li()).await;
+    let before = world.at("");
+    world.restart().await;
+    let moved = |url: &str| url.replace(&before, &world.at(""));
+    world.ledger.offline(false);
+    let location = moved(&locations[0]);
+    world
+        .eventually("the old location works", || async {
+            let status = reqwest::get(&location).await.unwrap().status();
+            (status == StatusCode::OK).then_some(())
+        })
+        .await;
+    shared.url = moved(&shared.url);
+    assert_eq!(world.manifest(&shared, dr_li()).await.status(), StatusCode::OK);
+    let stranger = serde_json::json!({ "recipient": "Nurse Wang" });
+    assert_eq!(world.manifest(&shared, stranger).await.status(), StatusCode::NOT_FOUND);
+    world
+        .eventually("both accesses are reported, once each", || async {
+            let entries: usize = world
+                .ledger
+                .accepted()
+                .iter()
+                .map(|tx| match &tx.body {
+                    Body::AccessBatch(batch) => batch.entries.len(),
+                    _ => 0,
+                })
+                .sum();
+            (entries == 2).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_batch_that_lapsed_is_reported_anew_and_no_access_twice() {
+    let world = World::new().await;
+    let wish = Wish { lasts: 20 * crate::world::HOUR, ..Wish::default() };
+    let shared = world.share(&world.card().await, wish).await;
+    world.ledger.stall(true);
+    world.open(&shared, dr_li()).await;
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    world.clock.advance(2 * crate::world::HOUR);
+    world.ledger.stall(false);
+    world.ledger.commit(None).unwrap();
+    let opened = || {
+        let transactions = world.ledger.accepted();
+        let entries = transactions.into_iter().filter_map(|tx| match tx.body {
+            Body::AccessBatch(batch) => Some(batch.entries),
+            _ => None,
+        });
+        entries.flatten().filter(|e| e.outcome == medfolder_ledger::body::AccessOutcome::Opened).count()
+    };
+    world.eventually("the opening is reported", || async { (opened() > 0).then_some(()) }).await;
+    world.open(&shared, serde_json::json!({ "recipient": "another" })).await;
+    world.eventually("the next one, too", || async { (opened() == 2).then_some(()) }).await;
+}

@@ -1,0 +1,434 @@
+//! The exchange zone: who gets what, what is taken in, and the audit.
+
+use std::path::{Path, PathBuf};
+
+use medfolder_client::api::zone::FetchItem;
+use medfolder_gateway::spool::{
+    CardClaim, DeskAnswer, DeskOutcome, In, Item, Out, Reader,
+};
+use medfolder_ledger::TxId;
+use medfolder_ledger::body::{Body, By, FreezeCard, RotateCard, ZoneFinding, ZoneReporter};
+use medfolder_record::{KeySlot, RecordId, SlotPlace};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::chain::{self, MEMBER};
+use crate::hospital::{self, TITLE, Visit, send};
+use crate::world::{Card, World, disk_holds, json_of, text};
+
+async fn fetch(world: &World, token: &str, visit: &Visit, more: &[RecordId]) -> Vec<FetchItem> {
+    let records: Vec<_> = visit.records.iter().chain(more).collect();
+    let body = json!({ "records": records, "seals": [{ "visit": visit.id, "seq": 0 }] });
+    let response = world.post("/v1/zone/fetch", Some(token), &body).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["content-type"], "application/cbor");
+    let bytes = response.bytes().await.unwrap();
+    let mut decoder = minicbor::Decoder::new(&bytes);
+    let mut items = Vec::new();
+    while decoder.position() < bytes.len() {
+        items.push(decoder.decode().unwrap());
+    }
+    items
+}
+
+#[tokio::test]
+async fn a_card_fetches_its_slots_and_envelopes_and_hears_what_is_missing() {
+    for suite in medfolder_crypto::Suite::ALL {
+        let world = World::with(suite, crate::world::tuning()).await;
+        let card = world.card().await;
+        let visit = world.deliver(&card, 1).await;
+        let token = world.log_in(&card).await.unwrap();
+        let unknown = RecordId(medfolder_crypto::Digest([0xee; 32]));
+        let items = fetch(&world, &token, &visit, &[unknown]).await;
+        let envelope =
+            |n: usize| FetchItem::Envelope { record: visit.records[n], envelope: visit.envelopes[n].clone() };
+        let slot = FetchItem::Slot { visit: visit.id, seq: 0, slot: visit.slot.clone() };
+        let missing = FetchItem::MissingRecord { record: unknown };
+        assert_eq!(items, [slot, envelope(0), envelope(1), missing]);
+    }
+}
+
+#[tokio::test]
+async fn another_cards_records_look_like_none() {
+    let world = World::new().await;
+    let (card, other) = (world.card().await, world.card().await);
+    let visit = world.deliver(&card, 2).await;
+    let token = world.log_in(&other).await.unwrap();
+    let items = fetch(&world, &token, &visit, &[]).await;
+    assert!(matches!(items[0], FetchItem::MissingSlot { .. }));
+    assert!(items[1..].iter().all(|item| matches!(item, FetchItem::MissingRecord { .. })));
+    let record = visit.records[0];
+    let unknown = RecordId(medfolder_crypto::Digest([0xee; 32]));
+    let mut answers = Vec::new();
+    for id in [record, unknown] {
+        let path = format!("/v1/zone/records/{id}/envelope");
+        answers.push(crate::world::fingerprint(world.get(&path, Some(&token)).await).await);
+    }
+    assert_eq!((answers[0].0, &answers[0]), (404, &answers[1]));
+    let path = format!("/v1/zone/records/{record}/envelope");
+    assert_eq!(world.get(&path, None).await.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn an_attachment_streams_whole_and_in_ranges() {
+    let world = World::new().await;
+    let card = world.card().await;
+    let visit = world.deliver(&card, 3).await;
+    let token = world.log_in(&card).await.unwrap();
+    let path = format!("/v1/zone/records/{}/attachments/0", visit.records[0]);
+    let whole = world.get(&path, Some(&token)).await;
+    assert_eq!(whole.headers()["accept-ranges"], "bytes");
+    assert_eq!(whole.bytes().await.unwrap(), visit.blob);
+    let part = world
+        .http
+        .get(world.at(&path))
+        .bearer_auth(&token)
+        .header("range", "bytes=65552-131103")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+    let range = format!("bytes 65552-131103/{}", visit.blob.len());
+    assert_eq!(part.headers()["content-range"], range.as_str());
+    assert_eq!(part.bytes().await.unwrap(), visit.blob[65_552..131_104]);
+    let beyond = format!("/v1/zone/records/{}/attachments/1", visit.records[0]);
+    assert_eq!(world.get(&beyond, Some(&token)).await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_login_for_another_address_or_an_answer_given_twice_is_refused() {
+    let world = World::new().await;
+    let card = world.card().await;
+    let relayed = world.log_in_at(&card, "https://evil.example").await;
+    assert_eq!(relayed, Err("login.refused".into()));
+    let stranger = world.new_card();
+    assert_eq!(world.log_in(&stranger).await, Err("login.refused".into()));
+}
+
+#[tokio::test]
+async fn a_token_ends_after_fifteen_minutes() {
+    let world = World::new().await;
+    let card = world.card().await;
+    let token = world.log_in(&card).await.unwrap();
+    world.clock.advance(15 * 60_000);
+    let response = world.post("/v1/zone/fetch", Some(&token), &json!({})).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(text(&json_of(response).await, "code"), "session.required");
+}
+
+async fn frozen(world: &World, card: &Card, successor: Option<&Card>) {
+    let successor = successor.map(|card| card.number);
+    let freeze = FreezeCard { card: card.number, member: MEMBER, by: By::Key, successor };
+    world.commit(freeze, &[&card.signing]).unwrap();
+    world.eventually("the freeze is known", || async { world.log_in(card).await.err() }).await;
+}
+
+#[tokio::test]
+async fn a_freeze_stops_a_session_that_is_open() {
+    let world = World::new().await;
+    let card = world.card().await;
+    let token = world.log_in(&card).await.unwrap();
+    frozen(&world, &card, None).await;
+    let response = world.post("/v1/zone/fetch", Some(&token), &json!({})).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(text(&json_of(response).await, "code"), "card.frozen");
+}
+
+#[tokio::test]
+async fn a_successor_reads_what_was_sealed_to_cards_before_and_puts_its_own_slots() {
+    let world = World::new().await;
+    let (card, next) = (world.card().await, world.new_card());
+    let visit = world.deliver(&card, 4).await;
+    let rotate = RotateCard {
+        card: card.number,
+        member: MEMBER,
+        by: By::Desk,
+        signing: next.signing.public(),
+        encryption: next.encryption.public().to_bytes(),
+    };
+    world.commit(rotate, &[&next.signing, &chain::key(world.suite(), 2)]).unwrap();
+    let token = world
+        .eventually("the successor logs in", || async { world.log_in(&next).await.ok() })
+        .await;
+    assert_eq!(world.log_in(&card).await, Err("card.rotated".into()));
+    let items = fetch(&world, &token, &visit, &[]).await;
+    assert_eq!(items.len(), 3);
+    assert!(matches!(&items[0], FetchItem::Slot { slot, .. } if *slot == visit.slot));
+    let place = SlotPlace { member: MEMBER, card: next.number, visit: visit.id, seq: 0 };
+    let own = KeySlot::make(
+        &place,
+        &next.encryption.public(),
+        &visit.key,
+        &mut medfolder_crypto::os_rng(),
+    );
+    let own = own.unwrap().to_bytes();
+    let path = format!("/v1/zone/slots/{}/0", visit.id);
+    let put = world.http.put(world.at(&path)).bearer_auth(&token).body(own.clone());
+    assert_eq!(put.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    let back = world.get(&path, Some(&token)).await;
+    assert_eq!(back.bytes().await.unwrap(), own);
+    // Another card's slot does not get in.
+    let put = world.http.put(world.at(&path)).bearer_auth(&token).body(visit.slot.clone());
+    assert_eq!(put.send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+}
+
+/// A delivery that is refused, and that nothing of it is sealed: the good one behind it is.
+async fn is_refused(world: &World, card: &Card, seed: u8, change: impl Fn(&mut Visit)) {
+    let mut bad = hospital::visit(world, card, seed, b"picture");
+    change(&mut bad);
+    send(world, Out::Delivery(bad.delivery.clone()));
+    world.deliver(card, seed + 100).await;
+    assert!(!world.is_sealed(bad.id));
+}
+
+#[tokio::test]
+async fn what_does_not_recompute_to_the_seals_leaves_is_never_submitted() {
+    let world = World::new().await;
+    let card = world.card().await;
+    let other = world.card().await;
+    is_refused(&world, &card, 10, |visit| {
+        let mut envelope = visit.envelopes[0].clone();
+        let last = envelope.len() - 1;
+        envelope[last] ^= 1;
+        visit.delivery.envelopes[0] = envelope.into();
+    })
+    .await;
+    is_refused(&world, &card, 11, |visit| visit.delivery.envelopes.swap(0, 1)).await;
+    is_refused(&world, &card, 12, |visit| {
+        visit.delivery.envelopes.pop();
+    })
+    .await;
+    is_refused(&world, &card, 13, |visit| visit.delivery.attachments.clear()).await;
+    let foreign = hospital::visit(&world, &other, 14, b"picture");
+    is_refused(&world, &card, 15, |visit| visit.delivery.slot = foreign.slot.clone()).await;
+    is_refused(&world, &card, 16, |visit| visit.delivery.transaction = vec![0x85]).await;
+}
+
+#[tokio::test]
+async fn the_same_leaves_signed_again_need_no_second_delivery() {
+    let world = World::new().await;
+    let card = world.card().await;
+    world.ledger.stall(true);
+    let visit = hospital::visit(&world, &card, 17, b"picture");
+    send(&world, Out::Delivery(visit.delivery.clone()));
+    let spool = world.dir.path().join("out/new");
+    world
+        .eventually("the delivery is taken", || async {
+            (std::fs::read_dir(&spool).unwrap().count() == 0).then_some(())
+        })
+        .await;
+    // The first T_M lapses; inner signs the same leaves again.
+    world.clock.advance(2 * crate::world::HOUR);
+    world.ledger.commit(None).unwrap();
+    world.ledger.stall(false);
+    let old = medfolder_ledger::Transaction::from_bytes(&visit.delivery.transaction).unwrap();
+    let again = world.signed(old.body, &[&chain::key(world.suite(), 2)]).to_bytes();
+    let delivery = medfolder_gateway::spool::Delivery {
+        transaction: again,
+        envelopes: Vec::new(),
+        slot: visit.slot.clone(),
+        attachments: Vec::new(),
+    };
+    send(&world, Out::Delivery(delivery));
+    world.eventually("it is sealed", || async { world.is_sealed(visit.id).then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn nothing_on_the_edges_disk_says_what_a_record_is() {
+    let world = World::new().await;
+    let card = world.card().await;
+    world.deliver(&card, 18).await;
+    for marker in [TITLE, "P-MARKER", "BODY-MARKER", "34108-1", "胸片", "心内科"] {
+        assert!(!disk_holds(world.dir.path(), marker.as_bytes()), "{marker}");
+    }
+}
+
+fn blob_path(world: &World, content: &[u8]) -> PathBuf {
+    let name = world.suite().hash(&[content]).to_string();
+    world.dir.path().join("edge/blobs").join(&name[..2]).join(name)
+}
+
+fn change_one_byte(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn reports(world: &World) -> Vec<(RecordId, ZoneFinding)> {
+    let mut found = Vec::new();
+    for transaction in world.ledger.accepted() {
+        if let Body::ZoneReport(report) = transaction.body {
+            assert_eq!(report.by, ZoneReporter::Edge);
+            let named = |k: u16| report.list.leaves[usize::from(k)];
+            found.extend(report.findings.iter().map(|f| (named(f.k), f.what)));
+        }
+    }
+    found
+}
+
+async fn reported(world: &World, expected: &[(RecordId, ZoneFinding)]) {
+    world
+        .eventually("the report is on the ledger", || async {
+            (reports(world) == expected).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn the_audit_reports_a_changed_envelope_once_and_the_monitor_is_alerted() {
+    let world = World::new().await;
+    let card = world.card().await;
+    let visit = world.deliver(&card, 19).await;
+    let clean = world.audit().await;
+    assert_eq!((&clean["records"], &clean["changed"], &clean["missing"]), (&json!(2), &json!(0), &json!(0)));
+    change_one_byte(&blob_path(&world, &visit.envelopes[1]));
+    assert_eq!(world.audit().await["changed"], 1);
+    let expected = [(visit.records[1], ZoneFinding::Changed)];
+    reported(&world, &expected).await;
+    assert_eq!(world.ledger.alerts(), 1);
+    world.audit().await;
+    world.audit().await;
+    world.deliver(&card, 20).await;
+    assert_eq!(reports(&world), expected);
+}
+
+#[tokio::test]
+async fn the_audit_reports_a_changed_attachment_and_a_vanished_envelope() {
+    let world = World::new().await;
+    let card = world.card().await;
+    let visit = world.deliver(&card, 21).await;
+    change_one_byte(&blob_path(&world, &visit.blob));
+    std::fs::remove_file(blob_path(&world, &visit.envelopes[1])).unwrap();
+    let seen = world.audit().await;
+    assert_eq!((&seen["changed"], &seen["missing"]), (&json!(1), &json!(1)));
+    let expected =
+        [(visit.records[0], ZoneFinding::Changed), (visit.records[1], ZoneFinding::Missing)];
+    reported(&world, &expected).await;
+    let token = world.log_in(&card).await.unwrap();
+    let items = fetch(&world, &token, &visit, &[]).await;
+    assert!(matches!(items[2], FetchItem::MissingRecord { .. }));
+}
+
+#[tokio::test]
+async fn a_vanished_attachment_and_swapped_envelopes_are_found() {
+    let world = World::new().await;
+    let card = world.card().await;
+    let (visit, other) = (world.deliver(&card, 22).await, world.deliver(&card, 23).await);
+    std::fs::remove_file(blob_path(&world, &visit.blob)).unwrap();
+    let (one, two) =
+        (blob_path(&world, &visit.envelopes[1]), blob_path(&world, &other.envelopes[1]));
+    std::fs::write(&one, &other.envelopes[1]).unwrap();
+    std::fs::write(&two, &visit.envelopes[1]).unwrap();
+    let seen = world.audit().await;
+    assert_eq!((&seen["changed"], &seen["missing"]), (&json!(2), &json!(1)));
+}
+
+fn from_edge(world: &World) -> Vec<In> {
+    let mut reader = Reader::<In>::open(&world.dir.path().join("in")).unwrap();
+    let mut found = Vec::new();
+    while let Some(item) = reader.next().unwrap() {
+        if let Item::Message { message, .. } = item {
+            found.push(message);
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn blocks_are_passed_inwards_and_follow_each_other() {
+    let world = World::new().await;
+    world.card().await;
+    let mut last = None;
+    for message in from_edge(&world) {
+        let In::Blocks(blocks) = message else { continue };
+        for block in blocks {
+            for one in medfolder_gateway::certified::Certified::read_all(&block).unwrap() {
+                one.verify(&world.chain, last.as_ref()).unwrap();
+                last = Some(one.block.header);
+            }
+        }
+    }
+    assert_eq!(last.unwrap().height, 1);
+}
+
+async fn claim(world: &World, card: &Card) -> (Vec<u8>, Value) {
+    let body = medfolder_ledger::body::RegisterCard {
+        member: MEMBER,
+        signing: card.signing.public(),
+        encryption: card.encryption.public().to_bytes(),
+        consent: world.consent(),
+    };
+    let transaction = world.signed(body, &[&card.signing]).to_bytes();
+    let blob = medfolder_client::api::Blob(transaction.clone());
+    let mac = medfolder_crypto::Digest([3; 32]);
+    (transaction, json!({ "transaction": blob, "mac": mac }))
+}
+
+#[tokio::test]
+async fn a_claim_passes_inwards_once_and_the_desks_answer_comes_back() {
+    let world = World::new().await;
+    let card = world.new_card();
+    let (transaction, body) = claim(&world, &card).await;
+    let response = world.post("/v1/desk/claims", None, &body).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    let id = text(&json_of(response).await, "claim");
+    let again = json_of(world.post("/v1/desk/claims", None, &body).await).await;
+    assert_eq!(text(&again, "claim"), id);
+    let claims: Vec<CardClaim> = from_edge(&world)
+        .into_iter()
+        .filter_map(|message| match message {
+            In::Claim(claim) => Some(claim),
+            In::Blocks(_) => None,
+        })
+        .collect();
+    assert_eq!(claims[0].transaction, transaction);
+    let path = format!("/v1/desk/claims/{id}");
+    assert_eq!(text(&json_of(world.get(&path, None).await).await, "state"), "waiting");
+    let tx = TxId([9; 32]);
+    let outcome = DeskOutcome::Confirmed { transaction: medfolder_crypto::Digest(tx.0) };
+    send(&world, Out::Answer(DeskAnswer { claim: claims[0].claim, outcome }));
+    world
+        .eventually("the answer is known", || async {
+            let status = json_of(world.get(&path, None).await).await;
+            (status["state"] == "confirmed" && status["transaction"] == json!(tx)).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_claim_that_the_card_did_not_sign_goes_nowhere() {
+    let world = World::new().await;
+    let (card, other) = (world.new_card(), world.new_card());
+    let body = medfolder_ledger::body::RegisterCard {
+        member: MEMBER,
+        signing: card.signing.public(),
+        encryption: card.encryption.public().to_bytes(),
+        consent: world.consent(),
+    };
+    let transaction = world.signed(body, &[&other.signing]).to_bytes();
+    let blob = medfolder_client::api::Blob(transaction);
+    let body = json!({ "transaction": blob, "mac": medfolder_crypto::Digest([3; 32]) });
+    let response = world.post("/v1/desk/claims", None, &body).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_transaction_of_the_inner_zone_is_passed_on_as_it_stands() {
+    let world = World::new().await;
+    let card = world.new_card();
+    let body = medfolder_ledger::body::RegisterCard {
+        member: MEMBER,
+        signing: card.signing.public(),
+        encryption: card.encryption.public().to_bytes(),
+        consent: world.consent(),
+    };
+    let seal = chain::key(world.suite(), 2);
+    let transaction = world.signed(body, &[&card.signing, &seal]);
+    send(&world, Out::Tx(transaction.to_bytes()));
+    world
+        .eventually("it is on the ledger", || async {
+            world.ledger.accepted().contains(&transaction).then_some(())
+        })
+        .await;
+}
