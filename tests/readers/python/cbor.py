@@ -58,6 +58,27 @@ def head(data: bytes, at: int, info: int):
     return number, at + 1 + size
 
 
+def encode(value) -> bytes:
+    """The one encoding of a value."""
+    if value is None or isinstance(value, bool):
+        return bytes([{False: 0xF4, True: 0xF5, None: 0xF6}[value]])
+    if isinstance(value, int):
+        return start(1, -1 - value) if value < 0 else start(0, value)
+    if isinstance(value, bytes):
+        return start(2, len(value)) + value
+    if isinstance(value, str):
+        return start(3, len(value.encode())) + value.encode()
+    return start(4, len(value)) + b"".join(encode(inner) for inner in value)
+
+
+def start(major: int, number: int) -> bytes:
+    """An item's head, as short as possible."""
+    if number < 24:
+        return bytes([major << 5 | number])
+    size = next(power for power in range(4) if number < 1 << (8 << power))
+    return bytes([major << 5 | 24 + size]) + number.to_bytes(1 << size, "big")
+
+
 def skip(data: bytes, at: int, count: int) -> int:
     """Where the `count` items from `at` end."""
     for _ in range(count):

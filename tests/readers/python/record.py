@@ -8,13 +8,6 @@ from suites import Refused, Suite, be, equal
 CHUNK = 65_536
 
 
-def folder_card(suite: Suite, root: bytes, genesis: bytes, member: bytes, index: int):
-    """Encryption key of a card (docs/formats/keys.md, “The tree below a folder's root”)."""
-    chain = suite.hkdf(root, "medfolder/1", genesis)
-    seed = suite.hkdf(chain, "medfolder/card-seed", member + be(index, 4))
-    return suite.private(suite.hkdf(seed, "medfolder/encryption-seed"))
-
-
 def open_slot(suite: Suite, slot: bytes, place: dict, private) -> bytes:
     """The seal key."""
     version, member, card, visit, seq, wrapped = cbor.decode(slot)

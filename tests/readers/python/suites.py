@@ -4,7 +4,7 @@ import hmac as python_hmac
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hmac import HMAC
@@ -81,6 +81,10 @@ class International(Suite):
         except InvalidSignature:
             raise Refused("the signature does not hold") from None
 
+    def signing_public(self, seed: bytes) -> bytes:
+        public = Ed25519PrivateKey.from_private_bytes(seed).public_key()
+        return public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
     def private(self, seed: bytes):
         """DeriveKeyPair of RFC 9180, 7.1.3, for DHKEM(X25519, HKDF-SHA-256)."""
         suite = b"KEM" + be(0x20, 2)
@@ -137,9 +141,16 @@ class National(Suite):
         entity = be(len(USER_ID) * 8, 2) + USER_ID + be(A, 32) + be(B, 32)
         entity += bytes.fromhex(CURVE["g"]) + point
         message = self.hash(self.hash(entity) + label.encode() + b"\0" + data)
-        checker = sm2.CryptSM2(private_key="", public_key=point.hex())
+        checker = sm2.CryptSM2(private_key="", public_key="")
+        checker.public_key = point.hex()  # The constructor strips leading 0 and 4 off a key.
+        r, s = signature[:32], signature[32:]
+        if len(s) != 32 or not all(0 < int.from_bytes(half, "big") < N for half in (r, s)):
+            raise Refused("no signature")
         if not checker.verify(signature.hex(), message):
             raise Refused("the signature does not hold")
+
+    def signing_public(self, seed: bytes) -> bytes:
+        return self.encryption_public(self.private(seed))
 
     def private(self, seed: bytes) -> int:
         for counter in range(256):
@@ -176,6 +187,23 @@ def equal(name: str, found: bytes, expected: bytes):
     """A check by comparison; the name goes to whoever reads the output."""
     if not python_hmac.compare_digest(found, expected):
         raise Refused(name)
+
+
+def must_refuse(what: str, check, *arguments):
+    """A check that has to fail. Malformed shapes count: they make a reader stumble."""
+    try:
+        check(*arguments)
+    except (ValueError, KeyError, IndexError, TypeError, OverflowError):
+        return
+    raise Refused(f"{what} was not noticed")
+
+
+def must_refuse_flips(what: str, data: bytes, step: int, check):
+    """`check(data)` must hold, and fail for a flipped bit in every `step`th byte."""
+    check(data)
+    for at in range(0, len(data), step):
+        changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        must_refuse(f"{what}: a change at byte {at}", check, changed)
 
 
 SUITES = {"international": International(), "national": National()}

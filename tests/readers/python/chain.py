@@ -1,0 +1,111 @@
+"""Genesis, checkpoints, receipts, entries and pages (docs/formats/ledger.md)."""
+
+import cbor
+import merkle
+import state
+from suites import SUITES, Refused, Suite, equal
+from transaction import Keys, Transaction
+
+# A subject's kind: its kind in the state, and where its entry has the running digest.
+SUBJECTS = {1: (state.CARD, 5), 2: (state.GRANT, 7), 3: (state.FOLDER, 4)}
+
+
+class Header:
+    """A block's header."""
+
+    def __init__(self, suite: Suite, fields: list):
+        version, self.genesis, self.height, self.epoch, self.previous = fields[:5]
+        self.transactions, self.log_size, self.log_root, self.state_root, self.time = fields[5:]
+        if version != 0:
+            raise Refused("another version")
+        self.digest = suite.labelled("medfolder/block-header", cbor.encode(fields))
+
+
+class Genesis:
+    """A consortium's genesis file."""
+
+    def __init__(self, file: bytes):
+        (
+            version, suite, self.name, self.nonce, self.time,
+            self.members, self.areas, self.policy, self.engine,
+        ) = cbor.decode(file)
+        if version != 0:
+            raise Refused("another version")
+        self.suite = SUITES[{1: "international", 2: "national"}[suite]]
+        self.digest = self.suite.labelled("medfolder/genesis", file)
+        for ids in ([m[0] for m in self.members], [a[0] for a in self.areas]):
+            if ids != sorted(set(ids)) or any(len(name) != 16 for name in ids):
+                raise Refused("the order of members or areas")
+
+    def keys(self) -> Keys:
+        return Keys(self.suite, self.members)
+
+    def transaction(self, stored: bytes) -> Transaction:
+        return Transaction(self.suite, self.digest, stored)
+
+    def entries(self) -> dict:
+        """The state before the first transaction."""
+        entries = {}
+        for member in self.members:
+            key = state.state_key(self.suite, state.MEMBER, member[0])
+            entries[key] = cbor.encode([member, []])
+        for area in self.areas:
+            entries[state.state_key(self.suite, state.AREA, area[0])] = cbor.encode(area[1:])
+        return entries
+
+    def first_header(self) -> Header:
+        """Block 0's."""
+        nothing = self.suite.labelled("medfolder/block-transactions", cbor.encode([]))
+        root = state.root(self.suite, self.entries())
+        log = merkle.root(self.suite, [])
+        fields = [0, self.digest, 0, 0, bytes(32), nothing, 0, log, root, self.time]
+        return Header(self.suite, fields)
+
+    def checkpoint(self, value) -> Header:
+        """The header that a checkpoint proves."""
+        fields, certificate = value
+        header = Header(self.suite, fields)
+        equal("chain", header.genesis, self.digest)
+        (engine, [keys]), (kind, signatures) = self.engine, certificate
+        if engine != 1 or kind != 1 or len(signatures) != len(keys):
+            raise Refused("another engine's certificate")
+        national = self.suite is SUITES["national"]
+        if len(keys) != (2 if national else 1):
+            raise Refused("the engine's keys")
+        for name, key, signature in zip(SUITES, keys, signatures):
+            SUITES[name].verify(key, "medfolder/block-header", header.digest, signature)
+        return header
+
+    def receipt(self, stored: bytes, proof: bytes) -> int:
+        """The position that a receipt proves for a stored transaction."""
+        (index, size, path), checkpoint = cbor.decode(proof)
+        header = self.checkpoint(checkpoint)
+        if size != header.log_size:
+            raise Refused("another size of the log")
+        leaf = merkle.leaf(self.suite, stored)
+        found = merkle.root_from_path(self.suite, leaf, index, size, path)
+        equal("log root", found, header.log_root)
+        return index
+
+    def entry(self, key: bytes, value: list):
+        """The bytes of a state entry, or None where the key is proven to have none."""
+        proof, checkpoint = value
+        return state.proven(self.suite, key, proof, self.checkpoint(checkpoint).state_root)
+
+    def page(self, data: bytes, count: int = 0, digest: bytes | None = None):
+        """Folds a page's items in; gives subject, count and digest after them, and the entry."""
+        (kind, [subject]), begin, items, entry = cbor.decode(data)
+        if begin != count:
+            raise Refused("the page begins elsewhere")
+        digest = digest or self.suite.labelled("medfolder/running-digest", subject)
+        for item in items:
+            digest = self.suite.hash(digest + self.step(item))
+        kind, place = SUBJECTS[kind]
+        proven = self.entry(state.state_key(self.suite, kind, subject), entry)
+        whole = cbor.decode(proven)[place] == [count + len(items), digest]
+        return subject, count + len(items), digest, whole
+
+    def step(self, item) -> bytes:
+        if isinstance(item, bytes):
+            return self.transaction(item).leaf
+        return self.suite.labelled("medfolder/access-step", cbor.encode(item))
