@@ -22,3 +22,11 @@ pub mod login;
 pub mod share_host;
 pub mod viewer;
 pub mod zone;
+
+#[cfg(test)]
+#[allow(
+    dead_code,
+    reason = "a test world that two crates share; each uses a part"
+)]
+#[path = "../../share/src/evidence/world.rs"]
+mod test_world;
