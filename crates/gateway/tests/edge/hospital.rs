@@ -5,7 +5,8 @@ use medfolder_gateway::spool::{Delivery, Out, Writer};
 use medfolder_ledger::body::{Mark, Seal, SealedLeaf};
 use medfolder_record::content::Attachment;
 use medfolder_record::{
-    AttachmentSealer, Author, ContentSalt, Draft, KeySlot, Kind, Place, RecordId, SealKey,
+    AttachmentSealer, Author, ContentSalt, Custody, DoctorSignature, Draft, KeySlot, Kind, Place,
+    RecordId, RecordSignature, SealKey,
     Sealing, Signatures, SlotPlace, Statement, StatementFields, Times, VisitId,
 };
 
@@ -71,11 +72,16 @@ pub(crate) fn visit(world: &World, card: &Card, seed: u8, attachment: &[u8]) -> 
         let statement = statement(id, pieces.len() as u32, now);
         let salt = ContentSalt::random(&mut os_rng());
         let draft = Draft::new(suite, salt, statement, body.as_bytes(), pieces).unwrap();
+        let root = draft.content_root();
+        let custody = Custody::FileKey;
+        let doctor = chain::key(suite, 30);
+        let signed = DoctorSignature::sign(&doctor, &world.chain.digest(), &root, now, custody);
+        let signatures = Signatures(vec![RecordSignature::Native(signed)]);
         let sealed = draft
             .seal(Sealing {
                 key: &key.record(suite, k as u32),
                 place: place(k as u32),
-                signatures: &Signatures(Vec::new()),
+                signatures: &signatures,
                 files: &[],
                 blobs,
                 storage_address: None,

@@ -274,7 +274,8 @@ async fn only_the_holder_of_the_link_learns_why_it_failed() {
     let ask = |body: Vec<u8>| world.http.post(&url).body(body).send();
     let secret = status_request(&shared.link).to_vec();
     let answer: StatusAnswer = ask(secret).await.unwrap().json().await.unwrap();
-    assert_eq!((answer.state, answer.since), (ShareCondition::Revoked, world.clock.now()));
+    assert_eq!(answer.state, ShareCondition::Revoked);
+    assert!(answer.since.abs_diff(world.clock.now()) < 1_000);
     assert_eq!(answer.host, "City Hospital");
     let other = medfolder_share::LinkKey::from_bytes([5; 32]);
     for body in [status_request(&other).to_vec(), b"{}".to_vec(), Vec::new()] {
