@@ -80,7 +80,10 @@ pub struct StateSize {
 
 impl Default for StateSize {
     fn default() -> Self {
-        Self { buckets: 500_000, cache_mib: 64 }
+        Self {
+            buckets: 500_000,
+            cache_mib: 64,
+        }
     }
 }
 
@@ -100,7 +103,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { waiting: 8_192, requests: 20_000, sessions: 500, streams: 256 }
+        Self {
+            waiting: 8_192,
+            requests: 20_000,
+            sessions: 500,
+            streams: 256,
+        }
     }
 }
 
@@ -148,9 +156,16 @@ impl Config {
     }
 
     fn resolve(&mut self, base: &Path) {
-        let tls = self.tls.iter_mut().flat_map(|tls| [&mut tls.cert, &mut tls.key]);
+        let tls = self
+            .tls
+            .iter_mut()
+            .flat_map(|tls| [&mut tls.cert, &mut tls.key]);
         let paths = [&mut self.genesis, &mut self.data_dir].into_iter();
-        for path in paths.chain(&mut self.engine_key).chain(&mut self.follow_key).chain(tls) {
+        for path in paths
+            .chain(&mut self.engine_key)
+            .chain(&mut self.follow_key)
+            .chain(tls)
+        {
             *path = base.join(&*path);
         }
     }

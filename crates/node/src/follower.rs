@@ -79,7 +79,11 @@ pub(crate) async fn start(
     shutdown: watch::Receiver<bool>,
 ) -> Result<(Arc<Ledger>, JoinHandle<()>), FollowError> {
     let door = door(config, address, &parts)?;
-    let first = fetch(&door, 0, 1).await?.into_iter().next().ok_or(FollowError::Malformed)?;
+    let first = fetch(&door, 0, 1)
+        .await?
+        .into_iter()
+        .next()
+        .ok_or(FollowError::Malformed)?;
     let opened = tokio::task::spawn_blocking(move || {
         // Whether the certificate holds for our own first header is checked by `open`.
         open(parts, &mut |_| Some(first.1.clone()))
@@ -107,7 +111,14 @@ fn door(config: &Config, address: &str, parts: &Parts) -> Result<Door, FollowErr
     };
     let http = Http::new(HttpOptions::default())?;
     let clock = ClientClock::system();
-    Ok(Door::new(http, base, parts.chain.digest(), None, identity, clock))
+    Ok(Door::new(
+        http,
+        base,
+        parts.chain.digest(),
+        None,
+        identity,
+        clock,
+    ))
 }
 
 async fn fetch(
@@ -126,8 +137,9 @@ fn decode(bytes: &[u8]) -> Result<Vec<(Block, Certificate)>, FollowError> {
     while !rest.is_empty() {
         let mut decoder = minicbor::Decoder::new(rest);
         decoder.skip().map_err(|_| FollowError::Malformed)?;
-        let (one, after) =
-            rest.split_at_checked(decoder.position()).ok_or(FollowError::Malformed)?;
+        let (one, after) = rest
+            .split_at_checked(decoder.position())
+            .ok_or(FollowError::Malformed)?;
         pairs.push(from_cbor(one, block::MAX_LEN).map_err(|_| FollowError::Malformed)?);
         rest = after;
     }
@@ -140,8 +152,11 @@ async fn follow(writer: Writer, door: Door, end: u64, mut shutdown: watch::Recei
         let next = held.header().height + 1;
         let ledger = held.ledger().clone();
         let limit = end.saturating_sub(held.header().height).min(MAX_BLOCKS);
-        let fetched =
-            if limit == 0 { Ok(Vec::new()) } else { fetch(&door, next, limit).await };
+        let fetched = if limit == 0 {
+            Ok(Vec::new())
+        } else {
+            fetch(&door, next, limit).await
+        };
         let pause = match fetched {
             Ok(pairs) if pairs.is_empty() => {
                 writer = idle(held).await;
@@ -200,6 +215,9 @@ async fn copy(
     });
     match copied.await {
         Ok((writer, done)) => (Some(writer), done),
-        Err(_) => (None, Err(WriteError::State("the copying thread ended".to_owned()))),
+        Err(_) => (
+            None,
+            Err(WriteError::State("the copying thread ended".to_owned())),
+        ),
     }
 }

@@ -33,13 +33,19 @@ pub enum Lie {
 
 /// Cuts the stored blocks and returns the transactions that were in what was cut.
 pub(crate) fn rewrite(lie: Option<Lie>, parts: &Parts) -> Result<Vec<Vec<u8>>, ServeError> {
-    let Some(Lie::RewriteFrom { height }) = lie else { return Ok(Vec::new()) };
+    let Some(Lie::RewriteFrom { height }) = lie else {
+        return Ok(Vec::new());
+    };
     std::fs::create_dir_all(&parts.dir).map_err(crate::store::StoreError::from)?;
     let blocks = SqliteBlocks::open(&parts.dir.join("blocks.db"))?;
     let cut = blocks.blocks(height, usize::MAX >> 1)?;
     blocks.cut(height)?;
     let accepted = cut.into_iter().flat_map(|block| block.transactions);
-    Ok(accepted.filter(|(code, _)| *code == 0).map(|(_, bytes)| bytes).skip(1).collect())
+    Ok(accepted
+        .filter(|(code, _)| *code == 0)
+        .map(|(_, bytes)| bytes)
+        .skip(1)
+        .collect())
 }
 
 /// Hands the cut transactions in again.

@@ -24,7 +24,10 @@ async fn main() -> ExitCode {
         Err(error) => return failed(error.code(), &error),
     };
     let filter = config.log.clone().unwrap_or_else(|| "info".to_owned());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     let tls = config.tls.is_some();
     let (stop, shutdown) = watch::channel(false);
     let running = match serve(config, shutdown).await {

@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Upper bounds of the histograms' buckets, in microseconds.
-const BOUNDS: [u64; 10] =
-    [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000];
+const BOUNDS: [u64; 10] = [
+    500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000,
+];
 
 /// Times in microseconds, counted by bucket.
 #[derive(Debug, Default)]
@@ -20,7 +21,12 @@ pub struct Histogram {
 impl Histogram {
     /// Counts one time.
     pub fn observe(&self, micros: u64) {
-        for (bucket, _) in self.buckets.iter().zip(BOUNDS).filter(|(_, bound)| micros <= *bound) {
+        for (bucket, _) in self
+            .buckets
+            .iter()
+            .zip(BOUNDS)
+            .filter(|(_, bound)| micros <= *bound)
+        {
             add(bucket, 1);
         }
         add(&self.count, 1);
@@ -91,26 +97,68 @@ impl Metrics {
     pub fn text(&self) -> String {
         let mut out = String::with_capacity(4_096);
         for (name, help, kind, value) in [
-            ("medfolder_node_height", "Height of the newest block.", "gauge", &self.height),
-            ("medfolder_node_accepted_total", "Accepted transactions.", "counter", &self.accepted),
-            ("medfolder_node_refused_total", "Refused transactions.", "counter", &self.refused),
+            (
+                "medfolder_node_height",
+                "Height of the newest block.",
+                "gauge",
+                &self.height,
+            ),
+            (
+                "medfolder_node_accepted_total",
+                "Accepted transactions.",
+                "counter",
+                &self.accepted,
+            ),
+            (
+                "medfolder_node_refused_total",
+                "Refused transactions.",
+                "counter",
+                &self.refused,
+            ),
             (
                 "medfolder_node_turned_away_total",
                 "Transactions turned away before a block.",
                 "counter",
                 &self.turned_away,
             ),
-            ("medfolder_node_waiting", "Transactions that wait.", "gauge", &self.waiting),
-            ("medfolder_node_alerts_total", "Alerts raised.", "counter", &self.alerts),
-            ("medfolder_node_requests_total", "Requests answered.", "counter", &self.requests),
-            ("medfolder_node_failures_total", "Answers of 500 and above.", "counter", &self.failures),
-            ("medfolder_node_healthy", "1 while blocks can be written.", "gauge", &self.healthy),
+            (
+                "medfolder_node_waiting",
+                "Transactions that wait.",
+                "gauge",
+                &self.waiting,
+            ),
+            (
+                "medfolder_node_alerts_total",
+                "Alerts raised.",
+                "counter",
+                &self.alerts,
+            ),
+            (
+                "medfolder_node_requests_total",
+                "Requests answered.",
+                "counter",
+                &self.requests,
+            ),
+            (
+                "medfolder_node_failures_total",
+                "Answers of 500 and above.",
+                "counter",
+                &self.failures,
+            ),
+            (
+                "medfolder_node_healthy",
+                "1 while blocks can be written.",
+                "gauge",
+                &self.healthy,
+            ),
         ] {
             head(&mut out, name, help, kind);
             let _ = writeln!(out, "{name} {}", get(value));
         }
-        self.block_seconds.write(&mut out, "medfolder_node_block_seconds", "Making a block.");
-        self.write_seconds.write(&mut out, "medfolder_node_write_seconds", "Writing a block.");
+        self.block_seconds
+            .write(&mut out, "medfolder_node_block_seconds", "Making a block.");
+        self.write_seconds
+            .write(&mut out, "medfolder_node_write_seconds", "Writing a block.");
         out
     }
 }

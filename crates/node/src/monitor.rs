@@ -34,7 +34,12 @@ pub struct At {
 impl At {
     fn alert(self, code: &str, subject: impl ToString) -> IndexAlert {
         let (height, time) = (self.height, self.time);
-        IndexAlert { code: code.to_owned(), height, time, subject: subject.to_string() }
+        IndexAlert {
+            code: code.to_owned(),
+            height,
+            time,
+            subject: subject.to_string(),
+        }
     }
 }
 
@@ -42,7 +47,11 @@ impl Monitor {
     /// A monitor by these thresholds.
     #[must_use]
     pub fn new(thresholds: AlertThresholds) -> Self {
-        Self { thresholds, codes: HashMap::new(), openings: HashMap::new() }
+        Self {
+            thresholds,
+            codes: HashMap::new(),
+            openings: HashMap::new(),
+        }
     }
 
     /// What an accepted transaction raises; `grant` finds a grant's entry after it.
@@ -73,8 +82,16 @@ impl Monitor {
     fn one(&mut self, at: At, alert: &Alert) -> Option<IndexAlert> {
         match alert {
             Alert::Access { grant, class, .. } => Some(at.alert(class_code(*class)?, grant)),
-            Alert::Code { grant, locked: true, .. } => Some(at.alert("access.locked", grant)),
-            Alert::Code { grant, locked: false, .. } => {
+            Alert::Code {
+                grant,
+                locked: true,
+                ..
+            } => Some(at.alert("access.locked", grant)),
+            Alert::Code {
+                grant,
+                locked: false,
+                ..
+            } => {
                 let most = self.thresholds.wrong_codes_per_hour;
                 reached(&mut self.codes, *grant, at.time, HOUR, most)
                     .then(|| at.alert("access.wrong_codes", grant))
@@ -98,7 +115,9 @@ pub fn grant_in(
     writes: &std::collections::BTreeMap<StateKey, Vec<u8>>,
     key: &StateKey,
 ) -> Option<GrantEntry> {
-    writes.get(key).and_then(|bytes| medfolder_crypto::from_cbor(bytes, bytes.len()).ok())
+    writes
+        .get(key)
+        .and_then(|bytes| medfolder_crypto::from_cbor(bytes, bytes.len()).ok())
 }
 
 const fn class_code(class: AccessClass) -> Option<&'static str> {
@@ -149,8 +168,16 @@ mod tests {
 
     fn wrong_code() -> Accepted {
         let (grant, host) = (GrantId(Digest([1; 32])), MemberId([1; 16]));
-        let alerts = vec![Alert::Code { grant, host, locked: false }];
-        Accepted { position: 0, touches: Vec::new(), alerts }
+        let alerts = vec![Alert::Code {
+            grant,
+            host,
+            locked: false,
+        }];
+        Accepted {
+            position: 0,
+            touches: Vec::new(),
+            alerts,
+        }
     }
 
     #[test]
@@ -158,7 +185,10 @@ mod tests {
         let mut monitor = Monitor::new(AlertThresholds::default());
         let mut raised = |time| {
             let alerts = monitor.watch(At { height: 1, time }, &wrong_code(), |_| None);
-            alerts.into_iter().map(|alert| alert.code).collect::<Vec<_>>()
+            alerts
+                .into_iter()
+                .map(|alert| alert.code)
+                .collect::<Vec<_>>()
         };
         for time in 0..4 {
             assert!(raised(time).is_empty());

@@ -124,10 +124,7 @@ pub fn engine_signer(suite: Suite, seed: &Secret32) -> EngineSigner {
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn serve(
-    config: Config,
-    shutdown: watch::Receiver<bool>,
-) -> Result<Running, ServeError> {
+pub async fn serve(config: Config, shutdown: watch::Receiver<bool>) -> Result<Running, ServeError> {
     serve_with(config, Seams::default(), shutdown).await
 }
 
@@ -150,19 +147,46 @@ pub async fn serve_with(
     let source = start(&config, parts, &clock, &shutdown).await?;
     let (ledger, engine) = (source.ledger.clone(), source.engine.clone());
     let origins = origins(&config, addr);
-    let app = App::new(ledger.clone(), engine.clone(), clock, &config, origins, shutdown.clone());
-    let server = server(listener, router(Arc::new(app)), config.tls.as_ref(), shutdown).await?;
+    let app = App::new(
+        ledger.clone(),
+        engine.clone(),
+        clock,
+        &config,
+        origins,
+        shutdown.clone(),
+    );
+    let server = server(
+        listener,
+        router(Arc::new(app)),
+        config.tls.as_ref(),
+        shutdown,
+    )
+    .await?;
     let handle = tokio::spawn(async move {
         let _ = server.await;
         source.stop().await;
     });
-    Ok(Running { addr, ledger, engine, handle })
+    Ok(Running {
+        addr,
+        ledger,
+        engine,
+        handle,
+    })
 }
 
 fn parts(config: &Config, chain: Chain, blocks: Option<Arc<dyn BlockStore>>) -> Parts {
-    let size = MapSize { buckets: config.state.buckets, cache_mib: config.state.cache_mib };
+    let size = MapSize {
+        buckets: config.state.buckets,
+        cache_mib: config.state.cache_mib,
+    };
     let (dir, metrics) = (config.data_dir.clone(), Arc::new(Metrics::default()));
-    Parts { chain, dir, size, blocks, metrics }
+    Parts {
+        chain,
+        dir,
+        size,
+        blocks,
+        metrics,
+    }
 }
 
 /// Where blocks come from.
@@ -203,12 +227,18 @@ async fn start(
                 crate::lying::resubmit(&started, rewritten);
                 Ok(started)
             });
-            started.await.unwrap_or_else(|_| Err(StoreError("opening failed".to_owned()).into()))
+            started
+                .await
+                .unwrap_or_else(|_| Err(StoreError("opening failed".to_owned()).into()))
         }
         (None, Some(address)) => {
             let started = follower::start(config, address, parts, shutdown.clone()).await?;
             let (ledger, task) = started;
-            Ok(Source { ledger, engine: None, follower: Some(task) })
+            Ok(Source {
+                ledger,
+                engine: None,
+                follower: Some(task),
+            })
         }
         (None, None) => Err(ServeError::OtherKey),
     }
@@ -229,12 +259,20 @@ fn embedded(
     let writer = open(parts, &mut |header| Some(signer.certify(suite, header)))?;
     let ledger = writer.ledger().clone();
     let engine: Arc<dyn Engine> = Arc::new(Embedded::start(writer, signer, clock, limit)?);
-    Ok(Source { ledger, engine: Some(engine), follower: None })
+    Ok(Source {
+        ledger,
+        engine: Some(engine),
+        follower: None,
+    })
 }
 
 /// Under which origins clients may have called.
 fn origins(config: &Config, addr: SocketAddr) -> Vec<String> {
-    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let mut origins = config.origins.clone();
     origins.push(format!("{scheme}://{addr}"));
     if addr.ip().is_loopback() || addr.ip().is_unspecified() {

@@ -4,9 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use medfolder_crypto::{
-    Digest, EncryptionSecret, Secret32, SigningKey, Suite, merkle,
-};
+use medfolder_crypto::{Digest, EncryptionSecret, Secret32, SigningKey, Suite, merkle};
 use medfolder_ledger::body::{Consent, Mark, RegisterCard, Seal, SealedLeaf};
 use medfolder_ledger::member::{Endpoints, Member, MemberKeys, MemberRole, Standing, StorageArea};
 use medfolder_ledger::policy::{ConsentText, DAY, Policy};
@@ -46,7 +44,11 @@ pub struct Fixture {
 }
 
 fn seed(kind: &str, n: u64) -> Secret32 {
-    Secret32::new(Suite::International.hash(&[kind.as_bytes(), &n.to_be_bytes()]).0)
+    Secret32::new(
+        Suite::International
+            .hash(&[kind.as_bytes(), &n.to_be_bytes()])
+            .0,
+    )
 }
 
 fn hospital(suite: Suite, n: u8) -> (Hospital, Member) {
@@ -73,12 +75,27 @@ fn hospital(suite: Suite, n: u8) -> (Hospital, Member) {
         tls_pin: None,
     };
     let host_seed = seed("host", u64::from(n));
-    (Hospital { id: member.id, seal, host, host_seed }, member)
+    (
+        Hospital {
+            id: member.id,
+            seal,
+            host,
+            host_seed,
+        },
+        member,
+    )
 }
 
 fn consent() -> (Digest, ConsentText) {
     let digest = Digest([0xC0; 32]);
-    (digest, ConsentText { digest, version: 1, language: "en".to_owned() })
+    (
+        digest,
+        ConsentText {
+            digest,
+            version: 1,
+            language: "en".to_owned(),
+        },
+    )
 }
 
 impl Fixture {
@@ -102,10 +119,17 @@ impl Fixture {
             time,
             areas: areas.collect(),
             members,
-            policy: Policy { consent_texts: vec![consent().1], ..Policy::default() },
+            policy: Policy {
+                consent_texts: vec![consent().1],
+                ..Policy::default()
+            },
             engine: EngineKeys::Embedded(engine_signer(suite, &engine).public()),
         };
-        Ok(Self { chain: Chain::new(genesis)?, hospitals, engine })
+        Ok(Self {
+            chain: Chain::new(genesis)?,
+            hospitals,
+            engine,
+        })
     }
 
     /// Writes genesis and key files below `dir` and gives a configuration on a free port.
@@ -127,7 +151,10 @@ impl Fixture {
             follow_key: None,
             origins: Vec::new(),
             tls: None,
-            state: StateSize { buckets: 64_000, cache_mib: 32 },
+            state: StateSize {
+                buckets: 64_000,
+                cache_mib: 32,
+            },
             limits: Limits::default(),
             log: None,
             #[cfg(feature = "lying")]
@@ -159,7 +186,11 @@ impl Fixture {
         let signing = SigningKey::from_seed(suite, &seed("card", n));
         let secret = EncryptionSecret::from_seed(suite, &seed("card-encryption", n));
         let encryption = secret.public().to_bytes();
-        Card { number: CardNumber::of(suite, &signing.public(), &encryption), signing, encryption }
+        Card {
+            number: CardNumber::of(suite, &signing.public(), &encryption),
+            signing,
+            encryption,
+        }
     }
 
     /// Stored bytes of T_R of a card at the first hospital.
@@ -184,7 +215,10 @@ impl Fixture {
     pub fn seal(&self, card: &Card, visit: u64, leaves: u64, now: u64) -> Vec<u8> {
         let suite = self.chain.suite();
         let leaf = |k: u64| {
-            merkle::leaf_hash(suite, &[&card.number.0.0, &visit.to_be_bytes(), &k.to_be_bytes()])
+            merkle::leaf_hash(
+                suite,
+                &[&card.number.0.0, &visit.to_be_bytes(), &k.to_be_bytes()],
+            )
         };
         let body = Seal {
             member: MemberId([1; 16]),
@@ -196,7 +230,10 @@ impl Fixture {
             time: now,
             mark: Mark::None,
             leaves: (0..leaves)
-                .map(|k| SealedLeaf { leaf: RecordId(leaf(k)), replaces: None })
+                .map(|k| SealedLeaf {
+                    leaf: RecordId(leaf(k)),
+                    replaces: None,
+                })
                 .collect(),
             earlier: None,
         };
@@ -205,14 +242,11 @@ impl Fixture {
 
     /// Stored bytes of any body, signed with these keys, valid for a day from `now`.
     #[must_use]
-    pub fn signed(
-        &self,
-        body: impl Into<Body>,
-        now: u64,
-        keys: &[Option<&SigningKey>],
-    ) -> Vec<u8> {
+    pub fn signed(&self, body: impl Into<Body>, now: u64, keys: &[Option<&SigningKey>]) -> Vec<u8> {
         let keys: Vec<&SigningKey> = keys.iter().copied().flatten().collect();
-        Unsigned::new(body, now + DAY / 2).signed_by(&self.chain, &keys).to_bytes()
+        Unsigned::new(body, now + DAY / 2)
+            .signed_by(&self.chain, &keys)
+            .to_bytes()
     }
 
     fn seal_key(&self) -> Option<&SigningKey> {
@@ -224,7 +258,10 @@ fn visit_bytes(card: &Card, visit: u64) -> [u8; 16] {
     let Digest(digest) =
         Suite::International.hash(&[&card.number.0.0, b"visit", &visit.to_be_bytes()]);
     let mut bytes = [0; 16];
-    bytes.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    bytes
+        .iter_mut()
+        .zip(digest)
+        .for_each(|(to, from)| *to = from);
     bytes
 }
 

@@ -56,10 +56,20 @@ impl Embedded {
         limit: usize,
     ) -> Result<Self, StoreError> {
         let (ledger, pool) = (writer.ledger().clone(), Arc::new(Pool::new(limit)));
-        let worker = Worker { writer, signer, clock, pool: pool.clone() };
-        let thread =
-            std::thread::Builder::new().name("engine".to_owned()).spawn(move || worker.run())?;
-        Ok(Self { ledger, pool, thread: Mutex::new(Some(thread)) })
+        let worker = Worker {
+            writer,
+            signer,
+            clock,
+            pool: pool.clone(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(move || worker.run())?;
+        Ok(Self {
+            ledger,
+            pool,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     fn prepare(&self, bytes: Vec<u8>) -> Result<Prepared, SubmitError> {
@@ -78,25 +88,38 @@ impl Embedded {
 
     /// What a contract would refuse for its time alone is not worth a place in a block.
     fn check_time(&self, prepared: &Prepared) -> Result<(), Refusal> {
-        let (until, windows) =
-            (prepared.transaction().valid_until, &self.ledger.chain().policy().windows);
+        let (until, windows) = (
+            prepared.transaction().valid_until,
+            &self.ledger.chain().policy().windows,
+        );
         let late = matches!(&prepared.transaction().body, Body::Grant(grant) if grant.late);
-        let longest = if late { windows.validity_late } else { windows.validity };
+        let longest = if late {
+            windows.validity_late
+        } else {
+            windows.validity
+        };
         let time = self.ledger.head().header.time;
         if until <= time {
             return Err(Refusal::Expired);
         }
         // An idle ledger's head may be a heartbeat old.
-        let latest = time.saturating_add(longest).saturating_add(2 * windows.heartbeat);
-        if until > latest { Err(Refusal::ValidUntil) } else { Ok(()) }
+        let latest = time
+            .saturating_add(longest)
+            .saturating_add(2 * windows.heartbeat);
+        if until > latest {
+            Err(Refusal::ValidUntil)
+        } else {
+            Ok(())
+        }
     }
 
     /// Which signer the ledger does not know. Nothing of unknown origin comes into a block.
     fn unknown(&self, prepared: &Prepared) -> Refusal {
         let (chain, state): (_, &dyn StateRead) = (self.ledger.chain(), self.ledger.as_ref());
         let signers = prepared.transaction().body.signers();
-        let unknown =
-            signers.iter().find(|signer| matches!(signer_key(chain, state, signer), Ok(None)));
+        let unknown = signers
+            .iter()
+            .find(|signer| matches!(signer_key(chain, state, signer), Ok(None)));
         match unknown {
             Some(Signer::Card(_)) => Refusal::CardUnknown,
             Some(Signer::Grant(_)) => Refusal::GrantUnknown,
@@ -107,19 +130,35 @@ impl Embedded {
 
     /// The fate of a transaction that is in a block already.
     fn settled(&self, id: TxId) -> Result<Option<Settled>, StoreError> {
-        let known =
-            self.ledger.recent.read().unwrap_or_else(PoisonError::into_inner).contains(&id);
+        let known = self
+            .ledger
+            .recent
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&id);
         if !known {
             return Ok(None);
         }
         let reached = self.ledger.index.reach(self.ledger.head().header.height);
-        let found = if reached { self.ledger.index.find(&id.0)? } else { None };
+        let found = if reached {
+            self.ledger.index.find(&id.0)?
+        } else {
+            None
+        };
         let Some((located, position)) = found.and_then(|at| Some((at, at.position?))) else {
             return Ok(None);
         };
-        let header = self.ledger.checkpoint(located.height)?.map(|checkpoint| checkpoint.header);
+        let header = self
+            .ledger
+            .checkpoint(located.height)?
+            .map(|checkpoint| checkpoint.header);
         let time = header.map_or(0, |header| header.time);
-        Ok(Some(Settled { id, height: located.height, time, result: Ok(position) }))
+        Ok(Some(Settled {
+            id,
+            height: located.height,
+            time,
+            result: Ok(position),
+        }))
     }
 }
 
@@ -130,8 +169,9 @@ impl Engine for Embedded {
         }
         let taken = self.prepare(transaction).and_then(|prepared| {
             let id = prepared.id();
-            let settled =
-                self.settled(id).map_err(|_| SubmitError::Unavailable("node.storage"))?;
+            let settled = self
+                .settled(id)
+                .map_err(|_| SubmitError::Unavailable("node.storage"))?;
             let fate = match settled {
                 Some(settled) => told(settled),
                 None => self.pool.add(prepared)?,
@@ -157,12 +197,19 @@ impl Engine for Embedded {
     }
 
     fn certificate(&self, height: u64) -> Result<Option<Certificate>, StoreError> {
-        Ok(self.ledger.checkpoint(height)?.map(|checkpoint| checkpoint.certificate))
+        Ok(self
+            .ledger
+            .checkpoint(height)?
+            .map(|checkpoint| checkpoint.certificate))
     }
 
     fn stop(&self) {
         self.pool.close();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }
@@ -236,10 +283,14 @@ impl Worker {
         let outcomes = self.writer.append(candidate, certificate)?;
         let pairs = group.iter().zip(&outcomes);
         self.pool.settle(
-            pairs.map(|(tx, outcome)| Settled::of(tx.id(), height, time, outcome)).collect(),
+            pairs
+                .map(|(tx, outcome)| Settled::of(tx.id(), height, time, outcome))
+                .collect(),
         );
         let metrics = &self.writer.ledger().metrics;
-        metrics.block_seconds.observe(u64::try_from(begun.elapsed().as_micros()).unwrap_or(0));
+        metrics
+            .block_seconds
+            .observe(u64::try_from(begun.elapsed().as_micros()).unwrap_or(0));
         set(&metrics.waiting, self.pool.len() as u64);
         Ok(())
     }

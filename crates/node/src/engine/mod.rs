@@ -32,7 +32,12 @@ impl Settled {
             Outcome::Accepted(accepted) => Ok(accepted.position),
             Outcome::Refused(refusal) => Err(*refusal),
         };
-        Self { id, height, time, result }
+        Self {
+            id,
+            height,
+            time,
+            result,
+        }
     }
 }
 

@@ -29,7 +29,11 @@ struct Inner {
 
 impl Pool {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, inner: Mutex::default(), filled: Condvar::new() }
+        Self {
+            limit,
+            inner: Mutex::default(),
+            filled: Condvar::new(),
+        }
     }
 
     /// Adds a transaction.

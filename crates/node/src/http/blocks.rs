@@ -37,7 +37,11 @@ pub(super) async fn one(
 ) -> Result<Response, Refused> {
     permit(&app, &headers, Action::ReadBlocks)?;
     let bytes = blocking(move || sequence(&app, height, 1)).await?;
-    if bytes.is_empty() { Err(Refused::not_found()) } else { Ok(cbor(bytes)) }
+    if bytes.is_empty() {
+        Err(Refused::not_found())
+    } else {
+        Ok(cbor(bytes))
+    }
 }
 
 /// A sequence of blocks; empty beyond the newest.
@@ -48,7 +52,9 @@ pub(super) async fn range(
 ) -> Result<Response, Refused> {
     permit(&app, &headers, Action::ReadBlocks)?;
     let limit = range.limit.unwrap_or(MAX_BLOCKS).clamp(1, MAX_BLOCKS);
-    blocking(move || sequence(&app, range.from, limit)).await.map(cbor)
+    blocking(move || sequence(&app, range.from, limit))
+        .await
+        .map(cbor)
 }
 
 fn sequence(app: &App, from: u64, limit: u64) -> Result<Vec<u8>, Refused> {
@@ -56,7 +62,9 @@ fn sequence(app: &App, from: u64, limit: u64) -> Result<Vec<u8>, Refused> {
     while from < end && bytes.len() < ENOUGH {
         let most = usize::try_from(end - from).unwrap_or(STEP).min(STEP);
         let blocks = app.ledger.blocks(from, most)?;
-        let Some((last, _)) = blocks.last() else { break };
+        let Some((last, _)) = blocks.last() else {
+            break;
+        };
         from = last.header.height + 1;
         blocks.iter().for_each(|pair| bytes.extend(to_cbor(pair)));
     }

@@ -2,10 +2,10 @@
 
 use axum::http::{HeaderMap, StatusCode, header};
 use medfolder_client::api::session::Subject;
+use medfolder_ledger::StateKey;
 use medfolder_ledger::member::Standing;
 use medfolder_ledger::policy::{Action, Decision, Party, allowed};
 use medfolder_ledger::state::{CardEntry, CardStatus, MemberEntry, read};
-use medfolder_ledger::StateKey;
 use medfolder_record::CardNumber;
 
 use super::App;
@@ -25,17 +25,22 @@ pub(crate) fn permit(app: &App, headers: &HeaderMap, action: Action) -> Result<C
         (Decision::Allowed, _) => Ok(Caller { subject }),
         (Decision::Role, None) => Err(Refused::unauthorised()),
         (Decision::Role, Some(_)) => Err(Refused::forbidden()),
-        (Decision::Suspended, _) => {
-            Err(Refused::new(StatusCode::FORBIDDEN, "member.suspended"))
-        }
+        (Decision::Suspended, _) => Err(Refused::new(StatusCode::FORBIDDEN, "member.suspended")),
     }
 }
 
 fn subject(app: &App, headers: &HeaderMap) -> Result<Option<Subject>, Refused> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-    let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return Ok(None);
+    };
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.strip_prefix("Bearer "));
     let known = token.and_then(|token| app.sessions.subject(token, app.clock.now()));
-    known.map(Some).ok_or(Refused::new(StatusCode::UNAUTHORIZED, "session.expired"))
+    known
+        .map(Some)
+        .ok_or(Refused::new(StatusCode::UNAUTHORIZED, "session.expired"))
 }
 
 fn party(app: &App, subject: Option<Subject>) -> Result<(Party, Standing), Refused> {

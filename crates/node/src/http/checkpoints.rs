@@ -20,7 +20,9 @@ pub(super) async fn latest(
     headers: HeaderMap,
 ) -> Result<Json<CheckpointAnswer>, Refused> {
     permit(&app, &headers, Action::ReadCheckpoint)?;
-    Ok(Json(CheckpointAnswer { checkpoint: Blob(app.ledger.head().to_bytes()) }))
+    Ok(Json(CheckpointAnswer {
+        checkpoint: Blob(app.ledger.head().to_bytes()),
+    }))
 }
 
 /// The checkpoint of a block.
@@ -32,7 +34,9 @@ pub(super) async fn at(
     permit(&app, &headers, Action::ReadCheckpoint)?;
     blocking(move || {
         let checkpoint = app.ledger.checkpoint(height)?.ok_or(Refused::not_found())?;
-        Ok(Json(CheckpointAnswer { checkpoint: Blob(checkpoint.to_bytes()) }))
+        Ok(Json(CheckpointAnswer {
+            checkpoint: Blob(checkpoint.to_bytes()),
+        }))
     })
     .await
 }
@@ -60,7 +64,9 @@ pub(super) async fn consistency(
             LogError::Range => Refused::new(StatusCode::BAD_REQUEST, "log.range"),
             LogError::Missing | LogError::Store(_) => Refused::storage(),
         })?;
-        Ok(Json(ConsistencyAnswer { proof: Blob(to_cbor(&proof)) }))
+        Ok(Json(ConsistencyAnswer {
+            proof: Blob(to_cbor(&proof)),
+        }))
     })
     .await
 }

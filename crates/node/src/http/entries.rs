@@ -42,7 +42,9 @@ pub(super) async fn card(
 ) -> Result<Response, Refused> {
     let caller = permit(&app, &headers, Action::ReadCard)?;
     caller.is_card_or_member(&app, number)?;
-    blocking(move || page(&app, Subject::Card(number), part)).await.map(cbor)
+    blocking(move || page(&app, Subject::Card(number), part))
+        .await
+        .map(cbor)
 }
 
 /// A grant's list.
@@ -53,7 +55,9 @@ pub(super) async fn grant(
     Query(part): Query<Part>,
 ) -> Result<Response, Refused> {
     permit(&app, &headers, Action::ReadGrant)?.is_or_member(Login::Grant(id))?;
-    blocking(move || page(&app, Subject::Grant(id), part)).await.map(cbor)
+    blocking(move || page(&app, Subject::Grant(id), part))
+        .await
+        .map(cbor)
 }
 
 /// A folder's list.
@@ -64,7 +68,9 @@ pub(super) async fn folder(
     Query(part): Query<Part>,
 ) -> Result<Response, Refused> {
     permit(&app, &headers, Action::ReadFolder)?.is_or_member(Login::Folder(number))?;
-    blocking(move || page(&app, Subject::Folder(number), part)).await.map(cbor)
+    blocking(move || page(&app, Subject::Folder(number), part))
+        .await
+        .map(cbor)
 }
 
 fn page(app: &App, subject: Subject, part: Part) -> Result<Vec<u8>, Refused> {
@@ -72,14 +78,23 @@ fn page(app: &App, subject: Subject, part: Part) -> Result<Vec<u8>, Refused> {
     let limit = part.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
     let to = part.from.saturating_add(limit).min(count);
     let items = items(app, &subject, part.from, to)?;
-    Ok(HistoryPage { subject, from: part.from, items, entry }.to_bytes())
+    Ok(HistoryPage {
+        subject,
+        from: part.from,
+        items,
+        entry,
+    }
+    .to_bytes())
 }
 
 /// The subject's entry with its proof, and the length of its list.
 fn entry(app: &App, subject: &Subject) -> Result<(EntryProof, u64), Refused> {
     let suite = app.ledger.chain().suite();
     let view = app.ledger.view()?;
-    Ok((view.entry(&subject.state_key(suite))?, count(&view, suite, subject)?))
+    Ok((
+        view.entry(&subject.state_key(suite))?,
+        count(&view, suite, subject)?,
+    ))
 }
 
 fn count(state: &dyn StateRead, suite: Suite, subject: &Subject) -> Result<u64, StateError> {

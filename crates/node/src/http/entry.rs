@@ -60,7 +60,9 @@ pub(super) async fn receipt(
 async fn entry(app: Arc<App>, key: StateKey) -> Result<Json<StateAnswer>, Refused> {
     blocking(move || {
         let view = app.ledger.view()?;
-        Ok(Json(StateAnswer { proof: Blob(view.entry(&key)?.to_bytes()) }))
+        Ok(Json(StateAnswer {
+            proof: Blob(view.entry(&key)?.to_bytes()),
+        }))
     })
     .await
 }
@@ -75,7 +77,10 @@ pub(super) async fn members(
         let (chain, view) = (app.ledger.chain(), app.ledger.view()?);
         let members = chain.genesis().members.iter().map(|member| {
             let proof = view.entry(&StateKey::member(chain.suite(), &member.id))?;
-            Ok(MemberAnswer { member: member.id, proof: Blob(proof.to_bytes()) })
+            Ok(MemberAnswer {
+                member: member.id,
+                proof: Blob(proof.to_bytes()),
+            })
         });
         let members = members.collect::<Result<_, Refused>>()?;
         Ok(Json(MembersAnswer { members }))

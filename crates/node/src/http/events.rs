@@ -46,13 +46,28 @@ pub(super) async fn stream(
     Query(begin): Query<Begin>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refused> {
     permit(&app, &headers, Action::ReadEvents)?;
-    let permit = app.streams.clone().try_acquire_owned().map_err(|_| Refused::busy(10))?;
+    let permit = app
+        .streams
+        .clone()
+        .try_acquire_owned()
+        .map_err(|_| Refused::busy(10))?;
     let head = app.ledger.watch();
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
+    let last = headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
     let newest = head.borrow().header.height;
-    let next = last.map(|last| last.saturating_add(1)).or(begin.from).unwrap_or(newest);
+    let next = last
+        .map(|last| last.saturating_add(1))
+        .or(begin.from)
+        .unwrap_or(newest);
     let shutdown = app.shutdown.clone();
-    let feed = Feed { next, ready: VecDeque::new(), head, shutdown, _permit: permit };
+    let feed = Feed {
+        next,
+        ready: VecDeque::new(),
+        head,
+        shutdown,
+        _permit: permit,
+    };
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     Ok(Sse::new(unfold(feed, following)).keep_alive(keep_alive))
 }

@@ -29,10 +29,7 @@ pub(super) async fn policies(
 }
 
 /// Sizes and counts.
-pub(super) async fn stats(
-    State(app): Shared,
-    headers: HeaderMap,
-) -> Result<Json<Stats>, Refused> {
+pub(super) async fn stats(State(app): Shared, headers: HeaderMap) -> Result<Json<Stats>, Refused> {
     permit(&app, &headers, Action::ReadStats)?;
     blocking(move || {
         let head = app.ledger.head();
@@ -41,7 +38,10 @@ pub(super) async fn stats(
             time: head.header.time,
             log_size: head.header.log_size,
             refused: app.ledger.index.progress().refused,
-            waiting: app.engine.as_ref().map_or(0, |engine| engine.waiting() as u64),
+            waiting: app
+                .engine
+                .as_ref()
+                .map_or(0, |engine| engine.waiting() as u64),
             bytes: app.ledger.blocks.size()?,
         }))
     })
@@ -65,14 +65,19 @@ pub(super) async fn alerts(
         if !app.ledger.index.reach(app.ledger.head().header.height) {
             return Err(Refused::storage());
         }
-        let found = app.ledger.index.alerts(limit.unwrap_or(100).clamp(1, 1_000))?;
+        let found = app
+            .ledger
+            .index
+            .alerts(limit.unwrap_or(100).clamp(1, 1_000))?;
         let alerts = found.into_iter().map(|alert| Alert {
             code: alert.code,
             height: alert.height,
             time: alert.time,
             subject: alert.subject,
         });
-        Ok(Json(AlertsAnswer { alerts: alerts.collect() }))
+        Ok(Json(AlertsAnswer {
+            alerts: alerts.collect(),
+        }))
     })
     .await
 }

@@ -15,7 +15,10 @@ pub(crate) struct Limiter {
 
 impl Limiter {
     pub(crate) fn new(rate: u32) -> Self {
-        Self { rate: u64::from(rate), buckets: Mutex::default() }
+        Self {
+            rate: u64::from(rate),
+            buckets: Mutex::default(),
+        }
     }
 
     /// Whether a request of `address` is let through at `now`.

@@ -11,8 +11,9 @@ mod entry;
 mod events;
 mod info;
 mod limit;
-pub(crate) mod openapi;
+mod openapi;
 mod problem;
+mod routes;
 mod session;
 mod sessions;
 mod transactions;
@@ -25,7 +26,6 @@ use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
 use medfolder_record::MemberId;
 use tokio::sync::{Semaphore, watch};
 
@@ -35,6 +35,7 @@ use crate::ledger::Ledger;
 use crate::metrics::add;
 use limit::Limiter;
 use problem::Refused;
+use routes::ROUTES;
 use session::Sessions;
 
 /// Longest body of a request in bytes: a transaction in base64 with room around it.
@@ -88,34 +89,19 @@ impl App {
 
 /// All routes.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let logins = Router::new()
-        .route("/v1/sessions/challenge", post(sessions::challenge))
-        .route("/v1/sessions", post(sessions::open))
-        .route_layer(from_fn_with_state(app.clone(), limit_logins));
-    Router::new()
-        .route("/v1/transactions", post(transactions::submit))
-        .route("/v1/transactions/{id}", get(transactions::status))
-        .route("/v1/cards/{number}/entries", get(entries::card))
-        .route("/v1/grants/{id}/entries", get(entries::grant))
-        .route("/v1/folders/{number}", get(entries::folder))
-        .route("/v1/records/{id}", get(entry::record))
-        .route("/v1/staff/{key}", get(entry::staff))
-        .route("/v1/receipts/{digest}", get(entry::receipt))
-        .route("/v1/members", get(entry::members))
-        .route("/v1/checkpoints/latest", get(checkpoints::latest))
-        .route("/v1/checkpoints/{height}", get(checkpoints::at))
-        .route("/v1/proofs/consistency", get(checkpoints::consistency))
-        .route("/v1/policies", get(info::policies))
-        .route("/v1/stats", get(info::stats))
-        .route("/v1/alerts", get(info::alerts))
-        .route("/v1/genesis", get(info::genesis))
-        .route("/v1/blocks", get(blocks::range))
-        .route("/v1/blocks/{height}", get(blocks::one))
-        .route("/v1/events", get(events::stream))
-        .route("/v1/openapi.json", get(openapi::document))
-        .route("/healthz", get(info::health))
-        .route("/metrics", get(info::metrics))
-        .merge(logins)
+    let limited = from_fn_with_state(app.clone(), limit_logins);
+    let mut router = Router::new();
+    for route in ROUTES {
+        let handler = (route.handler)();
+        router = router.route(
+            route.path,
+            match route.path.starts_with("/v1/sessions") {
+                true => handler.route_layer(limited.clone()),
+                false => handler,
+            },
+        );
+    }
+    router
         .fallback(|| async { Refused::not_found() })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(app.clone(), admit))
@@ -160,5 +146,7 @@ async fn limit_logins(
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refused> + Send + 'static,
 ) -> Result<T, Refused> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Refused::storage()))
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|_| Err(Refused::storage()))
 }

@@ -15,13 +15,16 @@ pub(crate) struct Refused {
 
 impl Refused {
     pub(crate) const fn new(status: StatusCode, code: &'static str) -> Self {
-        Self { status, code, retry_after: None }
+        Self {
+            status,
+            code,
+            retry_after: None,
+        }
     }
 
     pub(crate) const fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "http.not_found")
     }
-
 
     pub(crate) const fn forbidden() -> Self {
         Self::new(StatusCode::FORBIDDEN, "policy.refused")
@@ -34,19 +37,31 @@ impl Refused {
     /// Too many; worth another try after `seconds`.
     pub(crate) const fn busy(seconds: u64) -> Self {
         let (status, code) = (StatusCode::TOO_MANY_REQUESTS, "node.busy");
-        Self { status, code, retry_after: Some(seconds) }
+        Self {
+            status,
+            code,
+            retry_after: Some(seconds),
+        }
     }
 
     /// The node's storage fails.
     pub(crate) const fn storage() -> Self {
         let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, "node.storage");
-        Self { status, code, retry_after: Some(5) }
+        Self {
+            status,
+            code,
+            retry_after: Some(5),
+        }
     }
 
     /// The node cannot take transactions now, for a reason with a code.
     pub(crate) const fn unavailable(code: &'static str) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self { status, code, retry_after: Some(5) }
+        Self {
+            status,
+            code,
+            retry_after: Some(5),
+        }
     }
 }
 

@@ -29,7 +29,10 @@ struct Open {
 
 impl Sessions {
     pub(crate) fn new(suite: Suite) -> Self {
-        Self { suite, open: Mutex::default() }
+        Self {
+            suite,
+            open: Mutex::default(),
+        }
     }
 
     /// A fresh challenge for `subject` and its end; `None` when too many are open.
@@ -53,7 +56,12 @@ impl Sessions {
         let token = URL_SAFE_NO_PAD.encode(secret.expose());
         let expires = now + SESSION_LIFETIME;
         let mut open = self.lock();
-        keep(&mut open.sessions, self.digest(&token), (subject, expires), now)?;
+        keep(
+            &mut open.sessions,
+            self.digest(&token),
+            (subject, expires),
+            now,
+        )?;
         Some((token, expires))
     }
 
@@ -81,7 +89,9 @@ fn keep(
     if table.len() >= MOST {
         table.retain(|_, (_, expires)| now < *expires);
     }
-    (table.len() < MOST).then(|| table.insert(key, value)).map(|_| ())
+    (table.len() < MOST)
+        .then(|| table.insert(key, value))
+        .map(|_| ())
 }
 
 #[cfg(test)]
@@ -99,7 +109,10 @@ mod tests {
         assert_eq!(sessions.take(&challenge, ME, NOW), Some(end));
         assert_eq!(sessions.take(&challenge, ME, NOW), None);
         let (challenge, _) = sessions.challenge(ME, NOW).unwrap();
-        assert_eq!(sessions.take(&challenge, Subject::Member(MemberId([2; 16])), NOW), None);
+        assert_eq!(
+            sessions.take(&challenge, Subject::Member(MemberId([2; 16])), NOW),
+            None
+        );
         let (challenge, end) = sessions.challenge(ME, NOW).unwrap();
         assert_eq!(sessions.take(&challenge, ME, end), None);
     }

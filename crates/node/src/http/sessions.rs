@@ -26,9 +26,16 @@ pub(super) async fn challenge(
     Json(request): Json<ChallengeRequest>,
 ) -> Result<Json<Challenge>, Refused> {
     let now = app.clock.now();
-    let given = app.sessions.challenge(request.subject, now).ok_or(Refused::busy(10))?;
+    let given = app
+        .sessions
+        .challenge(request.subject, now)
+        .ok_or(Refused::busy(10))?;
     let (challenge, expires) = given;
-    Ok(Json(Challenge { challenge, expires, member: app.member }))
+    Ok(Json(Challenge {
+        challenge,
+        expires,
+        member: app.member,
+    }))
 }
 
 /// A session for whoever answers it.
@@ -59,12 +66,17 @@ fn answer(app: &Arc<App>, request: &SessionRequest) -> Result<Session, Refused> 
     // The client signs the address that it called; the node knows its few names.
     let answered = app.origins.iter().any(|origin| {
         statement.origin.clone_from(origin);
-        statement.verify(chain.suite(), &key, &request.signature, now).is_ok()
+        statement
+            .verify(chain.suite(), &key, &request.signature, now)
+            .is_ok()
     });
     if !answered {
         return Err(refused(LoginError::Refused));
     }
-    let (token, expires) = app.sessions.open(request.subject, now).ok_or(Refused::busy(10))?;
+    let (token, expires) = app
+        .sessions
+        .open(request.subject, now)
+        .ok_or(Refused::busy(10))?;
     Ok(Session { token, expires })
 }
 

@@ -35,9 +35,7 @@ impl From<SubmitError> for Refused {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.code())
             }
             SubmitError::Busy => Self::busy(1),
-            SubmitError::Unavailable(_) | SubmitError::Follower => {
-                Self::unavailable(error.code())
-            }
+            SubmitError::Unavailable(_) | SubmitError::Follower => Self::unavailable(error.code()),
         }
     }
 }
@@ -90,13 +88,20 @@ fn blank(id: TxId, state: TransactionState) -> TransactionStatus {
 
 fn find(app: &Arc<App>, id: TxId) -> Result<TransactionStatus, Refused> {
     // Asked first: a transaction that becomes final in between is found in the index.
-    let waits = app.engine.as_ref().is_some_and(|engine| engine.is_waiting(&id));
+    let waits = app
+        .engine
+        .as_ref()
+        .is_some_and(|engine| engine.is_waiting(&id));
     let ledger = &app.ledger;
     if !ledger.index.reach(ledger.head().header.height) {
         return Err(Refused::storage());
     }
     let Some(located) = ledger.index.find(&id.0)? else {
-        let state = if waits { TransactionState::Waiting } else { TransactionState::Unknown };
+        let state = if waits {
+            TransactionState::Waiting
+        } else {
+            TransactionState::Unknown
+        };
         return Ok(blank(id, state));
     };
     let (number, _) = ledger.blocks.transaction(located.height, located.place)?;
@@ -104,11 +109,22 @@ fn find(app: &Arc<App>, id: TxId) -> Result<TransactionStatus, Refused> {
         Some(position) => Ok(position),
         None => Err(Refusal::of(number).unwrap_or(Refusal::Malformed)),
     };
-    settled_status(app, &Settled { id, height: located.height, time: 0, result })
+    settled_status(
+        app,
+        &Settled {
+            id,
+            height: located.height,
+            time: 0,
+            result,
+        },
+    )
 }
 
 fn settled_status(app: &App, settled: &Settled) -> Result<TransactionStatus, Refused> {
-    let checkpoint = app.ledger.checkpoint(settled.height)?.ok_or(Refused::storage())?;
+    let checkpoint = app
+        .ledger
+        .checkpoint(settled.height)?
+        .ok_or(Refused::storage())?;
     let mut status = blank(settled.id, TransactionState::Final);
     status.height = Some(settled.height);
     status.time = Some(checkpoint.header.time);
@@ -122,7 +138,13 @@ fn settled_status(app: &App, settled: &Settled) -> Result<TransactionStatus, Ref
             let inclusion = InclusionProof::make(suite, &app.ledger.tree, position, size)
                 .map_err(|error| StoreError(error.to_string()))?;
             status.position = Some(position);
-            status.receipt = Some(Blob(Receipt { inclusion, checkpoint }.to_bytes()));
+            status.receipt = Some(Blob(
+                Receipt {
+                    inclusion,
+                    checkpoint,
+                }
+                .to_bytes(),
+            ));
         }
     }
     Ok(status)

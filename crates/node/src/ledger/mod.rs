@@ -84,21 +84,24 @@ impl Ledger {
         if height > self.head().header.height {
             return Ok(None);
         }
-        self.blocks.header(height)?.map(|(header, certificate)| read(&header, &certificate)).transpose()
+        self.blocks
+            .header(height)?
+            .map(|(header, certificate)| read(&header, &certificate))
+            .transpose()
     }
 
     /// Up to `limit` blocks from `from` on, each with its certificate.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn blocks(
-        &self,
-        from: u64,
-        limit: usize,
-    ) -> Result<Vec<(Block, Certificate)>, StoreError> {
+    pub fn blocks(&self, from: u64, limit: usize) -> Result<Vec<(Block, Certificate)>, StoreError> {
         let head = self.head().header.height;
         let stored = self.blocks.blocks(from, limit)?;
-        stored.into_iter().filter(|block| block.height <= head).map(unpack).collect()
+        stored
+            .into_iter()
+            .filter(|block| block.height <= head)
+            .map(unpack)
+            .collect()
     }
 }
 
@@ -113,11 +116,21 @@ fn read(header: &[u8], certificate: &[u8]) -> Result<Checkpoint, StoreError> {
 
 /// Decodes a stored block.
 fn unpack(stored: StoredBlock) -> Result<(Block, Certificate), StoreError> {
-    let Checkpoint { header, certificate } = read(&stored.header, &stored.certificate)?;
+    let Checkpoint {
+        header,
+        certificate,
+    } = read(&stored.header, &stored.certificate)?;
     let transactions = stored.transactions.into_iter();
-    let transactions =
-        transactions.map(|(result, bytes)| BlockTransaction { bytes, result }).collect();
-    Ok((Block { header, transactions }, certificate))
+    let transactions = transactions
+        .map(|(result, bytes)| BlockTransaction { bytes, result })
+        .collect();
+    Ok((
+        Block {
+            header,
+            transactions,
+        },
+        certificate,
+    ))
 }
 
 fn unreadable(error: MapError) -> StateError {

@@ -130,15 +130,21 @@ impl Derived {
     fn open(parts: &Parts) -> Result<Self, OpenError> {
         let state = parts.dir.join(STATE);
         let map: Box<dyn Map> = match parts.chain.suite() {
-            Suite::International => {
-                Box::new(map(NomtMap::<InternationalHasher>::open(&state, parts.size), &parts.dir)?)
-            }
-            Suite::National => {
-                Box::new(map(NomtMap::<NationalHasher>::open(&state, parts.size), &parts.dir)?)
-            }
+            Suite::International => Box::new(map(
+                NomtMap::<InternationalHasher>::open(&state, parts.size),
+                &parts.dir,
+            )?),
+            Suite::National => Box::new(map(
+                NomtMap::<NationalHasher>::open(&state, parts.size),
+                &parts.dir,
+            )?),
         };
         let index = Index::open(&parts.dir.join(INDEX))?;
-        Ok(Self { map, index, tree: Tree::open(&parts.dir.join(LOG))? })
+        Ok(Self {
+            map,
+            index,
+            tree: Tree::open(&parts.dir.join(LOG))?,
+        })
     }
 
     /// Whether nothing was ever committed.
@@ -205,7 +211,13 @@ fn start(
             let (header, certificate) = found.ok_or_else(|| StoreError("no base".to_owned()))?;
             read(&header, &certificate)?
         }
-        None => genesis(&parts.chain, blocks.as_ref(), derived.map.as_ref(), last, certify)?,
+        None => genesis(
+            &parts.chain,
+            blocks.as_ref(),
+            derived.map.as_ref(),
+            last,
+            certify,
+        )?,
     };
     let header = checkpoint.header.clone();
     if header.genesis != parts.chain.digest() {
@@ -247,13 +259,20 @@ fn genesis(
     let header = Header::genesis(chain, Digest(layer.root()));
     let checkpoint = match last {
         Some(_) => {
-            let found = blocks.header(0)?.ok_or_else(|| StoreError("no block 0".to_owned()))?;
+            let found = blocks
+                .header(0)?
+                .ok_or_else(|| StoreError("no block 0".to_owned()))?;
             read(&found.0, &found.1)?
         }
         None => {
             let certificate = certify(&header).ok_or(OpenError::NoCertificate)?;
-            let checkpoint = Checkpoint { header: header.clone(), certificate };
-            checkpoint.verify(chain).map_err(|_| OpenError::NoCertificate)?;
+            let checkpoint = Checkpoint {
+                header: header.clone(),
+                certificate,
+            };
+            checkpoint
+                .verify(chain)
+                .map_err(|_| OpenError::NoCertificate)?;
             blocks.append(&first(&checkpoint))?;
             checkpoint
         }

@@ -23,7 +23,10 @@ impl Ledger {
     pub fn view(&self) -> Result<View<'_>, MapError> {
         let mut checkpoint = None;
         let snapshot = self.map.snapshot(&mut || checkpoint = Some(self.head()))?;
-        Ok(View { checkpoint: checkpoint.unwrap_or_else(|| self.head()), snapshot })
+        Ok(View {
+            checkpoint: checkpoint.unwrap_or_else(|| self.head()),
+            snapshot,
+        })
     }
 }
 
@@ -49,7 +52,10 @@ impl View<'_> {
     /// [`MapError`].
     pub fn entry(&self, key: &StateKey) -> Result<EntryProof, MapError> {
         let state = self.prove(key)?;
-        Ok(EntryProof { state, checkpoint: Checkpoint::clone(&self.checkpoint) })
+        Ok(EntryProof {
+            state,
+            checkpoint: Checkpoint::clone(&self.checkpoint),
+        })
     }
 }
 

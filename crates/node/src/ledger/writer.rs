@@ -139,7 +139,14 @@ impl Writer {
             .name("index".to_owned())
             .spawn(move || keep_index(&reader, &blocks))?;
         let (index, indexer) = (Some(index), Some(indexer));
-        Ok(Self { ledger, header, frontier, monitor, index, indexer })
+        Ok(Self {
+            ledger,
+            header,
+            frontier,
+            monitor,
+            index,
+            indexer,
+        })
     }
 
     /// The ledger that is written.
@@ -163,7 +170,14 @@ impl Writer {
         let executed = {
             let recent = ledger.recent.read().unwrap_or_else(PoisonError::into_inner);
             let size = self.frontier.size();
-            execute(&ledger.chain, ledger.as_ref(), &*recent, time, size, transactions)?
+            execute(
+                &ledger.chain,
+                ledger.as_ref(),
+                &*recent,
+                time,
+                size,
+                transactions,
+            )?
         };
         let mut frontier = self.frontier.clone();
         let grown = Grown::of(suite, &mut frontier, &executed.leaves);
@@ -171,7 +185,9 @@ impl Writer {
         let roots = Roots {
             log_size: frontier.size(),
             log_root: frontier.root(suite),
-            state_root: layer.as_ref().map_or(self.header.state_root, |l| Digest(l.root())),
+            state_root: layer
+                .as_ref()
+                .map_or(self.header.state_root, |l| Digest(l.root())),
         };
         let results: Vec<(Digest, u16)> = transactions
             .iter()
@@ -180,8 +196,19 @@ impl Writer {
             .collect();
         let header = self.header.next(suite, &results, roots, time);
         let stored = stored(&header, transactions, &executed);
-        let ids = transactions.iter().map(|prepared| prepared.id().0).collect();
-        Ok(Candidate { header, stored, executed, ids, layer, frontier, grown })
+        let ids = transactions
+            .iter()
+            .map(|prepared| prepared.id().0)
+            .collect();
+        Ok(Candidate {
+            header,
+            stored,
+            executed,
+            ids,
+            layer,
+            frontier,
+            grown,
+        })
     }
 
     /// Makes a candidate durable and shows it. Its outcomes may be told when this returns.
@@ -207,28 +234,55 @@ impl Writer {
         candidate: Candidate,
         certificate: Certificate,
     ) -> Result<Vec<Outcome>, WriteError> {
-        let Candidate { header, stored, executed, ids, layer, frontier, grown } = candidate;
+        let Candidate {
+            header,
+            stored,
+            executed,
+            ids,
+            layer,
+            frontier,
+            grown,
+        } = candidate;
         self.ledger.tree.append(self.frontier.size(), &grown)?;
         self.remember(&stored.ids, header.time);
-        let at = At { height: header.height, time: header.time };
+        let at = At {
+            height: header.height,
+            time: header.time,
+        };
         let alerts = self.watch(at, &executed);
         let block = index_block(&header, &ids, &executed, alerts);
-        let checkpoint = Arc::new(Checkpoint { header: header.clone(), certificate });
+        let checkpoint = Arc::new(Checkpoint {
+            header: header.clone(),
+            certificate,
+        });
         let head = &self.ledger.head;
         match layer {
             Some(layer) => {
-                self.ledger.map.push(layer, &mut || drop(head.send_replace(checkpoint.clone())));
+                self.ledger
+                    .map
+                    .push(layer, &mut || drop(head.send_replace(checkpoint.clone())));
             }
             None => drop(head.send_replace(checkpoint)),
         }
         self.count(&header, &executed, &block);
         (self.header, self.frontier) = (header, frontier);
-        let sent = self.index.as_ref().is_some_and(|index| index.send(block).is_ok());
-        if sent { Ok(executed.outcomes) } else { Err(StoreError("no index".to_owned()).into()) }
+        let sent = self
+            .index
+            .as_ref()
+            .is_some_and(|index| index.send(block).is_ok());
+        if sent {
+            Ok(executed.outcomes)
+        } else {
+            Err(StoreError("no index".to_owned()).into())
+        }
     }
 
     fn remember(&self, ids: &[u8], time: u64) {
-        let mut recent = self.ledger.recent.write().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = self
+            .ledger
+            .recent
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         recent.add(ids, time);
         recent.forget(time);
     }
@@ -249,7 +303,10 @@ impl Writer {
         let metrics = &self.ledger.metrics;
         set(&metrics.height, header.height);
         add(&metrics.accepted, executed.leaves.len() as u64);
-        add(&metrics.refused, (executed.outcomes.len() - executed.leaves.len()) as u64);
+        add(
+            &metrics.refused,
+            (executed.outcomes.len() - executed.leaves.len()) as u64,
+        );
         add(&metrics.alerts, block.alerts.len() as u64);
     }
 
@@ -260,7 +317,10 @@ impl Writer {
     /// [`WriteError`].
     pub fn copy(&mut self, block: &Block, certificate: Certificate) -> Result<(), WriteError> {
         let chain = &self.ledger.chain;
-        let checkpoint = Checkpoint { header: block.header.clone(), certificate };
+        let checkpoint = Checkpoint {
+            header: block.header.clone(),
+            certificate,
+        };
         checkpoint.verify(chain)?;
         block.check(chain, &self.header)?;
         let candidate = self.again(block)?;
@@ -289,8 +349,12 @@ impl Writer {
     /// # Errors
     /// [`WriteError`]; then nothing may be appended.
     pub fn recover(&mut self) -> Result<(), WriteError> {
-        while let Some(stored) =
-            self.ledger.blocks.blocks(self.header.height + 1, 1)?.into_iter().next()
+        while let Some(stored) = self
+            .ledger
+            .blocks
+            .blocks(self.header.height + 1, 1)?
+            .into_iter()
+            .next()
         {
             let (block, certificate) = unpack(stored)?;
             let candidate = self.again(&block)?;
@@ -341,7 +405,11 @@ fn layer(ledger: &Ledger, executed: &Executed) -> Result<Option<Layer>, MapError
     if executed.writes.is_empty() {
         return Ok(None);
     }
-    let writes = executed.writes.iter().map(|(key, value)| (key.0, Some(value.clone()))).collect();
+    let writes = executed
+        .writes
+        .iter()
+        .map(|(key, value)| (key.0, Some(value.clone())))
+        .collect();
     ledger.map.prepare(writes).map(Some)
 }
 
@@ -351,8 +419,9 @@ fn stored(header: &Header, transactions: &[Prepared], executed: &Executed) -> St
     let ids = accepted
         .flat_map(|(prepared, _)| recent::row(prepared.id(), prepared.transaction().valid_until))
         .collect();
-    let transactions =
-        pairs().map(|(prepared, outcome)| (outcome.number(), prepared.bytes().to_vec())).collect();
+    let transactions = pairs()
+        .map(|(prepared, outcome)| (outcome.number(), prepared.bytes().to_vec()))
+        .collect();
     StoredBlock {
         height: header.height,
         header: to_cbor(header),
@@ -370,16 +439,24 @@ fn index_block(
 ) -> IndexBlock {
     let outcomes = || executed.outcomes.iter().zip(0_u16..);
     let touches = |outcome: &Outcome, place| match outcome {
-        Outcome::Accepted(accepted) => {
-            accepted.touches.iter().map(|touch| index_entry(touch, place)).collect()
-        }
+        Outcome::Accepted(accepted) => accepted
+            .touches
+            .iter()
+            .map(|touch| index_entry(touch, place))
+            .collect(),
         Outcome::Refused(_) => Vec::new(),
     };
     IndexBlock {
         height: header.height,
         log_size: header.log_size,
-        transactions: ids.iter().copied().zip(outcomes().map(|(o, _)| o.position())).collect(),
-        entries: outcomes().flat_map(|(outcome, place)| touches(outcome, place)).collect(),
+        transactions: ids
+            .iter()
+            .copied()
+            .zip(outcomes().map(|(o, _)| o.position()))
+            .collect(),
+        entries: outcomes()
+            .flat_map(|(outcome, place)| touches(outcome, place))
+            .collect(),
         alerts,
     }
 }
@@ -389,14 +466,20 @@ fn index_entry(touch: &Touch, place: u16) -> IndexEntry {
         Step::Transaction { position } => (*position, Vec::new()),
         Step::Access { position, access } => (*position, to_cbor(access)),
     };
-    IndexEntry { subject: touch.subject, place, position, step }
+    IndexEntry {
+        subject: touch.subject,
+        place,
+        position,
+        step,
+    }
 }
 
 /// The index thread: many blocks in one commit; ends when the writer does.
 fn keep_index(ledger: &Ledger, blocks: &Receiver<IndexBlock>) {
     while let Ok(first) = blocks.recv() {
-        let batch: Vec<_> =
-            std::iter::once(first).chain(blocks.try_iter().take(INDEX_BATCH - 1)).collect();
+        let batch: Vec<_> = std::iter::once(first)
+            .chain(blocks.try_iter().take(INDEX_BATCH - 1))
+            .collect();
         while let Err(error) = keep_batch(ledger, &batch) {
             tracing::error!(%error, "the index cannot be written");
             if ledger.closing.load(Ordering::SeqCst) {

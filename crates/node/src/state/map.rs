@@ -146,8 +146,14 @@ impl<H: HashAlgorithm> NomtMap<H> {
         options.page_cache_size(size.cache_mib);
         options.leaf_cache_size(size.cache_mib);
         let nomt = Nomt::open(options).map_err(failed)?;
-        let layers = Layers { overlays: Vec::new(), pending: Writes::new() };
-        Ok(Self { nomt, layers: RwLock::new(layers) })
+        let layers = Layers {
+            overlays: Vec::new(),
+            pending: Writes::new(),
+        };
+        Ok(Self {
+            nomt,
+            layers: RwLock::new(layers),
+        })
     }
 
     fn layers(&self) -> RwLockReadGuard<'_, Layers> {
@@ -160,8 +166,9 @@ impl<H: HashAlgorithm> NomtMap<H> {
 
     fn session(&self, layers: &Layers) -> Result<Session<H>, MapError> {
         let ancestors = layers.overlays.iter().map(Arc::as_ref);
-        let params =
-            SessionParams::default().overlay(ancestors).map_err(|e| failed(format!("{e:?}")))?;
+        let params = SessionParams::default()
+            .overlay(ancestors)
+            .map_err(|e| failed(format!("{e:?}")))?;
         Ok(self.nomt.begin_session(params))
     }
 }
@@ -170,8 +177,10 @@ fn finish<H: HashAlgorithm>(
     session: Session<H>,
     writes: &Writes,
 ) -> Result<nomt::FinishedSession, MapError> {
-    let actuals =
-        writes.iter().map(|(key, value)| (*key, KeyReadWrite::Write(value.clone()))).collect();
+    let actuals = writes
+        .iter()
+        .map(|(key, value)| (*key, KeyReadWrite::Write(value.clone())))
+        .collect();
     session.finish(actuals).map_err(failed)
 }
 

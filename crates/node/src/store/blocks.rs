@@ -149,14 +149,22 @@ impl SqliteBlocks {
         writer.execute_batch(SCHEMA)?;
         writer.execute("DELETE FROM tx WHERE at < 0", [])?;
         let readers = Mutex::new(Vec::new());
-        Ok(Self { path: path.to_path_buf(), writer: Mutex::new(writer), readers })
+        Ok(Self {
+            path: path.to_path_buf(),
+            writer: Mutex::new(writer),
+            readers,
+        })
     }
 
     fn read<T>(
         &self,
         query: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>,
     ) -> Result<T, StoreError> {
-        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let kept = self
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         let reader = match kept {
             Some(reader) => reader,
             None => Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
@@ -175,7 +183,9 @@ pub(super) fn sql(number: u64) -> i64 {
 }
 
 fn at(height: u64, place: u16) -> i64 {
-    sql(height.saturating_mul(1 << 16).saturating_add(u64::from(place)))
+    sql(height
+        .saturating_mul(1 << 16)
+        .saturating_add(u64::from(place)))
 }
 
 fn transaction(row: &Row<'_>) -> Result<(u16, Vec<u8>), rusqlite::Error> {
@@ -197,15 +207,17 @@ fn block(reader: &Connection, row: &Row<'_>) -> Result<StoredBlock, rusqlite::Er
     })
 }
 
-fn insert(
-    writer: &rusqlite::Transaction<'_>,
-    block: &StoredBlock,
-) -> Result<(), rusqlite::Error> {
+fn insert(writer: &rusqlite::Transaction<'_>, block: &StoredBlock) -> Result<(), rusqlite::Error> {
     writer
         .prepare_cached(
             "INSERT INTO block (height, header, certificate, ids) VALUES (?1, ?2, ?3, ?4)",
         )?
-        .execute(params![sql(block.height), block.header, block.certificate, block.ids])?;
+        .execute(params![
+            sql(block.height),
+            block.header,
+            block.certificate,
+            block.ids
+        ])?;
     let mut row = writer.prepare_cached("INSERT INTO tx (at, code, bytes) VALUES (?1, ?2, ?3)")?;
     for ((code, bytes), place) in block.transactions.iter().zip(0..) {
         row.execute(params![at(block.height, place), code, bytes])?;
@@ -228,7 +240,9 @@ impl BlockStore for SqliteBlocks {
                     "SELECT height, header, certificate, ids FROM block
                      WHERE height >= ?1 ORDER BY height LIMIT ?2",
                 )?
-                .query_map(params![sql(from), sql(limit as u64)], |row| block(reader, row))?
+                .query_map(params![sql(from), sql(limit as u64)], |row| {
+                    block(reader, row)
+                })?
                 .collect()
         })
     }
@@ -270,7 +284,9 @@ impl BlockStore for SqliteBlocks {
     fn ids(&self, from: u64, to: u64) -> Result<Vec<Vec<u8>>, StoreError> {
         self.read(|reader| {
             reader
-                .prepare_cached("SELECT ids FROM block WHERE height >= ?1 AND height <= ?2 ORDER BY height")?
+                .prepare_cached(
+                    "SELECT ids FROM block WHERE height >= ?1 AND height <= ?2 ORDER BY height",
+                )?
                 .query_map([sql(from), sql(to)], |row| row.get(0))?
                 .collect()
         })

@@ -182,8 +182,9 @@ impl Index {
     #[must_use]
     pub fn reach(&self, height: u64) -> bool {
         let progress = lock(&self.progress);
-        let waited =
-            self.moved.wait_timeout_while(progress, PATIENCE, |progress| progress.height < height);
+        let waited = self
+            .moved
+            .wait_timeout_while(progress, PATIENCE, |progress| progress.height < height);
         let (progress, _) = waited.unwrap_or_else(PoisonError::into_inner);
         progress.height >= height
     }
@@ -199,7 +200,11 @@ impl Index {
         for block in blocks {
             if block.height > progress.height {
                 insert(&transaction, block)?;
-                let refused = block.transactions.iter().filter(|(_, at)| at.is_none()).count();
+                let refused = block
+                    .transactions
+                    .iter()
+                    .filter(|(_, at)| at.is_none())
+                    .count();
                 progress.height = block.height;
                 progress.log_size = block.log_size;
                 progress.refused += refused as u64;
@@ -207,7 +212,11 @@ impl Index {
         }
         transaction.execute(
             "UPDATE progress SET height = ?1, log_size = ?2, refused = ?3",
-            params![sql(progress.height), sql(progress.log_size), sql(progress.refused)],
+            params![
+                sql(progress.height),
+                sql(progress.log_size),
+                sql(progress.refused)
+            ],
         )?;
         transaction.commit()?;
         *lock(&self.progress) = progress;
@@ -304,10 +313,7 @@ impl Index {
     }
 }
 
-fn insert(
-    writer: &rusqlite::Transaction<'_>,
-    block: &IndexBlock,
-) -> Result<(), rusqlite::Error> {
+fn insert(writer: &rusqlite::Transaction<'_>, block: &IndexBlock) -> Result<(), rusqlite::Error> {
     let height = sql(block.height);
     let mut tx = writer.prepare_cached(
         // Refused first and accepted later is possible; the acceptance stays.
@@ -316,7 +322,12 @@ fn insert(
          WHERE tx.position < 0",
     )?;
     for ((id, position), place) in block.transactions.iter().zip(0_u16..) {
-        tx.execute(params![id.as_slice(), height, place, position.map_or(-1, sql)])?;
+        tx.execute(params![
+            id.as_slice(),
+            height,
+            place,
+            position.map_or(-1, sql)
+        ])?;
     }
     let mut entry = writer.prepare_cached(
         "INSERT INTO entry SELECT ?1, COALESCE(MAX(n) + 1, 0), ?2, ?3, ?4, ?5
@@ -324,12 +335,24 @@ fn insert(
     )?;
     for step in &block.entries {
         let subject = key(&step.subject);
-        entry.execute(params![subject, sql(step.position), height, step.place, step.step])?;
+        entry.execute(params![
+            subject,
+            sql(step.position),
+            height,
+            step.place,
+            step.step
+        ])?;
     }
-    let mut alert = writer
-        .prepare_cached("INSERT INTO alert (code, height, time, subject) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut alert = writer.prepare_cached(
+        "INSERT INTO alert (code, height, time, subject) VALUES (?1, ?2, ?3, ?4)",
+    )?;
     for seen in &block.alerts {
-        alert.execute(params![seen.code, sql(seen.height), sql(seen.time), seen.subject])?;
+        alert.execute(params![
+            seen.code,
+            sql(seen.height),
+            sql(seen.time),
+            seen.subject
+        ])?;
     }
     Ok(())
 }
@@ -341,7 +364,12 @@ mod tests {
     use medfolder_record::{CardNumber, GrantId};
 
     fn entry(subject: Subject, place: u16) -> IndexEntry {
-        IndexEntry { subject, place, position: u64::from(place) + 10, step: Vec::new() }
+        IndexEntry {
+            subject,
+            place,
+            position: u64::from(place) + 10,
+            step: Vec::new(),
+        }
     }
 
     #[test]
@@ -364,7 +392,14 @@ mod tests {
         assert_eq!(index.entries(&card, 1, 2).unwrap().len(), 1);
         let refused = index.find(&[2; 32]).unwrap().unwrap();
         assert_eq!((refused.place, refused.position), (1, None));
-        assert_eq!(index.progress(), Progress { height: 1, log_size: 2, refused: 1 });
+        assert_eq!(
+            index.progress(),
+            Progress {
+                height: 1,
+                log_size: 2,
+                refused: 1
+            }
+        );
         assert!(index.reach(1));
     }
 }

@@ -59,8 +59,12 @@ impl Tree {
     /// # Errors
     /// What the operating system answers.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
         Ok(Self { file })
     }
 
@@ -115,7 +119,9 @@ mod tests {
     const SUITE: Suite = Suite::International;
 
     fn leaves(count: u64) -> Vec<Digest> {
-        (0..count).map(|n| merkle::leaf_hash(SUITE, &[&n.to_be_bytes()])).collect()
+        (0..count)
+            .map(|n| merkle::leaf_hash(SUITE, &[&n.to_be_bytes()]))
+            .collect()
     }
 
     fn tree_of(count: u64, step: usize) -> (tempfile::TempDir, Tree) {
@@ -124,7 +130,8 @@ mod tests {
         let mut frontier = Frontier::new();
         for part in leaves(count).chunks(step) {
             let size = frontier.size();
-            tree.append(size, &Grown::of(SUITE, &mut frontier, part)).unwrap();
+            tree.append(size, &Grown::of(SUITE, &mut frontier, part))
+                .unwrap();
         }
         (dir, tree)
     }
@@ -150,7 +157,8 @@ mod tests {
         let before = std::fs::read(&path).unwrap();
         tree.truncate(33).unwrap();
         let mut frontier = Frontier::load(&tree, 33).unwrap();
-        tree.append(33, &Grown::of(SUITE, &mut frontier, &leaves(50)[33..])).unwrap();
+        tree.append(33, &Grown::of(SUITE, &mut frontier, &leaves(50)[33..]))
+            .unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), before);
         assert!(tree.truncate(51).is_err());
     }
