@@ -163,5 +163,7 @@ impl Evidence {
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod vectors;
+#[cfg(test)]
 #[expect(dead_code, reason = "the client's tests use the rest of it")]
 mod world;

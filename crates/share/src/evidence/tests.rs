@@ -11,7 +11,7 @@ struct Case {
     pack: Evidence,
 }
 
-fn making<'a>(
+pub(super) fn making<'a>(
     world: &'a World,
     record: &'a medfolder_record::Record,
     seal: &'a [u8],
