@@ -12,9 +12,12 @@ use wasm_bindgen_cli_support::Bindgen;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1);
-    let (Some(module), Some(out), Some(target), None) =
-        (arguments.next(), arguments.next(), arguments.next(), arguments.next())
-    else {
+    let (Some(module), Some(out), Some(target), None) = (
+        arguments.next(),
+        arguments.next(),
+        arguments.next(),
+        arguments.next(),
+    ) else {
         bail!("usage: medfolder-wasm-glue MODULE.wasm OUT_DIR web|node");
     };
     let mut bindgen = Bindgen::new();
@@ -23,6 +26,11 @@ fn main() -> Result<()> {
         Some("node") => bindgen.nodejs(true)?,
         _ => bail!("the target is `web` or `node`"),
     };
-    bindgen.input_path(PathBuf::from(module)).out_name("medfolder");
-    bindgen.remove_producers_section(true).generate(PathBuf::from(out)).context("no glue was made")
+    bindgen
+        .input_path(PathBuf::from(module))
+        .out_name("medfolder");
+    bindgen
+        .remove_producers_section(true)
+        .generate(PathBuf::from(out))
+        .context("no glue was made")
 }
