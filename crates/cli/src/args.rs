@@ -37,6 +37,9 @@ pub struct Global {
     /// No progress and no log on standard error.
     #[arg(long, global = true)]
     pub quiet: bool,
+    /// Stop when standard input closes: how a service notices that whoever started it is gone.
+    #[arg(long, global = true, hide = true)]
+    pub exit_with_stdin: bool,
 }
 
 /// A language of messages.
@@ -179,12 +182,20 @@ pub enum Member {
         #[arg(long, value_name = "FILE")]
         genesis: PathBuf,
     },
-    /// Propose a member.
-    Propose,
-    /// Vote on a proposal.
-    Vote,
-    /// Remove a member.
-    Remove,
+    /// Propose a member (comes with the consortium's own version).
+    Propose(Later),
+    /// Vote on a proposal (comes with the consortium's own version).
+    Vote(Later),
+    /// Remove a member (comes with the consortium's own version).
+    Remove(Later),
+}
+
+/// Words of a command that a later version brings.
+#[derive(Args, Debug)]
+pub struct Later {
+    /// Whatever follows.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    pub words: Vec<String>,
 }
 
 /// `medfolder policy`
@@ -192,13 +203,13 @@ pub enum Member {
 pub enum Policy {
     /// The rule that allows or denies a member an action.
     Explain {
-        /// Member id or name.
+        /// Member id or name, or a role such as hospital, staff or card.
         member: String,
-        /// The action.
+        /// The action, such as record.seal.
         action: String,
-        /// The genesis that lists the members.
+        /// The genesis that lists the members (needed when MEMBER is a member, not a role).
         #[arg(long, value_name = "FILE")]
-        genesis: PathBuf,
+        genesis: Option<PathBuf>,
     },
 }
 

@@ -1,3 +1,59 @@
-//! The `medfolder` binary.
+//! The `medfolder` binary: reads its words, does what they ask, and tells how it ended.
 
-fn main() {}
+mod args;
+mod commands;
+mod demo;
+mod error;
+mod log;
+mod output;
+mod shutdown;
+mod time;
+
+use args::{Cli, Command, Gateway};
+use clap::Parser as _;
+use error::CliError;
+use output::Output;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long tasks may go on after the command has ended.
+const LEAVE: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help and version are no errors; clap knows which is which.
+            let _ = usage.print();
+            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+        }
+    };
+    let output = Output::new(&cli.global);
+    // Every TLS connection of this process; a second installation would be refused.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    log::start(cli.global.quiet, is_service(&cli.command));
+    match run(cli, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(error.exit)
+        }
+    }
+}
+
+fn run(cli: Cli, output: Output) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::new("system.runtime", error))?;
+    let done = runtime.block_on(commands::run(cli, output));
+    runtime.shutdown_timeout(LEAVE);
+    done
+}
+
+const fn is_service(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Node(_) | Command::Signer(_) | Command::Gateway(Gateway::Inner(_) | Gateway::Edge(_))
+    )
+}

@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::io::Write as _;
 
 /// How this run speaks.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Output {
     json: bool,
     quiet: bool,
@@ -33,6 +33,16 @@ impl Output {
         };
         // A reader that went away (`| head`) is not an error of ours.
         let _ = writeln!(std::io::stdout().lock(), "{text}");
+    }
+
+    /// Whether nobody wants to hear what is going on.
+    pub const fn is_quiet(self) -> bool {
+        self.quiet
+    }
+
+    /// Whether results are JSON.
+    pub const fn is_json(self) -> bool {
+        self.json
     }
 
     /// Tells what is going on, on standard error.

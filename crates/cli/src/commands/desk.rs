@@ -1,0 +1,93 @@
+//! The front desk: asks the inner zone for a code, and confirms the card that claims it.
+
+use crate::args::Desk;
+use crate::error::CliError;
+use crate::output::Output;
+use medfolder_client::http::{Http, HttpOptions};
+use medfolder_gateway::inner;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::path::Path;
+use url::Url;
+use zeroize::Zeroizing;
+
+/// A code as the desk hands it to a patient.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Code {
+    /// 16 characters.
+    pub code: String,
+    /// The same for a QR code.
+    pub link: String,
+    /// When it ends, in milliseconds.
+    pub expires: u64,
+}
+
+/// `medfolder desk …`
+pub async fn run(words: Desk, output: Output) -> Result<(), CliError> {
+    match words {
+        Desk::Code { config, patient } => {
+            let code = DeskClient::new(&config)?.code(&patient).await?;
+            output.line(&code, || {
+                format!("{}\n{}", output.say("请交给病人：", "Give this to the patient:"), code.code)
+            });
+        }
+        Desk::Confirm { code, config, card_end } => {
+            let confirmed = DeskClient::new(&config)?.confirm(&code, &card_end).await?;
+            output.line(&confirmed, || output.say("已确认。", "Confirmed.").to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Speaks with one inner zone as its front desk.
+pub struct DeskClient {
+    http: Http,
+    base: Url,
+    token: Zeroizing<String>,
+}
+
+impl DeskClient {
+    /// For the inner zone with this configuration, on this machine.
+    pub fn new(config: &Path) -> Result<Self, CliError> {
+        let config = inner::Config::read(config)
+            .map_err(|error| CliError::new(error.code(), &error))?;
+        let token = std::fs::read_to_string(config.desk_token()).map(Zeroizing::new);
+        let token = token.map_err(|error| CliError::new("desk.no_token", error))?;
+        let http = Http::new(HttpOptions::default())
+            .map_err(|error| CliError::new(error.code(), &error))?;
+        let base = Url::parse(&format!("http://{}/", config.listen))
+            .map_err(|error| CliError::new("inner.config", error))?;
+        Ok(Self { http, base, token: Zeroizing::new(token.trim().to_owned()) })
+    }
+
+    /// Makes a code for a patient.
+    pub async fn code(&self, patient: &str) -> Result<Code, CliError> {
+        self.post("v1/desk/codes", &json!({ "patient": patient })).await
+    }
+
+    /// Confirms that the card on the patient's screen ends with these characters.
+    pub async fn confirm(&self, code: &str, card_end: &str) -> Result<Value, CliError> {
+        self.post("v1/desk/confirm", &json!({ "code": code, "card_end": card_end })).await
+    }
+
+    /// Asks or tells the inner zone something else that desks may.
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, CliError> {
+        let answer = self.http.post(&self.url(path)?, Some(&self.token), body).await;
+        answer.map_err(|error| CliError::new(error.code(), &error))
+    }
+
+    /// Reads something that desks may.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        let answer = self.http.get(&self.url(path)?, Some(&self.token)).await;
+        answer.map_err(|error| CliError::new(error.code(), &error))
+    }
+
+    fn url(&self, path: &str) -> Result<Url, CliError> {
+        self.base.join(path).map_err(|error| CliError::new("inner.config", error))
+    }
+}

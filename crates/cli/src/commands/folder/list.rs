@@ -1,0 +1,100 @@
+//! Lists and searches records.
+
+use crate::args;
+use crate::error::CliError;
+use crate::output::Output;
+use chrono::{DateTime, NaiveDate, NaiveTime};
+use medfolder_fhir::kind::Kind;
+use medfolder_folder::Folder;
+use medfolder_folder::records::{Filter, Listed, State};
+use serde_json::{Value, json};
+
+const DAY: i64 = 86_400_000;
+
+/// `medfolder folder list`
+pub fn list(folder: &Folder<'_>, words: &args::List, output: Output) -> Result<(), CliError> {
+    let page = folder.list(&filter(folder, words)?)?;
+    for record in &page.records {
+        output.line(&line(folder, record), || row(folder, record));
+    }
+    if let Some(next) = &page.next {
+        output.line(&json!({ "next": next }), || format!("--after {next}"));
+    }
+    Ok(())
+}
+
+/// `medfolder folder search TEXT`
+pub fn search(
+    folder: &Folder<'_>,
+    text: &str,
+    limit: usize,
+    output: Output,
+) -> Result<(), CliError> {
+    for found in folder.search(text, limit)? {
+        let mut line = line(folder, &found.record);
+        line["snippet"] = json!(found.snippet);
+        output.line(&line, || {
+            format!("{}\n      {}", row(folder, &found.record), found.snippet.replace('\n', " "))
+        });
+    }
+    Ok(())
+}
+
+fn filter(folder: &Folder<'_>, words: &args::List) -> Result<Filter, CliError> {
+    let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc().timestamp_millis();
+    Ok(Filter {
+        hospital: words.hospital.as_deref().map(|name| folder.member_named(name)).transpose()?,
+        kind: words.kind.as_deref().map(kind).transpose()?,
+        from: words.from.map(midnight),
+        until: words.to.map(|day| midnight(day).saturating_add(DAY)),
+        after: words.after.clone(),
+        limit: words.limit.unwrap_or(0),
+        ..Filter::default()
+    })
+}
+
+/// A LOINC code as it is; a name by the table of kinds.
+fn kind(text: &str) -> Result<String, CliError> {
+    if let Some(kind) = Kind::parse(text) {
+        return Ok(kind.loinc().to_owned());
+    }
+    let is_code = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    if is_code { Ok(text.to_owned()) } else { Err(CliError::new("list.kind", text)) }
+}
+
+/// A record as the contract prints it.
+pub fn line(folder: &Folder<'_>, record: &Listed) -> Value {
+    let mut line = json!({
+        "record": record.record, "visit": record.visit,
+        "hospital": folder.member_name(&record.hospital), "kind": record.kind,
+        "title": record.title, "author": record.author, "date": date(record.date),
+        "verified": record.state == State::Verified, "version": record.version,
+    });
+    if let Some(failure) = &record.failure {
+        line["failure"] = json!(failure);
+    }
+    line
+}
+
+/// A record as a person reads it.
+pub fn row(folder: &Folder<'_>, record: &Listed) -> String {
+    let mark = match record.state {
+        State::Verified => '✓',
+        State::Failed => '✗',
+        State::Waiting => '…',
+    };
+    let id = record.record.to_string();
+    let version = if record.version > 1 { format!("  v{}", record.version) } else { String::new() };
+    format!(
+        "{mark} {}  {}  {}  {}{version}",
+        date(record.date).get(..10).unwrap_or_default(),
+        id.get(..12).unwrap_or(&id),
+        folder.member_name(&record.hospital),
+        record.title,
+    )
+}
+
+/// Milliseconds as RFC 3339 in UTC.
+pub fn date(milliseconds: i64) -> String {
+    DateTime::from_timestamp_millis(milliseconds).map_or_else(String::new, |t| t.to_rfc3339())
+}

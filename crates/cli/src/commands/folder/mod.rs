@@ -1,0 +1,79 @@
+//! `medfolder folder …`: the patient's side in words.
+
+pub mod create;
+pub mod link;
+pub mod list;
+pub mod share;
+pub mod show;
+pub mod sync;
+pub mod vault;
+
+use crate::args::{self, FolderCommand};
+use crate::error::CliError;
+use crate::output::Output;
+use medfolder_client::clock::Clock;
+use medfolder_folder::FolderError;
+use std::path::PathBuf;
+use vault::Place;
+
+impl From<FolderError> for CliError {
+    fn from(error: FolderError) -> Self {
+        CliError::new(error.code().to_owned(), &error)
+    }
+}
+
+/// Does what the words ask.
+pub async fn run(
+    words: args::Folder,
+    data_dir: Option<PathBuf>,
+    output: Output,
+) -> Result<(), CliError> {
+    let args::Folder { folder: name, command } = words;
+    refuse_later(&command)?;
+    let place = Place::new(data_dir, name)?;
+    let clock = Clock::system();
+    match command {
+        FolderCommand::Create(trust) => return create::create(&place, &trust, &clock, output),
+        FolderCommand::Restore(trust) => return create::restore(&place, &trust, &clock, output),
+        _ => {}
+    }
+    let vault = place.open()?;
+    let folder = vault.folder(place.name())?;
+    match command {
+        FolderCommand::Link { code, member } => {
+            link::run(&folder, &code, member.as_deref(), &clock, output).await
+        }
+        FolderCommand::Sync => sync::run(&folder, &clock, output).await,
+        FolderCommand::List(words) => list::list(&folder, &words, output),
+        FolderCommand::Search { text, limit } => list::search(&folder, &text, limit, output),
+        FolderCommand::Show { record, fhir, evidence, out } => {
+            show::run(&folder, &record, show::Form::of(fhir, evidence), out.as_deref(), output)
+        }
+        FolderCommand::Share(words) => share::share(&folder, &words, &clock, output).await,
+        FolderCommand::Shares => share::list(&folder, &clock, output).await,
+        FolderCommand::Revoke { share } => share::revoke(&folder, &share, &clock, output).await,
+        FolderCommand::Shorten { share, duration } => {
+            share::shorten(&folder, &share, duration, &clock, output).await
+        }
+        FolderCommand::Extend { share, duration } => {
+            share::extend(&folder, &share, duration, &clock, output).await
+        }
+        FolderCommand::AccessLog => share::access_log(&folder, &clock, output).await,
+        FolderCommand::Export { out } => show::export(&folder, &out, output),
+        FolderCommand::Create(_) | FolderCommand::Restore(_) | FolderCommand::Backup { .. } => {
+            Ok(())
+        }
+    }
+}
+
+/// What later versions bring is refused before anything is opened or asked.
+fn refuse_later(command: &FolderCommand) -> Result<(), CliError> {
+    match command {
+        FolderCommand::Backup { .. } => Err(CliError::not_yet("folder backup")),
+        FolderCommand::Share(words) if words.mask => Err(CliError::not_yet("--mask")),
+        FolderCommand::Share(words) if words.to_phone.is_some() => {
+            Err(CliError::not_yet("--to-phone"))
+        }
+        _ => Ok(()),
+    }
+}

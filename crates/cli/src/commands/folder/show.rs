@@ -1,0 +1,144 @@
+//! One record with what was checked; the signed document; everything in a ZIP file.
+
+use super::list;
+use crate::error::CliError;
+use crate::output::Output;
+use medfolder_folder::Folder;
+use medfolder_folder::records::Shown;
+use serde_json::{Value, json};
+use std::io::Write as _;
+use std::path::Path;
+
+/// What `folder show` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// For reading.
+    Plain,
+    /// The FHIR document, byte for byte as it was signed.
+    Fhir,
+    /// An evidence pack.
+    Evidence,
+}
+
+impl Form {
+    /// As the options ask.
+    pub const fn of(fhir: bool, evidence: bool) -> Self {
+        match (fhir, evidence) {
+            (true, _) => Self::Fhir,
+            (_, true) => Self::Evidence,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// `medfolder folder show RECORD`
+pub fn run(
+    folder: &Folder<'_>,
+    record: &str,
+    form: Form,
+    out: Option<&Path>,
+    output: Output,
+) -> Result<(), CliError> {
+    let shown = folder.open_record(record)?;
+    match (form, out) {
+        (Form::Plain, None) => {
+            output.line(&line(folder, &shown), || page(folder, &shown, output));
+            Ok(())
+        }
+        (Form::Plain, Some(path)) => write(path, page(folder, &shown, output).as_bytes(), output),
+        (Form::Fhir, Some(path)) => write(path, shown.record.body(), output),
+        (Form::Fhir, None) => print(shown.record.body()),
+        (Form::Evidence, _) => Err(CliError::not_yet("--evidence")),
+    }
+}
+
+fn line(folder: &Folder<'_>, shown: &Shown) -> Value {
+    let mut line = list::line(folder, &shown.listed);
+    let statement = shown.record.statement();
+    let versions: Vec<Value> = shown
+        .versions
+        .iter()
+        .map(|v| json!({ "record": v.record, "date": list::date(v.date), "in_force": v.in_force }))
+        .collect();
+    let attachments: Vec<Value> = shown
+        .record
+        .attachments()
+        .iter()
+        .map(|a| json!({ "name": a.name, "media_type": a.media_type, "size": a.size }))
+        .collect();
+    line["department"] = json!(statement.department);
+    line["sealed"] = json!({ "position": shown.sealed.position, "time": shown.sealed.time });
+    line["signatures"] = json!(shown.record.signatures().native().count());
+    line["checks"] = json!(CHECKS.map(|(code, ..)| code));
+    line["versions"] = json!(versions);
+    line["attachments"] = json!(attachments);
+    line["text"] = json!(text(shown));
+    line
+}
+
+/// What held when the record was opened just now, in the order of the checks.
+const CHECKS: [(&str, &str, &str); 5] = [
+    ("record.leaf", "医院的签章盖在这份病历上", "the hospital's seal covers this record"),
+    ("record.sealed_content", "密文与签章时一致", "the ciphertext is the one that was sealed"),
+    ("record.slot", "密钥只为您的就诊卡封装", "its key was wrapped for your card"),
+    ("record.content_root", "内容与医生签署的一致", "the content is what was signed"),
+    ("record.signature", "医生的签名有效", "the doctor's signature is valid"),
+];
+
+fn text(shown: &Shown) -> String {
+    let limits = medfolder_fhir::json::Limits::default();
+    medfolder_fhir::text::plain(shown.record.body(), &limits).unwrap_or_default()
+}
+
+fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
+    let listed = &shown.listed;
+    let statement = shown.record.statement();
+    let mut lines = vec![
+        listed.title.clone(),
+        format!("{}  {}", folder.member_name(&listed.hospital), statement.department),
+        format!("{}  {}", statement.author.name, list::date(listed.date)),
+        String::new(),
+        text(shown),
+        String::new(),
+    ];
+    lines.extend(CHECKS.map(|(_, zh, en)| format!("✓ {}", output.say(zh, en))));
+    if shown.versions.len() > 1 {
+        lines.push(output.say("各版本：", "Versions:").to_owned());
+        lines.extend(shown.versions.iter().map(|version| {
+            let mark = if version.in_force { '•' } else { ' ' };
+            format!("{mark} {}  {}", list::date(version.date), version.record)
+        }));
+    }
+    lines.join("\n")
+}
+
+fn print(bytes: &[u8]) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(bytes).and_then(|()| out.write_all(b"\n"));
+    written.map_err(|error| CliError::new("file.write", error))
+}
+
+/// Writes a result to a file that must not exist.
+pub fn write(path: &Path, bytes: &[u8], output: Output) -> Result<(), CliError> {
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => CliError::new("file.exists", path.display()),
+        _ => CliError::new("file.write", error),
+    };
+    let mut file = std::fs::File::create_new(path).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+    output.line(&json!({ "out": path, "bytes": bytes.len() }), || path.display().to_string());
+    Ok(())
+}
+
+/// `medfolder folder export --out FILE`
+pub fn export(folder: &Folder<'_>, out: &Path, output: Output) -> Result<(), CliError> {
+    let exported = folder.export(out, &|_, _| {})?;
+    let line = json!({
+        "out": out, "records": exported.records, "attachments": exported.attachments,
+        "left_out": exported.left_out,
+    });
+    output.line(&line, || {
+        format!("{}  {}  {}", out.display(), exported.records, exported.attachments)
+    });
+    Ok(())
+}

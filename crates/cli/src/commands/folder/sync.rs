@@ -1,0 +1,88 @@
+//! Brings the folder up to date, with progress where there is a terminal.
+
+use crate::error::CliError;
+use crate::output::Output;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use medfolder_client::clock::Clock;
+use medfolder_folder::Folder;
+use medfolder_folder::sync::{Cancel, Progress, SyncOptions, SyncReport};
+use serde_json::json;
+
+/// Records that are added to the search index in one transaction.
+const INDEX_BATCH: usize = 200;
+
+/// `medfolder folder sync`
+pub async fn run(folder: &Folder<'_>, clock: &Clock, output: Output) -> Result<(), CliError> {
+    let bar = bar(output);
+    let progress = |progress: Progress| show(&bar, output, progress);
+    let report = whole(folder, clock, &progress).await;
+    bar.finish_and_clear();
+    let report = report?;
+    output.line(&line(&report), || told(&report, output));
+    Ok(())
+}
+
+/// Syncs, then indexes what is new.
+pub async fn whole(
+    folder: &Folder<'_>,
+    clock: &Clock,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<SyncReport, CliError> {
+    let options = SyncOptions { clock: clock.clone(), progress, cancel: Cancel::default() };
+    let report = folder.sync(&options).await?;
+    while folder.index(INDEX_BATCH)?.more {
+        tokio::task::yield_now().await;
+    }
+    Ok(report)
+}
+
+/// The result line of the contract.
+pub fn line(report: &SyncReport) -> serde_json::Value {
+    let failed: Vec<_> = report
+        .failed
+        .iter()
+        .map(|failure| json!({ "record": failure.record, "check": failure.check }))
+        .collect();
+    json!({
+        "new": report.new, "verified": report.verified, "failed": failed,
+        "complete": report.complete,
+    })
+}
+
+fn told(report: &SyncReport, output: Output) -> String {
+    let SyncReport { new, verified, failed, complete } = report;
+    let whole = match complete {
+        true => output.say("名单完整。", "The list is complete."),
+        false => output.say("名单不完整！", "The list is not complete!"),
+    };
+    match output.lang {
+        crate::args::Lang::Zh => {
+            format!("新增 {new} 份，已验证 {verified} 份，未通过 {} 份。{whole}", failed.len())
+        }
+        crate::args::Lang::En => {
+            format!("{new} new, {verified} verified, {} failed. {whole}", failed.len())
+        }
+    }
+}
+
+/// A bar on standard error; hidden when nobody sees it.
+fn bar(output: Output) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    if output.is_quiet() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}");
+    style.into_iter().for_each(|style| bar.set_style(style));
+    bar
+}
+
+fn show(bar: &ProgressBar, output: Output, progress: Progress) {
+    let (what, done, of) = match progress {
+        Progress::Cards(done, of) => (output.say("卡片", "cards"), done, of),
+        Progress::Records(done, of) => (output.say("病历", "records"), done, of),
+        Progress::Attachments(done, of) => (output.say("附件", "attachments"), done, of),
+    };
+    bar.set_message(what.to_owned());
+    bar.set_length(of as u64);
+    bar.set_position(done as u64);
+}

@@ -1,0 +1,85 @@
+//! Where the vault lies and what opens it.
+
+use crate::error::CliError;
+use medfolder_folder::{Unlock, Vault};
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use zeroize::Zeroizing;
+
+const PASSPHRASE: &str = "MEDFOLDER_PASSPHRASE";
+/// Name of a folder that nobody named.
+const DEFAULT_NAME: &str = "folder";
+
+/// A vault's place, and the folder that is meant.
+#[derive(Debug)]
+pub struct Place {
+    directory: PathBuf,
+    name: Option<String>,
+}
+
+impl Place {
+    /// The given directory, or the platform's data folder.
+    pub fn new(data_dir: Option<PathBuf>, name: Option<String>) -> Result<Self, CliError> {
+        let directory = data_dir
+            .or_else(platform_folder)
+            .ok_or_else(|| CliError::new("vault.no_place", "neither HOME nor XDG_DATA_HOME"))?;
+        Ok(Self { directory, name })
+    }
+
+    /// The folder that was named.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// A name for a new folder.
+    pub fn new_name(&self) -> &str {
+        self.name().unwrap_or(DEFAULT_NAME)
+    }
+
+    /// Opens the vault.
+    pub fn open(&self) -> Result<Vault, CliError> {
+        if !Vault::exists(&self.directory) {
+            return Err(medfolder_folder::FolderError::VaultMissing.into());
+        }
+        let passphrase = passphrase(false)?;
+        Ok(Vault::open(&self.directory, &Unlock::Passphrase(&passphrase))?)
+    }
+
+    /// Opens the vault, or makes it when there is none.
+    pub fn open_or_create(&self) -> Result<Vault, CliError> {
+        if Vault::exists(&self.directory) {
+            return self.open();
+        }
+        let passphrase = passphrase(true)?;
+        Ok(Vault::create(&self.directory, &Unlock::Passphrase(&passphrase))?)
+    }
+}
+
+/// The XDG data folder.
+fn platform_folder() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    variable("XDG_DATA_HOME")
+        .filter(|path| path.is_absolute())
+        .or_else(|| variable("HOME").map(|home| home.join(".local/share")))
+        .map(|data| data.join("medfolder"))
+}
+
+/// From the environment, or asked for at the terminal; a new one twice.
+fn passphrase(new: bool) -> Result<Zeroizing<String>, CliError> {
+    if let Ok(passphrase) = std::env::var(PASSPHRASE) {
+        return Ok(Zeroizing::new(passphrase));
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(CliError::new("vault.no_passphrase", "no terminal to ask at"));
+    }
+    let ask = |text: &str| {
+        rpassword::prompt_password(text)
+            .map(Zeroizing::new)
+            .map_err(|error| CliError::new("vault.no_passphrase", error))
+    };
+    let first = ask("口令 Passphrase: ")?;
+    if new && ask("再输入一次 Again: ")? != first {
+        return Err(CliError::new("vault.passphrases_differ", ""));
+    }
+    Ok(first)
+}

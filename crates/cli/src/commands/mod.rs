@@ -1,0 +1,59 @@
+//! What each command does; one file per group.
+
+pub mod bench;
+pub mod desk;
+pub mod folder;
+pub mod member;
+pub mod open;
+pub mod policy;
+pub mod service;
+pub mod verify;
+
+use crate::args::{Cli, Command, Gateway, Member, Policy};
+use crate::error::CliError;
+use crate::output::Output;
+use crate::{demo, shutdown};
+use std::path::PathBuf;
+
+/// Does what the words ask; Ctrl-C ends it cleanly.
+pub async fn run(cli: Cli, output: Output) -> Result<(), CliError> {
+    let Cli { global, command } = cli;
+    let mut asked = shutdown::asked(global.exit_with_stdin)?;
+    match command {
+        // These stop by themselves when they are asked to.
+        Command::Node(service) => service::node(&service.config, asked).await,
+        Command::Gateway(Gateway::Inner(service)) => service::inner(&service.config, asked).await,
+        Command::Gateway(Gateway::Edge(service)) => service::edge(&service.config, asked).await,
+        Command::Signer(service) => service::signer(&service.config, asked).await,
+        Command::Demo(words) => demo::run(&words, &global, output, asked).await,
+        other => tokio::select! {
+            done = once(other, global.data_dir, output) => done,
+            () = shutdown::wait(&mut asked) => Err(CliError::new("system.interrupted", "")),
+        },
+    }
+}
+
+async fn once(
+    command: Command,
+    data_dir: Option<PathBuf>,
+    output: Output,
+) -> Result<(), CliError> {
+    match command {
+        Command::Desk(words) => desk::run(words, output).await,
+        Command::Folder(words) => folder::run(words, data_dir, output).await,
+        Command::Open(words) => open::run(words, output).await,
+        Command::Verify { file, genesis } => verify::run(&file, genesis.as_deref(), output),
+        Command::Member(Member::List { ledger, genesis }) => {
+            member::list(&ledger, &genesis, output).await
+        }
+        Command::Member(Member::Propose(_)) => Err(CliError::not_yet("member propose")),
+        Command::Member(Member::Vote(_)) => Err(CliError::not_yet("member vote")),
+        Command::Member(Member::Remove(_)) => Err(CliError::not_yet("member remove")),
+        Command::Policy(Policy::Explain { member, action, genesis }) => {
+            policy::explain(&member, &action, genesis.as_deref(), output)
+        }
+        Command::Trace { .. } => Err(CliError::not_yet("trace")),
+        Command::Bench { names } => bench::run(&names, output).await,
+        Command::Demo(_) | Command::Node(_) | Command::Gateway(_) | Command::Signer(_) => Ok(()),
+    }
+}

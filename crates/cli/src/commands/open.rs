@@ -1,0 +1,132 @@
+//! Opens anyone's SMART Health Link; what carries our evidence is verified here.
+
+use crate::args;
+use crate::error::CliError;
+use crate::output::Output;
+use medfolder_client::clock::Clock;
+use medfolder_client::viewer::{OpenError, OpenOptions, OpenedLink, Reach, open_link};
+use medfolder_crypto::os_rng;
+use medfolder_share::evidence::{Evidence, SealState};
+use medfolder_share::manifest::ManifestStatus;
+use medfolder_share::unpack::ReceivedRecord;
+use serde_json::{Value, json};
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// `medfolder open LINK`
+pub async fn run(words: args::Open, output: Output) -> Result<(), CliError> {
+    let options = OpenOptions {
+        recipient: words.recipient,
+        passcode: words.passcode.map(Zeroizing::new),
+        reach: Reach::OwnHost,
+    };
+    let opened = open_link(&words.link, options, &Clock::system(), &mut os_rng()).await;
+    let opened = opened.map_err(refused)?;
+    let files: Vec<(usize, Vec<u8>)> = plaintexts(&opened);
+    if let Some(directory) = &words.out {
+        write_all(directory, &files)?;
+    }
+    let received = medfolder_share::unpack::unpack(files);
+    let records: Vec<Value> = received.records.iter().map(describe).collect();
+    let problems: Vec<Value> = opened.files.iter().filter_map(problem).collect();
+    let line = json!({
+        "status": opened.status.map_or("opened", ManifestStatus::word), "label": opened.label, "files": opened.files.len(),
+        "records": records, "problems": problems,
+    });
+    output.line(&line, || told(&line, output));
+    verdict(&line)
+}
+
+/// The host's reason is the reader's to see; a link that needs a passcode says how to give one.
+fn refused(error: OpenError) -> CliError {
+    let detail = match &error {
+        OpenError::PasscodeWrong { remaining: Some(left) } => format!("{error}; tries left: {left}"),
+        _ => error.to_string(),
+    };
+    CliError::new(error.code().to_owned(), detail)
+}
+
+/// FHIR files in the order of the link.
+fn plaintexts(opened: &OpenedLink) -> Vec<(usize, Vec<u8>)> {
+    let fhir = opened.files.iter().filter(|file| file.is_fhir());
+    let contents = fhir.filter_map(|f| f.content.as_ref().ok().map(|c| (f.position, c.to_vec())));
+    contents.collect()
+}
+
+fn write_all(directory: &Path, files: &[(usize, Vec<u8>)]) -> Result<(), CliError> {
+    let failed = |error| CliError::new("file.write", error);
+    std::fs::create_dir_all(directory).map_err(failed)?;
+    files.iter().try_for_each(|(position, content)| {
+        std::fs::write(directory.join(format!("{:03}.json", position + 1)), content).map_err(failed)
+    })
+}
+
+fn problem(file: &medfolder_share::viewer::ViewedFile) -> Option<Value> {
+    let problem = file.content.as_ref().err()?;
+    Some(json!({ "file": file.position, "code": problem.code() }))
+}
+
+/// A record with what its evidence proves: whose seal it carries, or why not.
+fn describe(record: &ReceivedRecord) -> Value {
+    let Some(evidence) = &record.evidence else {
+        return json!({ "title": title(&record.body), "hospital": Value::Null, "seal": "none" });
+    };
+    let evidence = match Evidence::from_bytes(evidence) {
+        Ok(evidence) => evidence,
+        Err(error) => {
+            let title = title(&record.body);
+            return json!({ "title": title, "seal": "failed", "check": error.code() });
+        }
+    };
+    let report = evidence.verify(None, Some(&record.body));
+    let statement = report.statement.as_ref();
+    let mut line = json!({
+        "title": statement.map(|statement| statement.title.clone()),
+        "hospital": report.hospital, "seal": report.seal,
+        "record": report.record, "trust": report.trust, "standing": report.standing,
+    });
+    if let Some(check) = report.failed() {
+        line["check"] = json!(check.code);
+    }
+    line
+}
+
+/// The title of a document that brings no evidence: its Composition's, else its resource type.
+fn title(body: &[u8]) -> Option<String> {
+    let document: Value = serde_json::from_slice(body).ok()?;
+    let composition = document["entry"][0]["resource"]["title"].as_str();
+    composition.or(document["resourceType"].as_str()).map(str::to_owned)
+}
+
+/// A file that does not open, or a seal that does not hold, is told by the exit code too.
+fn verdict(line: &Value) -> Result<(), CliError> {
+    let problem = line["problems"][0]["code"].as_str();
+    if let Some(code) = problem {
+        return Err(CliError::verification(code, "a file of the link does not open"));
+    }
+    let failed = line["records"].as_array().into_iter().flatten();
+    let failed = failed.filter(|r| r["seal"] == SealState::Failed.as_str()).find_map(|r| {
+        Some(r["check"].as_str().unwrap_or("evidence.genesis").to_owned())
+    });
+    match failed {
+        Some(code) => Err(CliError::verification(code, "a record's evidence does not hold")),
+        None => Ok(()),
+    }
+}
+
+fn told(line: &Value, output: Output) -> String {
+    let mut lines = Vec::new();
+    if let Some(label) = line["label"].as_str() {
+        lines.push(label.to_owned());
+    }
+    for record in line["records"].as_array().into_iter().flatten() {
+        let text = |name: &str| record[name].as_str().unwrap_or_default().to_owned();
+        let seal = match record["seal"].as_str() {
+            Some("verified") => output.say("✓ 签章已验证", "✓ seal verified"),
+            Some("none") => output.say("· 没有证据", "· no evidence"),
+            _ => output.say("✗ 签章不成立", "✗ the seal does not hold"),
+        };
+        lines.push(format!("{seal}  {}  {}", text("hospital"), text("title")));
+    }
+    lines.join("\n")
+}

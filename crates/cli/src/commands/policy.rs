@@ -1,0 +1,59 @@
+//! The consortium's access rules, in words.
+
+use crate::args::Lang;
+use crate::error::CliError;
+use crate::output::Output;
+use medfolder_ledger::Chain;
+use medfolder_ledger::member::{Member, Standing};
+use medfolder_ledger::policy::{self, Action, Decision, Party};
+use serde_json::json;
+use std::path::Path;
+
+/// Reads a genesis file.
+pub fn genesis(path: &Path) -> Result<Chain, CliError> {
+    let bytes = std::fs::read(path).map_err(|error| CliError::new("genesis.file", error))?;
+    Chain::from_bytes(&bytes).map_err(|error| CliError::new(error.code(), &error))
+}
+
+/// `medfolder policy explain MEMBER ACTION`
+pub fn explain(
+    member: &str,
+    action: &str,
+    genesis_file: Option<&Path>,
+    output: Output,
+) -> Result<(), CliError> {
+    let unknown = |error: policy::UnknownName| CliError::new(error.code(), &error);
+    let action: Action = action.parse().map_err(unknown)?;
+    let (party, standing) = match member.parse::<Party>() {
+        Ok(party) => (party, Standing::Good),
+        Err(error) => {
+            let path = genesis_file.ok_or_else(|| unknown(error))?;
+            let chain = genesis(path)?;
+            let member = find(&chain, member).ok_or_else(|| CliError::new("member.unknown", ""))?;
+            (Party::Member(member.role), member.standing)
+        }
+    };
+    let (decision, rule) = policy::explain(party, standing, action);
+    let sentence = match output.lang {
+        Lang::Zh => rule.zh,
+        Lang::En => rule.en,
+    };
+    let line = json!({
+        "party": party.as_str(), "action": action, "decision": decision, "rule": sentence,
+        "while_suspended": rule.while_suspended(),
+    });
+    output.line(&line, || format!("{party} · {action} · {}\n{sentence}", word(output, decision)));
+    Ok(())
+}
+
+fn find<'a>(chain: &'a Chain, name: &str) -> Option<&'a Member> {
+    chain.member_named(name).or_else(|| chain.member(&name.parse().ok()?))
+}
+
+fn word(output: Output, decision: Decision) -> &'static str {
+    match decision {
+        Decision::Allowed => output.say("允许", "allowed"),
+        Decision::Role => output.say("此角色不允许", "not for this role"),
+        Decision::Suspended => output.say("成员被暂停期间不允许", "not while suspended"),
+    }
+}

@@ -1,0 +1,104 @@
+//! `medfolder demo`: hospitals, a ledger and a family on this machine, and the story of their
+//! records from the doctor's signature to the revoked share.
+
+mod control;
+mod deliver;
+mod narrate;
+mod plan;
+mod processes;
+mod sample;
+mod serve;
+mod stage;
+mod steps;
+mod story;
+mod tamper;
+mod world;
+
+use crate::args::{self, Engine, Global};
+use crate::error::CliError;
+use crate::output::Output;
+use crate::shutdown;
+use stage::Stage;
+use std::path::{Path, PathBuf};
+use tokio::sync::watch;
+
+/// Tells the story, or keeps everything running.
+pub async fn run(
+    words: &args::Demo,
+    global: &Global,
+    output: Output,
+    mut asked: watch::Receiver<bool>,
+) -> Result<(), CliError> {
+    if words.engine == Engine::Bft {
+        return Err(CliError::not_yet("--engine bft"));
+    }
+    if !words.headless && !words.serve {
+        output.progress(output.say(
+            "这里没有带窗口的应用，改在终端里讲述（等同于 --headless）。",
+            "There is no app with a window here: telling the story in the terminal (--headless).",
+        ));
+    }
+    let directory = Directory::new(global.data_dir.as_deref())?;
+    let mut stage = tokio::select! {
+        stage = Stage::set(words, &directory.path, output) => stage?,
+        () = shutdown::wait(&mut asked) => return Err(CliError::new("system.interrupted", "")),
+    };
+    let told = tokio::select! {
+        told = tell(words, &mut stage, asked.clone()) => told,
+        () = shutdown::wait(&mut asked) => interrupted(words),
+    };
+    stage.processes.stop().await;
+    drop(stage);
+    told
+}
+
+async fn tell(
+    words: &args::Demo,
+    stage: &mut Stage,
+    asked: watch::Receiver<bool>,
+) -> Result<(), CliError> {
+    if words.serve { serve::run(stage, asked).await } else { story::tell(stage).await }
+}
+
+/// Whoever serves is stopped by being asked to; a story that is cut short has failed.
+fn interrupted(words: &args::Demo) -> Result<(), CliError> {
+    if words.serve { Ok(()) } else { Err(CliError::new("system.interrupted", "")) }
+}
+
+/// The world's directory: below the one that was named, which is kept, or a temporary one.
+struct Directory {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl Directory {
+    fn new(named: Option<&Path>) -> Result<Self, CliError> {
+        let failed = |error| CliError::new("demo.storage", error);
+        let Some(named) = named else {
+            let name = format!("medfolder-demo-{}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            std::fs::create_dir(&path).map_err(failed)?;
+            return Ok(Self { path, temporary: true });
+        };
+        std::fs::create_dir_all(named).map_err(failed)?;
+        // Every run has a world of its own: keys and a ledger are never mixed.
+        for number in 1.. {
+            let path = named.join(format!("demo-{number}"));
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(Self { path, temporary: false }),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Err(CliError::new("demo.storage", "no name is free"))
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if self.temporary {
+            // What cannot be removed lies in the system's temporary folder and holds no real data.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}

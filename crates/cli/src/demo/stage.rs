@@ -1,0 +1,182 @@
+//! The stage that the story is told on: running services, delivered files, people with vaults.
+
+use super::control::Control;
+use super::plan::{self, Person, Plan};
+use super::processes::Processes;
+use super::world::{self, HOSPITALS, Wishes, World};
+use super::{deliver, sample};
+use crate::args;
+use crate::error::CliError;
+use crate::output::Output;
+use medfolder_client::clock::Clock;
+use medfolder_crypto::{Secret32, Suite, os_rng};
+use medfolder_folder::{Folder, Trust, Unlock, Vault};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Somebody with a folder in one of the vaults.
+#[derive(Debug)]
+pub struct Owner {
+    /// Who.
+    pub person: Person,
+    /// Which of the stage's vaults.
+    pub vault: usize,
+}
+
+/// A vault as the demonstration made it.
+#[derive(Debug)]
+pub struct Safe {
+    /// Where it lies.
+    pub directory: PathBuf,
+    /// What opens it.
+    pub passphrase: String,
+    vault: Vault,
+}
+
+/// Everything that the story needs.
+#[derive(Debug)]
+pub struct Stage {
+    /// Members, keys and configurations.
+    pub world: World,
+    /// What was read from the data directory.
+    pub plan: Plan,
+    /// The services.
+    pub processes: Processes,
+    /// Speaks with the inner zones.
+    pub controls: Vec<Control>,
+    /// Everybody with a folder, eldest first.
+    pub owners: Vec<Owner>,
+    /// Vaults; the sample family shares one.
+    pub safes: Vec<Safe>,
+    /// The time.
+    pub clock: Clock,
+    /// How this run speaks.
+    pub output: Output,
+    /// What is searched for.
+    pub searched: Option<String>,
+    /// Begin of the demonstration.
+    pub began: Instant,
+}
+
+impl Stage {
+    /// Reads the data, makes a world, starts its services.
+    pub async fn set(
+        words: &args::Demo,
+        directory: &Path,
+        output: Output,
+    ) -> Result<Self, CliError> {
+        let began = Instant::now();
+        let clock = Clock::system();
+        let suite: Suite =
+            words.suite.parse().map_err(|_| CliError::new("demo.start", "unknown suite"))?;
+        let data = match &words.data {
+            Some(data) => data.clone(),
+            None => {
+                let data = directory.join("data");
+                sample::unpack(&data)?;
+                data
+            }
+        };
+        output.progress(output.say("正在阅读病历文件 …", "Reading the files …"));
+        let plan = plan::plan(&data, &HOSPITALS.map(str::to_owned))?;
+        output.progress(output.say(
+            "正在建立联盟：三家医院、一个账本节点，各有自己的进程和密钥 …",
+            "Founding a consortium: three hospitals and a ledger node, each with processes and keys of its own …",
+        ));
+        let world = world::make(&Wishes {
+            directory,
+            suite,
+            port: words.port,
+            doctors: &plan.doctors,
+            now: clock.now(),
+        })?;
+        let mut processes = Processes::new(&directory.join("logs"))?;
+        let controls = start(&world, &mut processes).await?;
+        let searched = match words.data {
+            None => Some(sample::SEARCHED.to_owned()),
+            Some(_) => plan.word.clone(),
+        };
+        let (owners, safes) = people(&plan, words.data.is_none(), &world, &clock)?;
+        Ok(Self {
+            world, plan, processes, controls, owners, safes, clock, output, searched, began,
+        })
+    }
+
+    /// The folder of one of the owners.
+    pub fn folder(&self, owner: &Owner) -> Result<Folder<'_>, CliError> {
+        let safe = self.safes.get(owner.vault);
+        let safe = safe.ok_or_else(|| CliError::new("folder.unknown", &owner.person.name))?;
+        Ok(safe.vault.folder(Some(&owner.person.name))?)
+    }
+
+    /// Puts every file into the watched folder of its hospital.
+    pub fn deliver(&self) -> Result<(), CliError> {
+        deliver::deliver(&self.plan, &self.world.hospitals)
+    }
+
+    /// Closes the vaults, so that other processes may open them.
+    pub fn close_vaults(&mut self) -> Vec<(PathBuf, String)> {
+        self.safes.drain(..).map(|safe| (safe.directory, safe.passphrase)).collect()
+    }
+}
+
+async fn start(world: &World, processes: &mut Processes) -> Result<Vec<Control>, CliError> {
+    processes.start("node", &["node"], &world.node_config)?;
+    processes.wait_for(&world.ledger).await?;
+    for (number, hospital) in world.hospitals.iter().enumerate() {
+        let name = |part: &str| format!("hospital-{}-{part}", number + 1);
+        processes.start(&name("inner"), &["gateway", "inner"], &hospital.file("inner.json"))?;
+        processes.start(&name("edge"), &["gateway", "edge"], &hospital.file("edge.json"))?;
+    }
+    let mut controls = Vec::new();
+    for (number, hospital) in world.hospitals.iter().enumerate() {
+        processes.wait_for(&hospital.inner).await?;
+        processes.wait_for(&hospital.edge).await?;
+        // The signer needs the token that its inner zone made when it started.
+        let name = format!("hospital-{}-signer", number + 1);
+        processes.start(&name, &["signer"], &hospital.file("signer.json"))?;
+        controls.push(Control::new(hospital)?);
+    }
+    Ok(controls)
+}
+
+/// A folder for everybody: the sample family in one vault, strangers in vaults of their own.
+fn people(
+    plan: &Plan,
+    family: bool,
+    world: &World,
+    clock: &Clock,
+) -> Result<(Vec<Owner>, Vec<Safe>), CliError> {
+    let genesis = world.chain.to_bytes();
+    let ledger = [world.ledger.clone()];
+    let trust = Trust { genesis: &genesis, ledger: &ledger };
+    let mut owners = Vec::new();
+    let mut safes: Vec<Safe> = Vec::new();
+    for (number, person) in plan.people.iter().enumerate() {
+        if !family || safes.is_empty() {
+            let name = if family { "family".to_owned() } else { format!("{}", number + 1) };
+            safes.push(Safe::new(world.directory.join("folders").join(name))?);
+        }
+        let vault = safes.len().saturating_sub(1);
+        if let Some(safe) = safes.get(vault) {
+            safe.vault.create_folder(&person.name, &trust, clock.now())?;
+        }
+        owners.push(Owner { person: person.clone(), vault });
+    }
+    Ok((owners, safes))
+}
+
+impl Safe {
+    /// A new vault with a random passphrase.
+    pub fn new(directory: PathBuf) -> Result<Self, CliError> {
+        let passphrase = hex::encode(Secret32::random(&mut os_rng()).expose());
+        let passphrase = passphrase.get(..20).unwrap_or(&passphrase).to_owned();
+        let vault = Vault::create(&directory, &Unlock::Passphrase(&passphrase))?;
+        Ok(Self { directory, passphrase, vault })
+    }
+
+    /// The vault.
+    pub const fn vault(&self) -> &Vault {
+        &self.vault
+    }
+}

@@ -1,0 +1,42 @@
+//! Somebody tampers: with ciphertext at the edges, with the share host's files, with a vault, a
+//! link, an evidence file. Each is tried on real data of the running demonstration, and each must
+//! be caught by its name.
+//!
+//! The records are looked at through a second device: the owner's folder restored from its words
+//! into a new vault, which fetches everything again from the edges that were tampered with.
+
+mod device;
+mod edge_store;
+mod papers;
+
+use super::stage::Stage;
+use super::steps::{broken, seconds};
+use crate::error::CliError;
+use serde_json::{Value, json};
+use std::time::Instant;
+
+/// One tampering and what came of it.
+#[derive(Debug)]
+pub struct Finding {
+    /// What was tampered with.
+    pub what: &'static str,
+    /// The code that named it; `None` when nobody noticed.
+    pub caught_by: Option<String>,
+}
+
+/// Tampers with everything, one thing after the other.
+pub async fn run(stage: &mut Stage, owner: usize) -> Result<Value, CliError> {
+    let began = Instant::now();
+    let mut findings = papers::run(stage, owner).await?;
+    findings.extend(device::run(stage, owner).await?);
+    let detected = findings.iter().filter(|finding| finding.caught_by.is_some()).count();
+    let lines: Vec<Value> = findings
+        .iter()
+        .map(|finding| json!({ "what": finding.what, "caught_by": finding.caught_by }))
+        .collect();
+    let line = json!({
+        "step": "tamper", "tried": findings.len(), "detected": detected, "findings": lines,
+        "seconds": seconds(began),
+    });
+    if detected == findings.len() { Ok(line) } else { Err(broken("tamper", line)) }
+}
