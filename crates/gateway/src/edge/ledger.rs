@@ -5,11 +5,20 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use medfolder_client::api::Blob;
 use medfolder_client::api::ledger::{SubmitRequest, Submitted};
-use medfolder_client::http::{Http, HttpError, HttpOptions, join};
+use medfolder_client::clock::Clock;
+use medfolder_client::http::{Http, HttpError, HttpOptions, Pin as TlsPin, join};
+use medfolder_client::login::{Door, Identity};
+use medfolder_crypto::SigningKey;
+use medfolder_ledger::genesis::Chain;
+use medfolder_ledger::login::LoginSubject;
+use medfolder_ledger::member::Member;
+use medfolder_ledger::refusal::Refusal;
+use medfolder_record::MemberId;
 use url::Url;
 
 /// Longest answer with blocks.
@@ -49,46 +58,69 @@ pub trait Ledger: Send + Sync + 'static {
     fn blocks(&self, from: u64, limit: u64) -> Answer<'_, Vec<u8>>;
 }
 
-/// The nodes that an operator named, tried in order from the last that answered.
+/// The nodes that an operator named, tried in order from the last that answered. Blocks are for
+/// members: the edge logs in with the host key.
 #[derive(Debug)]
 pub struct Nodes {
-    http: Http,
-    urls: Vec<Url>,
+    doors: Vec<Door>,
     current: AtomicUsize,
 }
 
 impl Nodes {
-    /// Nodes at these addresses.
+    /// Nodes at these addresses, asked in the name of `member`. The TLS key of a node that genesis
+    /// names is pinned.
     ///
     /// # Errors
-    /// [`LedgerError::Unreachable`] when none of them is an address.
-    pub fn new(urls: &[String]) -> Result<Self, LedgerError> {
-        let urls: Vec<Url> = urls.iter().filter_map(|text| text.parse().ok()).collect();
-        let http = Http::new(HttpOptions::default()).map_err(|_| LedgerError::Unreachable)?;
-        if urls.is_empty() {
+    /// [`LedgerError::Unreachable`] when one is no address, or there is none.
+    pub fn new(
+        urls: &[String],
+        chain: &Chain,
+        member: MemberId,
+        host_key: SigningKey,
+        clock: Clock,
+    ) -> Result<Self, LedgerError> {
+        let subject = LoginSubject::Member(member);
+        let identity = Identity { subject, keys: None, key: Arc::new(host_key) };
+        let doors: Vec<Door> = urls
+            .iter()
+            .map(|url| door(url, chain, &identity, &clock).ok_or(LedgerError::Unreachable))
+            .collect::<Result<_, _>>()?;
+        if doors.is_empty() {
             return Err(LedgerError::Unreachable);
         }
-        Ok(Self { http, urls, current: AtomicUsize::new(0) })
+        Ok(Self { doors, current: AtomicUsize::new(0) })
     }
 
-    fn in_turn(&self) -> impl Iterator<Item = (usize, &Url)> {
+    fn in_turn(&self) -> impl Iterator<Item = (usize, &Door)> {
         let start = self.current.load(Ordering::Relaxed);
-        (0..self.urls.len()).filter_map(move |step| {
-            let index = start.wrapping_add(step).checked_rem(self.urls.len())?;
-            self.urls.get(index).map(|url| (index, url))
+        (0..self.doors.len()).filter_map(move |step| {
+            let index = start.wrapping_add(step).checked_rem(self.doors.len())?;
+            self.doors.get(index).map(|door| (index, door))
         })
     }
+}
 
-    async fn submit_to(&self, url: &Url, request: &SubmitRequest) -> Result<(), HttpError> {
-        let url = join(url, "v1/transactions")?;
-        self.http.post::<Submitted>(&url, None, request).await.map(drop)
-    }
+fn door(url: &str, chain: &Chain, identity: &Identity, clock: &Clock) -> Option<Door> {
+    let url: Url = url.parse().ok()?;
+    let runs = |member: &&Member| {
+        let node = member.endpoints.node.as_deref().and_then(|text| text.parse::<Url>().ok());
+        node.is_some_and(|node| node == url)
+    };
+    let member = chain.genesis().members.iter().find(runs);
+    let pin = member.and_then(|member| member.tls_pin).map(TlsPin);
+    let http = Http::new(HttpOptions { pin, ..HttpOptions::default() }).ok()?;
+    let id = member.map(|member| member.id);
+    Some(Door::new(http, url, chain.digest(), id, identity.clone(), clock.clone()))
+}
 
-    async fn blocks_of(&self, url: &Url, from: u64, limit: u64) -> Result<Vec<u8>, HttpError> {
-        let mut url = join(url, "v1/blocks")?;
-        url.set_query(Some(&format!("from={from}&limit={limit}")));
-        self.http.get_bytes(&url, None, MAX_BLOCKS_ANSWER).await
-    }
+async fn submit_to(door: &Door, request: &SubmitRequest) -> Result<(), HttpError> {
+    let url = join(door.base(), "v1/transactions")?;
+    door.http().post::<Submitted>(&url, None, request).await.map(drop)
+}
+
+/// What a node says that knows the transaction already: it is in a block.
+fn is_known(code: &str) -> bool {
+    code == Refusal::Replayed.code()
 }
 
 impl Ledger for Nodes {
@@ -96,16 +128,17 @@ impl Ledger for Nodes {
         Box::pin(async move {
             let request = SubmitRequest { transaction: Blob(transaction) };
             let mut last = LedgerError::Unreachable;
-            for (index, url) in self.in_turn() {
-                match self.submit_to(url, &request).await {
+            for (index, door) in self.in_turn() {
+                match submit_to(door, &request).await {
                     Ok(()) => {
                         self.current.store(index, Ordering::Relaxed);
                         return Ok(());
                     }
-                    Err(error) if error.status().is_some_and(|s| (400..500).contains(&s)) => {
+                    Err(error) if is_known(error.code()) => return Ok(()),
+                    Err(error) if matches!(error.status(), Some(400 | 413 | 422)) => {
                         last = LedgerError::Refused(error.code().to_owned());
                     }
-                    Err(_) => {}
+                    Err(error) => tracing::debug!(code = error.code(), "a node did not answer"),
                 }
             }
             Err(last)
@@ -114,10 +147,14 @@ impl Ledger for Nodes {
 
     fn blocks(&self, from: u64, limit: u64) -> Answer<'_, Vec<u8>> {
         Box::pin(async move {
-            for (index, url) in self.in_turn() {
-                if let Ok(bytes) = self.blocks_of(url, from, limit).await {
-                    self.current.store(index, Ordering::Relaxed);
-                    return Ok(bytes);
+            let path = format!("v1/blocks?from={from}&limit={limit}");
+            for (index, door) in self.in_turn() {
+                match door.get_bytes(&path, MAX_BLOCKS_ANSWER).await {
+                    Ok(bytes) => {
+                        self.current.store(index, Ordering::Relaxed);
+                        return Ok(bytes);
+                    }
+                    Err(error) => tracing::debug!(code = error.code(), "a node did not answer"),
                 }
             }
             Err(LedgerError::Unreachable)

@@ -113,8 +113,27 @@ pub async fn serve(
     config: Config,
     shutdown: watch::Receiver<bool>,
 ) -> Result<Running, StartError> {
-    let ledger = Arc::new(Nodes::new(&config.ledger)?);
-    serve_with(config, Parts { clock: Arc::new(SystemClock), ledger }, shutdown).await
+    let clock: SharedClock = Arc::new(SystemClock);
+    let ledger = nodes(&config, clock.clone())?;
+    serve_with(config, Parts { clock, ledger }, shutdown).await
+}
+
+/// The nodes of a configuration, asked with its host key.
+fn nodes(config: &Config, clock: SharedClock) -> Result<Arc<Nodes>, StartError> {
+    let chain = chain(config)?;
+    let key = host_key(config, &chain)?;
+    let clock = medfolder_client::clock::Clock::of(move || clock.now());
+    Ok(Arc::new(Nodes::new(&config.ledger, &chain, config.member, key, clock)?))
+}
+
+fn chain(config: &Config) -> Result<Chain, StartError> {
+    Ok(Chain::from_bytes(&std::fs::read(&config.genesis)?)?)
+}
+
+fn host_key(config: &Config, chain: &Chain) -> Result<SigningKey, StartError> {
+    let member = chain.member(&config.member).ok_or(StartError::NoMember)?;
+    let key = SigningKey::from_seed(chain.suite(), &keyfile::load(&config.host_key)?);
+    if key.public() == member.keys.host { Ok(key) } else { Err(StartError::OtherKey) }
 }
 
 /// [`serve`] with a clock and a ledger of the caller's.
@@ -145,13 +164,9 @@ pub async fn serve_with(
 }
 
 async fn open(config: &Config, parts: Parts, origin: String) -> Result<App, StartError> {
-    let chain = Chain::from_bytes(&std::fs::read(&config.genesis)?)?;
-    let member = chain.member(&config.member).ok_or(StartError::NoMember)?;
-    let (name, host) = (member.name.clone(), member.keys.host);
-    let key = SigningKey::from_seed(chain.suite(), &keyfile::load(&config.host_key)?);
-    if key.public() != host {
-        return Err(StartError::OtherKey);
-    }
+    let chain = chain(config)?;
+    let name = chain.member(&config.member).ok_or(StartError::NoMember)?.name.clone();
+    let key = host_key(config, &chain)?;
     let layout = Layout(&config.data_dir);
     std::fs::create_dir_all(layout.0)?;
     let db = Db::open(&layout.index())?;
@@ -185,7 +200,9 @@ const MAX_ORIGIN: usize = 128 - 46;
 
 fn origin(config: &Config, addr: SocketAddr) -> Result<String, StartError> {
     let Some(text) = &config.public_url else {
-        // Plain http is for a demo on one machine.
+        if !addr.ip().is_loopback() {
+            return Err(StartError::PublicUrl);
+        }
         let scheme = if config.tls.is_some() { "https" } else { "http" };
         return Ok(format!("{scheme}://{addr}"));
     };

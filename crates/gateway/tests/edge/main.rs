@@ -4,6 +4,7 @@
 mod chain;
 mod hospital;
 mod logs;
+mod real;
 mod restart;
 mod shl;
 mod shl_passcode;

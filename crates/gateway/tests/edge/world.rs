@@ -15,6 +15,7 @@ use medfolder_crypto::{
     EncryptionSecret, Secret32, SigningKey, Suite, os_rng, tree,
 };
 use medfolder_gateway::clock::{Clock, ManualClock};
+use medfolder_gateway::edge::ledger::Ledger;
 use medfolder_gateway::edge::limit::Rate;
 use medfolder_gateway::edge::{Config, Parts, Running, Tuning, serve_with};
 use medfolder_ledger::body::{
@@ -44,6 +45,7 @@ pub(crate) struct World {
     pub(crate) ledger: Arc<TestLedger>,
     pub(crate) http: reqwest::Client,
     pub(crate) edge: Running,
+    nodes: Arc<dyn Ledger>,
     stop: watch::Sender<bool>,
     tuning: Tuning,
 }
@@ -115,7 +117,7 @@ async fn start(
     dir: &Path,
     tuning: &Tuning,
     clock: &Arc<ManualClock>,
-    ledger: &Arc<TestLedger>,
+    ledger: &Arc<dyn Ledger>,
 ) -> (Running, watch::Sender<bool>) {
     let (stop, stopped) = watch::channel(false);
     let parts = Parts { clock: clock.clone(), ledger: ledger.clone() };
@@ -136,16 +138,28 @@ impl World {
         medfolder_client::keyfile::write(&host, &Secret32::new([3; 32])).unwrap();
         let clock = ManualClock::at(NOW);
         let ledger = TestLedger::new(&chain, clock.clone());
-        let (edge, stop) = start(dir.path(), &tuning, &clock, &ledger).await;
+        let nodes: Arc<dyn Ledger> = ledger.clone();
+        let (edge, stop) = start(dir.path(), &tuning, &clock, &nodes).await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { dir, chain, clock, ledger, http, edge, stop, tuning }
+        Self { dir, chain, clock, ledger, http, edge, nodes, stop, tuning }
+    }
+
+    /// Moves the edge, before it was used, to other nodes.
+    pub(crate) async fn move_to(&mut self, nodes: Arc<dyn Ledger>) {
+        self.nodes = nodes;
+        self.stop.send_replace(true);
+        (&mut self.edge.task).await.unwrap();
+        std::fs::remove_dir_all(self.dir.path().join("edge")).unwrap();
+        self.restart().await;
     }
 
     /// Stops the edge and starts it again on the same data.
     pub(crate) async fn restart(&mut self) {
         self.stop.send_replace(true);
-        (&mut self.edge.task).await.unwrap();
-        let started = start(self.dir.path(), &self.tuning, &self.clock, &self.ledger).await;
+        if !self.edge.task.is_finished() {
+            (&mut self.edge.task).await.unwrap();
+        }
+        let started = start(self.dir.path(), &self.tuning, &self.clock, &self.nodes).await;
         (self.edge, self.stop) = started;
     }
 
