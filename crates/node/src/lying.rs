@@ -8,7 +8,6 @@
 
 use serde::Deserialize;
 
-use crate::engine::Engine as _;
 use crate::ledger::Parts;
 use crate::serve::{ServeError, Source};
 use crate::store::{BlockStore as _, SqliteBlocks};

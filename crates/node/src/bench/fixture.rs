@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use medfolder_crypto::{Digest, EncryptionSecret, Secret32, SigningKey, Suite, merkle};
+use medfolder_ledger::block::EngineSigner;
 use medfolder_ledger::body::{Consent, Mark, RegisterCard, Seal, SealedLeaf};
 use medfolder_ledger::member::{Endpoints, Member, MemberKeys, MemberRole, Standing, StorageArea};
 use medfolder_ledger::policy::{ConsentText, DAY, Policy};
@@ -130,6 +131,12 @@ impl Fixture {
             hospitals,
             engine,
         })
+    }
+
+    /// The engine's key.
+    #[must_use]
+    pub fn signer(&self) -> EngineSigner {
+        engine_signer(self.chain.suite(), &self.engine)
     }
 
     /// Writes genesis and key files below `dir` and gives a configuration on a free port.

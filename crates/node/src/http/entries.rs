@@ -9,21 +9,14 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use medfolder_client::api::ledger::MAX_PAGE;
 use medfolder_client::api::session::Subject as Login;
-use medfolder_crypto::{Suite, from_cbor};
 use medfolder_ledger::Subject;
 use medfolder_ledger::policy::Action;
-use medfolder_ledger::proof::{EntryProof, HistoryItem, HistoryPage};
-use medfolder_ledger::state::{CardEntry, FolderEntry, GrantEntry, StateError, StateRead, read};
 use medfolder_record::{CardNumber, FolderNumber, GrantId};
 use serde::Deserialize;
 
 use super::caller::permit;
 use super::problem::Refused;
 use super::{App, Shared, blocking};
-use crate::store::IndexEntry;
-
-/// A page ends after the item that passes this many bytes.
-const ENOUGH: usize = 4 << 20;
 
 /// Which part of a list.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -74,73 +67,17 @@ pub(super) async fn folder(
 }
 
 fn page(app: &App, subject: Subject, part: Part) -> Result<Vec<u8>, Refused> {
-    let (entry, count) = entry(app, &subject)?;
     let limit = part.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
-    let to = part.from.saturating_add(limit).min(count);
-    let items = items(app, &subject, part.from, to)?;
-    Ok(HistoryPage {
-        subject,
-        from: part.from,
-        items,
-        entry,
-    }
-    .to_bytes())
-}
-
-/// The subject's entry with its proof, and the length of its list.
-fn entry(app: &App, subject: &Subject) -> Result<(EntryProof, u64), Refused> {
-    let suite = app.ledger.chain().suite();
-    let view = app.ledger.view()?;
-    Ok((
-        view.entry(&subject.state_key(suite))?,
-        count(&view, suite, subject)?,
-    ))
-}
-
-fn count(state: &dyn StateRead, suite: Suite, subject: &Subject) -> Result<u64, StateError> {
-    let key = subject.state_key(suite);
-    let running = match subject {
-        Subject::Card(_) => read::<CardEntry>(state, &key)?.map(|entry| entry.running),
-        Subject::Grant(_) => read::<GrantEntry>(state, &key)?.map(|entry| entry.running),
-        Subject::Folder(_) => read::<FolderEntry>(state, &key)?.map(|entry| entry.running),
-    };
-    Ok(running.map_or(0, |running| running.count))
-}
-
-fn items(app: &App, subject: &Subject, from: u64, to: u64) -> Result<Vec<HistoryItem>, Refused> {
-    let ledger = &app.ledger;
-    if from >= to {
-        return Ok(Vec::new());
-    }
-    if !ledger.index.reach(ledger.head().header.height) {
-        return Err(Refused::storage());
-    }
-    let (mut items, mut size) = (Vec::new(), 0);
-    for (height, entry) in ledger.index.entries(subject, from, to)? {
-        let item = item(app, height, entry)?;
-        size += match &item {
-            HistoryItem::Transaction(stored) => stored.len(),
-            HistoryItem::Access(_) => 256,
-        };
-        items.push(item);
-        if size > ENOUGH {
-            break;
-        }
-    }
+    #[cfg_attr(
+        not(feature = "lying"),
+        expect(unused_mut, reason = "only a liar changes it")
+    )]
+    let mut page = app.ledger.history(subject, part.from, limit)?;
     #[cfg(feature = "lying")]
     if app.lie == Some(crate::lying::Lie::HideNewest) {
-        items.pop();
+        page.items.pop();
     }
-    Ok(items)
-}
-
-fn item(app: &App, height: u64, entry: IndexEntry) -> Result<HistoryItem, Refused> {
-    if entry.step.is_empty() {
-        let (_, bytes) = app.ledger.blocks.transaction(height, entry.place)?;
-        return Ok(HistoryItem::Transaction(bytes));
-    }
-    let step = from_cbor(&entry.step, entry.step.len()).map_err(|_| Refused::storage())?;
-    Ok(HistoryItem::Access(step))
+    Ok(page.to_bytes())
 }
 
 fn cbor(bytes: Vec<u8>) -> Response {
