@@ -68,7 +68,7 @@ impl<'f> EvidenceMaker<'f> {
             status,
             member: self.member(member).await?,
             staff,
-            with_genesis: with_body,
+            with_genesis: true,
         };
         Ok(making.whole(with_body)?)
     }
