@@ -179,6 +179,6 @@ fn is_unknown(error: &LedgerError) -> bool {
     matches!(error, LedgerError::Proof(ProofError::Absent))
         || matches!(
             error.code(),
-            "session.unknown" | "login.unknown" | "card.unknown"
+            "login.refused" | "login.unknown" | "card.unknown"
         )
 }
