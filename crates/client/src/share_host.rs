@@ -240,3 +240,6 @@ impl ShareOwner {
         json(send(request).await?).await
     }
 }
+
+#[cfg(test)]
+mod tests;

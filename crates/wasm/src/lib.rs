@@ -12,9 +12,9 @@
 //! Answers are JSON text. A refusal is thrown as its stable code, a string. Everything is the same
 //! Rust as everywhere else; there is no I/O, no clock and no randomness in here.
 
-mod checkpoint;
-mod evidence;
-mod link;
+pub mod checkpoint;
+pub mod evidence;
+pub mod link;
 
 use wasm_bindgen::JsValue;
 

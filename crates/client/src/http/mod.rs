@@ -162,7 +162,6 @@ pub fn origin(url: &Url) -> String {
 }
 
 /// Adds the session's token.
-#[must_use]
 pub fn authorised(request: RequestBuilder, token: Option<&str>) -> RequestBuilder {
     match token {
         Some(token) => request.bearer_auth(token),
