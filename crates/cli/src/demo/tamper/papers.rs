@@ -57,7 +57,11 @@ fn vault(stage: &Stage) -> Result<Finding, CliError> {
     let passphrase = safe.passphrase.clone();
     drop(safe);
     let file = directory.join("vault.db");
-    fs::write(&file, flipped(fs::read(&file).map_err(failed)?)).map_err(failed)?;
+    let bytes = fs::read(&file).map_err(failed)?;
+    // The first page; every page carries a check of its own and is checked when it is read.
+    let (page, rest) = bytes.split_at(4_096.min(bytes.len()));
+    let changed = [flipped(page.to_vec()), rest.to_vec()].concat();
+    fs::write(&file, changed).map_err(failed)?;
     let opened = Vault::open(&directory, &Unlock::Passphrase(&passphrase));
     let caught_by = opened.and_then(|vault| vault.folder_names()).err();
     Ok(Finding {
