@@ -42,17 +42,15 @@ pub(super) fn withdraw(body: &Withdraw, call: &mut Call<'_, '_>) -> Outcome {
 
 /// By the edge that stores the ciphertext, or by the seal's card or a successor of it.
 pub(super) fn zone_report(body: &ZoneReport, call: &mut Call<'_, '_>) -> Outcome {
-    let seal = seal_of(&body.list, &body.member, call)?;
     match &body.by {
-        ZoneReporter::Edge => {
-            call.member_may(&body.member, Action::ZoneReport)?;
-        }
-        ZoneReporter::Card(reporter) => {
-            call.party_may(Party::Card, Action::ZoneReport)?;
-            let entry = call.card(reporter)?;
-            if !call.is_or_precedes(&seal.card, reporter, &entry)? {
-                return Err(Refusal::RecordCard.into());
-            }
+        ZoneReporter::Edge => drop(call.member_may(&body.member, Action::ZoneReport)?),
+        ZoneReporter::Card(_) => call.party_may(Party::Card, Action::ZoneReport)?,
+    }
+    let seal = seal_of(&body.list, &body.member, call)?;
+    if let ZoneReporter::Card(reporter) = &body.by {
+        let entry = call.card(reporter)?;
+        if !call.is_or_precedes(&seal.card, reporter, &entry)? {
+            return Err(Refusal::RecordCard.into());
         }
     }
     let card = call.card(&seal.card)?;

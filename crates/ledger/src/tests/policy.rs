@@ -1,7 +1,12 @@
 //! The table of roles and actions, cell by cell.
 
+use super::world::*;
+use crate::body::*;
 use crate::member::{MemberRole, Standing};
 use crate::policy::*;
+use crate::{Body, Refusal};
+use medfolder_crypto::{Digest, SigningKey};
+use medfolder_record::{GrantId, MemberId, VisitId};
 
 /// The whole table, written out once more by hand: one row per action, one letter per party in
 /// the order hospital, insurer, research, regulator, observer, staff, card, grant, folder, anyone;
@@ -105,5 +110,134 @@ fn an_explanation_gives_the_rule_in_both_languages() {
 fn every_transaction_type_has_its_row() {
     for kind in crate::Type::ALL {
         assert!(kind.as_str().parse::<Action>().is_ok(), "{}", kind.as_str());
+    }
+}
+
+/// A body of each type that a member signs, with the member's key; its content is unknown to the
+/// ledger, so only the policy can refuse it first.
+fn member_bodies(world: &World, member: MemberId) -> Vec<(Body, Vec<SigningKey>)> {
+    let (seal, host) = (|| world.seal_key(member), || world.host_key(member));
+    let (card, grant, unknown) = (world.number(9), GrantId(Digest([9; 32])), world.staff_id(9));
+    let list = || LeafList {
+        visit: VisitId([9; 16]),
+        seq: 0,
+        leaves: vec![leaf(9, 0, 0)],
+    };
+    let new = keys(world.suite, 0x99, 2);
+    let by = By::Desk;
+    let findings = vec![Finding {
+        k: 0,
+        what: ZoneFinding::Missing,
+    }];
+    let reason = RevokeReason::Ended;
+    let rotate = RotateStaff {
+        member,
+        key: unknown,
+        signing: new.public,
+        encryption: new.encryption,
+        until: u64::MAX,
+    };
+    let next = world.card(8).signing;
+    vec![
+        (world.enrolment(member, 9).into(), vec![seal()]),
+        (rotate.into(), vec![seal()]),
+        (
+            RevokeStaff {
+                member,
+                key: unknown,
+                reason,
+            }
+            .into(),
+            vec![seal()],
+        ),
+        (
+            FreezeCard {
+                card,
+                member,
+                by,
+                successor: None,
+            }
+            .into(),
+            vec![seal()],
+        ),
+        (LiftFreeze { card, member }.into(), vec![seal()]),
+        (world.rotation(member, 9, 8, by).into(), vec![next, seal()]),
+        (CloseCard { card, member, by }.into(), vec![seal()]),
+        (world.seal_body(member, card, 9, 0).into(), vec![seal()]),
+        (
+            Withdraw {
+                member,
+                list: list(),
+                k: 0,
+                reason: WithdrawReason::Wrong,
+            }
+            .into(),
+            vec![seal()],
+        ),
+        (
+            ZoneReport {
+                member,
+                by: ZoneReporter::Edge,
+                list: list(),
+                findings,
+            }
+            .into(),
+            vec![host()],
+        ),
+        (
+            Grant {
+                host: member,
+                ..world.grant_body(9)
+            }
+            .into(),
+            vec![world.grant_key(9).signing, host()],
+        ),
+        (
+            Extend {
+                grant,
+                host: member,
+                until: 0,
+                scope: None,
+            }
+            .into(),
+            Vec::new(),
+        ),
+    ]
+}
+
+#[test]
+fn every_contract_asks_the_table_before_anything_else() {
+    for (member, role, standing) in [
+        (INSURER, MemberRole::Insurer, Standing::Good),
+        (SUSPENDED, MemberRole::Hospital, Standing::Suspended),
+    ] {
+        let mut world = World::new();
+        // An Extend needs a grant whose key signs; the host of another's.
+        let id = world.grant(1);
+        for (body, mut signers) in member_bodies(&world, member) {
+            let body = match body {
+                Body::Extend(extend) => {
+                    signers = vec![world.grant_key(1).signing, world.host_key(member)];
+                    Body::Extend(Extend {
+                        grant: id,
+                        ..extend
+                    })
+                }
+                other => other,
+            };
+            let action = body.kind().as_str().parse::<Action>().unwrap();
+            let signers: Vec<_> = signers.iter().collect();
+            let refusal = world.refuse(body, &signers);
+            let expected = match allowed(Party::Member(role), standing, action) {
+                Decision::Role => Some(Refusal::MemberRole),
+                Decision::Suspended => Some(Refusal::MemberSuspended),
+                Decision::Allowed => None,
+            };
+            match expected {
+                Some(expected) => assert_eq!(refusal, expected, "{action}"),
+                None => assert!(!refusal.code().starts_with("member."), "{action}"),
+            }
+            world.pass(1);
+        }
     }
 }

@@ -127,6 +127,20 @@ fn a_hidden_added_changed_swapped_or_foreign_entry_is_noticed() {
 }
 
 #[test]
+fn a_page_that_holds_too_much_or_ends_otherwise_is_refused_even_before_the_last() {
+    let (world, subject) = card_world(Suite::International);
+    let known = start(&world, &subject);
+    let mut longer = world.page(subject, 0, 7);
+    longer.items.push(longer.items[6].clone());
+    let mut other = world.page(subject, 0, 7);
+    other.items.swap(1, 2);
+    for page in [longer, other] {
+        let verdict = page.verify(&world.chain, &subject, &known);
+        assert_eq!(verdict.map(drop), Err(ProofError::Incomplete));
+    }
+}
+
+#[test]
 fn a_list_with_an_old_head_is_whole_as_of_that_head_only() {
     let (mut world, subject) = card_world(Suite::International);
     let old = world.page(subject, 0, 7);

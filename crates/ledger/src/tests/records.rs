@@ -522,10 +522,4 @@ fn a_zone_report_names_records_of_a_sealed_list_in_order() {
         world.refuse(with(&[0], unknown), &[&host]),
         Refusal::RecordSeal
     );
-    let suspended = ZoneReport {
-        member: INSURER,
-        ..with(&[0], list_of(&seal))
-    };
-    let host = world.host_key(INSURER);
-    assert_eq!(world.refuse(suspended, &[&host]), Refusal::RecordSeal);
 }
