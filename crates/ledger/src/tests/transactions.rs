@@ -154,6 +154,15 @@ fn too_few_or_too_many_signatures_are_refused() {
 }
 
 #[test]
+fn a_signature_that_nobody_asked_for_is_refused() {
+    let mut world = World::new();
+    let card = world.register(A, 1);
+    let seal = world.seal_key(A);
+    let body = world.seal_body(A, card, 1, 0);
+    assert_eq!(world.refuse(body, &[&seal, &seal]), Refusal::SignatureCount);
+}
+
+#[test]
 fn a_transaction_is_valid_until_the_moment_before_and_at_most_a_day() {
     let mut world = World::new();
     world.pass(HOUR);
