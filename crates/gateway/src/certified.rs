@@ -39,7 +39,10 @@ impl Certified {
         let (mut decoder, mut all) = (Decoder::new(bytes), Vec::new());
         while decoder.position() < bytes.len() {
             all.push(match is_bare(&decoder)? {
-                true => Self { block: decoder.decode()?, certificate: decoder.decode()? },
+                true => Self {
+                    block: decoder.decode()?,
+                    certificate: decoder.decode()?,
+                },
                 false => decoder.decode()?,
             });
         }
@@ -52,7 +55,11 @@ impl Certified {
     /// [`BlockError`], by its first failing rule.
     pub fn verify(&self, chain: &Chain, previous: Option<&Header>) -> Result<(), BlockError> {
         let header = self.block.header.clone();
-        Checkpoint { header, certificate: self.certificate.clone() }.verify(chain)?;
+        Checkpoint {
+            header,
+            certificate: self.certificate.clone(),
+        }
+        .verify(chain)?;
         match previous {
             Some(previous) => self.block.check(chain, previous),
             None if self.block.header.height == 0 && self.block.transactions.is_empty() => Ok(()),

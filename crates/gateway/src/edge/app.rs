@@ -82,7 +82,11 @@ pub(crate) struct Head {
 
 impl Head {
     pub(crate) fn new(height: u64, time: u64) -> Self {
-        Self { height: watch::channel(height).0, time: AtomicU64::new(time), heard: AtomicU64::new(0) }
+        Self {
+            height: watch::channel(height).0,
+            time: AtomicU64::new(time),
+            heard: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn advance(&self, height: u64, time: u64) {

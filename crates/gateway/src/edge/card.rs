@@ -73,7 +73,11 @@ pub(crate) fn set(
          ON CONFLICT (number) DO UPDATE SET state = excluded.state,
          successor = coalesce(excluded.successor, successor)",
     )?
-    .execute(params![card.as_bytes(), state as i64, successor.map(CardNumber::as_bytes)])?;
+    .execute(params![
+        card.as_bytes(),
+        state as i64,
+        successor.map(CardNumber::as_bytes)
+    ])?;
     Ok(())
 }
 

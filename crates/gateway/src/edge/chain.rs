@@ -27,7 +27,11 @@ pub(crate) fn decode(_: &Chain, bytes: &[u8]) -> Option<Transaction> {
 pub(crate) fn queued(chain: &Chain, bytes: &[u8]) -> Option<Queued> {
     let transaction = decode(chain, bytes)?;
     let id = Digest(transaction.id(chain).0);
-    Some(Queued { id, bytes: bytes.to_vec(), valid_until: transaction.valid_until })
+    Some(Queued {
+        id,
+        bytes: bytes.to_vec(),
+        valid_until: transaction.valid_until,
+    })
 }
 
 /// The seal in a transaction.
@@ -51,12 +55,18 @@ pub(crate) fn signed_first_by(
 
 /// The transaction with its first signature and the host's own.
 pub(crate) fn cosigned(app: &App, transaction: &Transaction) -> Option<Queued> {
-    let [first, ..] = transaction.signatures.as_slice() else { return None };
+    let [first, ..] = transaction.signatures.as_slice() else {
+        return None;
+    };
     let unsigned = Unsigned::new(transaction.body.clone(), transaction.valid_until);
     let own = unsigned.sign(&app.chain, &app.key);
     let id = Digest(unsigned.id(&app.chain).0);
     let bytes = unsigned.with_signatures(vec![*first, own]).to_bytes();
-    Some(Queued { id, bytes, valid_until: transaction.valid_until })
+    Some(Queued {
+        id,
+        bytes,
+        valid_until: transaction.valid_until,
+    })
 }
 
 /// A transaction of the edge's own, signed with the host key.
@@ -65,5 +75,9 @@ pub(crate) fn signed(app: &App, body: impl Into<Body>) -> Queued {
     let unsigned = Unsigned::new(body, valid_until);
     let id = Digest(unsigned.id(&app.chain).0);
     let bytes = unsigned.signed_by(&app.chain, &[&app.key]).to_bytes();
-    Queued { id, bytes, valid_until }
+    Queued {
+        id,
+        bytes,
+        valid_until,
+    }
 }

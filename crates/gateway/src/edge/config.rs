@@ -94,7 +94,10 @@ impl Default for Tuning {
             draft_bytes: 1 << 30,
             link_rate: RatePolicy::MANIFEST.into(),
             file_rate: RatePolicy::FILES.into(),
-            address_rate: Rate { burst: 3_000, interval: 20 },
+            address_rate: Rate {
+                burst: 3_000,
+                interval: 20,
+            },
         }
     }
 }
@@ -128,7 +131,10 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let mut config: Self = serde_json::from_slice(&std::fs::read(path)?)?;
         let base = path.parent().unwrap_or(Path::new("."));
-        config.paths().into_iter().for_each(|path| *path = base.join(&*path));
+        config
+            .paths()
+            .into_iter()
+            .for_each(|path| *path = base.join(&*path));
         Ok(config)
     }
 

@@ -13,9 +13,7 @@ use std::sync::{Arc, PoisonError};
 use axum::Json;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::StatusCode;
-use medfolder_client::api::desk::{
-    ClaimAccepted, ClaimId, ClaimRequest, ClaimState, ClaimStatus,
-};
+use medfolder_client::api::desk::{ClaimAccepted, ClaimId, ClaimRequest, ClaimState, ClaimStatus};
 use medfolder_crypto::os_rng;
 use medfolder_ledger::TxId;
 use medfolder_ledger::body::Body;
@@ -54,8 +52,9 @@ pub(crate) async fn claim(
     let now = app.now();
     let stored = app.db.write(move |t| {
         let sql = "SELECT id FROM claim WHERE digest = ?1";
-        let known: Option<[u8; 16]> =
-            t.query_row(sql, params![name.0], |row| row.get(0)).optional()?;
+        let known: Option<[u8; 16]> = t
+            .query_row(sql, params![name.0], |row| row.get(0))
+            .optional()?;
         if let Some(known) = known {
             return Ok(Some((known, false)));
         }
@@ -73,9 +72,19 @@ pub(crate) async fn claim(
     let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "desk.busy");
     let (claim, _) = stored.await?.ok_or(busy)?;
     // Sent for a known claim too: a crash may have come between storing and sending.
-    let card = CardClaim { claim, member: app.member, transaction: bytes, mac: request.mac };
+    let card = CardClaim {
+        claim,
+        member: app.member,
+        transaction: bytes,
+        mac: request.mac,
+    };
     send(&app, card).await?;
-    Ok((StatusCode::ACCEPTED, Json(ClaimAccepted { claim: ClaimId(claim) })))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(ClaimAccepted {
+            claim: ClaimId(claim),
+        }),
+    ))
 }
 
 async fn send(app: &Arc<App>, claim: CardClaim) -> Result<(), Problem> {
@@ -84,7 +93,9 @@ async fn send(app: &Arc<App>, claim: CardClaim) -> Result<(), Problem> {
         let mut writer = own.to_inner.lock().unwrap_or_else(PoisonError::into_inner);
         writer.send(In::Claim(claim))
     };
-    let sent = tokio::task::spawn_blocking(task).await.map_err(|_| Problem::internal())?;
+    let sent = tokio::task::spawn_blocking(task)
+        .await
+        .map_err(|_| Problem::internal())?;
     sent.map_err(|error| {
         tracing::error!(code = error.code(), %error, "the spool to the inner zone failed");
         Problem::internal()
@@ -98,22 +109,33 @@ pub(crate) async fn status(
 ) -> Result<Json<ClaimStatus>, Problem> {
     let claim: ClaimId = claim.parse().map_err(|_| Problem::absent("claim.absent"))?;
     let found = app.db.read(move |c| {
-        c.query_row("SELECT state, code, tx FROM claim WHERE id = ?1", params![claim.0], |row| {
-            let state = match row.get::<_, i64>(0)? {
-                0 => ClaimState::Waiting,
-                1 => ClaimState::Confirmed,
-                _ => ClaimState::Refused,
-            };
-            let code: String = row.get(1)?;
-            let transaction = match state {
-                ClaimState::Confirmed => Some(TxId(digest(row, 2)?.0)),
-                _ => None,
-            };
-            Ok(ClaimStatus { state, code: Some(code).filter(|c| !c.is_empty()), transaction })
-        })
+        c.query_row(
+            "SELECT state, code, tx FROM claim WHERE id = ?1",
+            params![claim.0],
+            |row| {
+                let state = match row.get::<_, i64>(0)? {
+                    0 => ClaimState::Waiting,
+                    1 => ClaimState::Confirmed,
+                    _ => ClaimState::Refused,
+                };
+                let code: String = row.get(1)?;
+                let transaction = match state {
+                    ClaimState::Confirmed => Some(TxId(digest(row, 2)?.0)),
+                    _ => None,
+                };
+                Ok(ClaimStatus {
+                    state,
+                    code: Some(code).filter(|c| !c.is_empty()),
+                    transaction,
+                })
+            },
+        )
         .optional()
     });
-    found.await?.map(Json).ok_or(Problem::absent("claim.absent"))
+    found
+        .await?
+        .map(Json)
+        .ok_or(Problem::absent("claim.absent"))
 }
 
 /// Notes what the desk decided; again is no error, a second decision changes nothing.

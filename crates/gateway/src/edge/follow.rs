@@ -91,7 +91,9 @@ pub(crate) async fn catch_up(app: &Arc<App>) -> Result<bool, FollowError> {
     let mut ended = false;
     loop {
         let last = app.db.read(last_header).await?;
-        let from = last.as_ref().map_or(0, |header| header.height.saturating_add(1));
+        let from = last
+            .as_ref()
+            .map_or(0, |header| header.height.saturating_add(1));
         let bytes = app.ledger.blocks(from, BATCH).await?;
         app.head.hear(app.clock.now());
         if bytes.is_empty() {
@@ -124,13 +126,18 @@ fn verify(
 }
 
 async fn hand_inwards(app: &Arc<App>, blocks: &[Verified]) -> Result<(), FollowError> {
-    let encoded: Vec<ByteVec> = blocks.iter().map(|block| block.one.to_bytes().into()).collect();
+    let encoded: Vec<ByteVec> = blocks
+        .iter()
+        .map(|block| block.one.to_bytes().into())
+        .collect();
     let own = app.clone();
     let task = move || {
         let mut writer = own.to_inner.lock().unwrap_or_else(PoisonError::into_inner);
         writer.send(In::Blocks(encoded))
     };
-    tokio::task::spawn_blocking(task).await.map_err(|_| DbError::Closing)??;
+    tokio::task::spawn_blocking(task)
+        .await
+        .map_err(|_| DbError::Closing)??;
     Ok(())
 }
 
@@ -153,7 +160,9 @@ fn learn_all(app: &App, t: &Transaction<'_>, blocks: &[Verified]) -> rusqlite::R
 fn learn(app: &App, t: &Transaction<'_>, verified: &Verified) -> rusqlite::Result<bool> {
     let (mut position, mut ended) = (verified.log_before, false);
     for stored in &verified.one.block.transactions {
-        let Ok(transaction) = LedgerTransaction::from_bytes(&stored.bytes) else { continue };
+        let Ok(transaction) = LedgerTransaction::from_bytes(&stored.bytes) else {
+            continue;
+        };
         let id = Digest(transaction.id(&app.chain).0);
         if stored.result == 0 {
             outbox::settle(t, &id, Ok(position))?;
@@ -231,7 +240,9 @@ fn move_end(t: &Transaction<'_>, grant: &GrantId, until: u64, time: u64) -> rusq
 /// A hand-over at the desk ends what the old holder lent.
 fn end_all(t: &Transaction<'_>, card: &CardNumber, time: u64) -> rusqlite::Result<bool> {
     let grants = store::of_card(t, card)?;
-    grants.iter().try_for_each(|grant| owner::end(t, grant, time))?;
+    grants
+        .iter()
+        .try_for_each(|grant| owner::end(t, grant, time))?;
     Ok(!grants.is_empty())
 }
 

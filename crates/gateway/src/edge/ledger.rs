@@ -80,7 +80,11 @@ impl Nodes {
         clock: Clock,
     ) -> Result<Self, LedgerError> {
         let subject = LoginSubject::Member(member);
-        let identity = Identity { subject, keys: None, key: Arc::new(host_key) };
+        let identity = Identity {
+            subject,
+            keys: None,
+            key: Arc::new(host_key),
+        };
         let doors: Vec<Door> = urls
             .iter()
             .map(|url| door(url, chain, &identity, &clock).ok_or(LedgerError::Unreachable))
@@ -88,7 +92,10 @@ impl Nodes {
         if doors.is_empty() {
             return Err(LedgerError::Unreachable);
         }
-        Ok(Self { doors, current: AtomicUsize::new(0) })
+        Ok(Self {
+            doors,
+            current: AtomicUsize::new(0),
+        })
     }
 
     fn in_turn(&self) -> impl Iterator<Item = (usize, &Door)> {
@@ -103,19 +110,37 @@ impl Nodes {
 fn door(url: &str, chain: &Chain, identity: &Identity, clock: &Clock) -> Option<Door> {
     let url: Url = url.parse().ok()?;
     let runs = |member: &&Member| {
-        let node = member.endpoints.node.as_deref().and_then(|text| text.parse::<Url>().ok());
+        let node = member
+            .endpoints
+            .node
+            .as_deref()
+            .and_then(|text| text.parse::<Url>().ok());
         node.is_some_and(|node| node == url)
     };
     let member = chain.genesis().members.iter().find(runs);
     let pin = member.and_then(|member| member.tls_pin).map(TlsPin);
-    let http = Http::new(HttpOptions { pin, ..HttpOptions::default() }).ok()?;
+    let http = Http::new(HttpOptions {
+        pin,
+        ..HttpOptions::default()
+    })
+    .ok()?;
     let id = member.map(|member| member.id);
-    Some(Door::new(http, url, chain.digest(), id, identity.clone(), clock.clone()))
+    Some(Door::new(
+        http,
+        url,
+        chain.digest(),
+        id,
+        identity.clone(),
+        clock.clone(),
+    ))
 }
 
 async fn submit_to(door: &Door, request: &SubmitRequest) -> Result<(), HttpError> {
     let url = join(door.base(), "v1/transactions")?;
-    door.http().post::<Submitted>(&url, None, request).await.map(drop)
+    door.http()
+        .post::<Submitted>(&url, None, request)
+        .await
+        .map(drop)
 }
 
 /// What a node says that knows the transaction already: it is in a block.
@@ -126,7 +151,9 @@ fn is_known(code: &str) -> bool {
 impl Ledger for Nodes {
     fn submit(&self, transaction: Vec<u8>) -> Answer<'_, ()> {
         Box::pin(async move {
-            let request = SubmitRequest { transaction: Blob(transaction) };
+            let request = SubmitRequest {
+                transaction: Blob(transaction),
+            };
             let mut last = LedgerError::Unreachable;
             for (index, door) in self.in_turn() {
                 match submit_to(door, &request).await {

@@ -21,13 +21,19 @@ pub struct Rate {
 
 impl From<RatePolicy> for Rate {
     fn from(policy: RatePolicy) -> Self {
-        Self { burst: policy.burst, interval: policy.interval_ms }
+        Self {
+            burst: policy.burst,
+            interval: policy.interval_ms,
+        }
     }
 }
 
 impl From<Rate> for RatePolicy {
     fn from(rate: Rate) -> Self {
-        Self { burst: rate.burst, interval_ms: rate.interval }
+        Self {
+            burst: rate.burst,
+            interval_ms: rate.interval,
+        }
     }
 }
 
@@ -41,7 +47,11 @@ pub(crate) struct Limiter<K> {
 
 impl<K: Hash + Eq> Limiter<K> {
     pub(crate) fn new(rate: Rate, capacity: usize) -> Self {
-        Self { policy: rate.into(), capacity, buckets: Mutex::default() }
+        Self {
+            policy: rate.into(),
+            capacity,
+            buckets: Mutex::default(),
+        }
     }
 
     /// Takes one request from the key's bucket, or says when to come again.
@@ -63,7 +73,13 @@ mod tests {
 
     #[test]
     fn one_key_does_not_use_up_anothers_bucket() {
-        let limiter = Limiter::new(Rate { burst: 1, interval: 1_000 }, 10);
+        let limiter = Limiter::new(
+            Rate {
+                burst: 1,
+                interval: 1_000,
+            },
+            10,
+        );
         assert!(limiter.take("a", 0).is_ok() && limiter.take("b", 0).is_ok());
         assert_eq!(limiter.take("a", 0).unwrap_err().retry_after_seconds, 1);
         assert!(limiter.take("a", 1_000).is_ok());
@@ -71,7 +87,13 @@ mod tests {
 
     #[test]
     fn the_table_does_not_grow_beyond_its_capacity() {
-        let limiter = Limiter::new(Rate { burst: 1, interval: 1_000 }, 10);
+        let limiter = Limiter::new(
+            Rate {
+                burst: 1,
+                interval: 1_000,
+            },
+            10,
+        );
         for key in 0..1_000 {
             limiter.take(key, 0).unwrap();
         }

@@ -63,9 +63,7 @@ pub(crate) fn waiting(
     limit: u32,
 ) -> rusqlite::Result<Vec<(Digest, Vec<u8>)>> {
     connection
-        .prepare_cached(
-            "SELECT id, bytes FROM outbox WHERE state = 0 ORDER BY number LIMIT ?1",
-        )?
+        .prepare_cached("SELECT id, bytes FROM outbox WHERE state = 0 ORDER BY number LIMIT ?1")?
         .query_map(params![limit], |row| Ok((digest(row, 0)?, row.get(1)?)))?
         .collect()
 }
@@ -92,13 +90,18 @@ pub(crate) fn lapse(t: &Transaction<'_>, block_time: u64) -> rusqlite::Result<Ve
     t.prepare_cached(
         "UPDATE outbox SET state = 3 WHERE state = 0 AND valid_until <= ?1 RETURNING id, kind",
     )?
-    .query_map(params![int(block_time)], |row| Ok((digest(row, 0)?, row.get(1)?)))?
+    .query_map(params![int(block_time)], |row| {
+        Ok((digest(row, 0)?, row.get(1)?))
+    })?
     .collect()
 }
 
 /// Forgets what was settled long ago.
 pub(crate) fn forget(t: &Transaction<'_>, before: u64) -> rusqlite::Result<usize> {
-    t.execute("DELETE FROM outbox WHERE state <> 0 AND queued_at < ?1", params![int(before)])
+    t.execute(
+        "DELETE FROM outbox WHERE state <> 0 AND queued_at < ?1",
+        params![int(before)],
+    )
 }
 
 /// What became of a transaction; `None` when it was never queued here, or forgotten.

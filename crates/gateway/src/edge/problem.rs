@@ -20,7 +20,11 @@ pub(crate) struct Problem {
 impl Problem {
     /// A problem with this status and stable code.
     pub(crate) const fn new(status: StatusCode, code: &'static str) -> Self {
-        Self { status, code, retry_after: None }
+        Self {
+            status,
+            code,
+            retry_after: None,
+        }
     }
 
     /// 400.
@@ -87,7 +91,9 @@ impl IntoResponse for Problem {
         );
         let mut response = (self.status, [kind], body.to_string()).into_response();
         if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -35,7 +35,10 @@ pub(crate) struct Sessions {
 impl Sessions {
     /// Draws a challenge for `subject`; `None` when too many are open.
     pub(crate) fn challenge(&self, subject: LoginSubject, now: u64) -> Option<(Digest, u64)> {
-        let mut challenges = self.challenges.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut challenges = self
+            .challenges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         make_room(&mut challenges, now)?;
         let (challenge, expires) = (Digest(random()), now.saturating_add(CHALLENGE_LIFETIME));
         challenges.insert(challenge, (subject, expires));
@@ -44,7 +47,10 @@ impl Sessions {
 
     /// Takes a challenge back: whom it was for and when it ends. It can be taken once.
     pub(crate) fn take(&self, challenge: &Digest) -> Option<(LoginSubject, u64)> {
-        self.challenges.lock().unwrap_or_else(PoisonError::into_inner).remove(challenge)
+        self.challenges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(challenge)
     }
 
     /// Opens a session: the token and when it ends.
@@ -59,7 +65,10 @@ impl Sessions {
     /// Who holds this token.
     pub(crate) fn holder(&self, token: &str, now: u64) -> Option<Holder> {
         let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.get(&hidden(token)).filter(|(_, expires)| now < *expires).map(|(holder, _)| *holder)
+        tokens
+            .get(&hidden(token))
+            .filter(|(_, expires)| now < *expires)
+            .map(|(holder, _)| *holder)
     }
 }
 

@@ -17,7 +17,11 @@ pub(crate) fn drain(app: &Arc<App>, reader: &mut Reader<Out>) -> Result<usize, S
     while let Some(item) = reader.next()? {
         match item {
             Item::Bad { name } => {
-                tracing::error!(code = "spool.bad", name, "a message of the spool was set aside");
+                tracing::error!(
+                    code = "spool.bad",
+                    name,
+                    "a message of the spool was set aside"
+                );
             }
             Item::Message { name, message } => {
                 if take(app, reader, &message) {
@@ -36,15 +40,13 @@ pub(crate) fn drain(app: &Arc<App>, reader: &mut Reader<Out>) -> Result<usize, S
 /// Whether the message is dealt with: its effect is durable, or it is refused for good.
 fn take(app: &Arc<App>, reader: &Reader<Out>, message: &Out) -> bool {
     match message {
-        Out::Delivery(delivery) => {
-            match deliver::take(app, delivery, &|blob| reader.blob(blob)) {
-                Ok(()) => true,
-                Err(error) => {
-                    tracing::error!(code = error.code(), "a delivery was not taken");
-                    !error.is_ours()
-                }
+        Out::Delivery(delivery) => match deliver::take(app, delivery, &|blob| reader.blob(blob)) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(code = error.code(), "a delivery was not taken");
+                !error.is_ours()
             }
-        }
+        },
         Out::Tx(bytes) => relay(app, bytes),
         Out::Answer(answer) => kept(desk::answered(app, answer)),
     }
@@ -52,10 +54,16 @@ fn take(app: &Arc<App>, reader: &Reader<Out>, message: &Out) -> bool {
 
 fn relay(app: &App, bytes: &[u8]) -> bool {
     let Some(queued) = chain::queued(&app.chain, bytes) else {
-        tracing::error!(code = "spool.tx", "the inner zone sent what is no transaction");
+        tracing::error!(
+            code = "spool.tx",
+            "the inner zone sent what is no transaction"
+        );
         return true;
     };
-    kept(app.db.write_now(|t| outbox::put(t, &queued, Kind::Relayed, app.now())))
+    kept(
+        app.db
+            .write_now(|t| outbox::put(t, &queued, Kind::Relayed, app.now())),
+    )
 }
 
 fn kept(done: Result<(), DbError>) -> bool {

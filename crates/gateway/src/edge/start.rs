@@ -21,6 +21,7 @@ use super::db::{Db, DbError};
 use super::http::routes;
 use super::ledger::{Ledger, LedgerError, Nodes};
 use super::session::Sessions;
+use super::share::purge;
 use super::{follow, tasks};
 use crate::clock::{SharedClock, SystemClock};
 use crate::spool::{Reader, SpoolError, Writer};
@@ -109,10 +110,7 @@ pub struct Running {
 ///
 /// # Errors
 /// [`StartError`].
-pub async fn serve(
-    config: Config,
-    shutdown: watch::Receiver<bool>,
-) -> Result<Running, StartError> {
+pub async fn serve(config: Config, shutdown: watch::Receiver<bool>) -> Result<Running, StartError> {
     let clock: SharedClock = Arc::new(SystemClock);
     let ledger = nodes(&config, clock.clone())?;
     serve_with(config, Parts { clock, ledger }, shutdown).await
@@ -123,7 +121,13 @@ fn nodes(config: &Config, clock: SharedClock) -> Result<Arc<Nodes>, StartError> 
     let chain = chain(config)?;
     let key = host_key(config, &chain)?;
     let clock = medfolder_client::clock::Clock::of(move || clock.now());
-    Ok(Arc::new(Nodes::new(&config.ledger, &chain, config.member, key, clock)?))
+    Ok(Arc::new(Nodes::new(
+        &config.ledger,
+        &chain,
+        config.member,
+        key,
+        clock,
+    )?))
 }
 
 fn chain(config: &Config) -> Result<Chain, StartError> {
@@ -133,7 +137,11 @@ fn chain(config: &Config) -> Result<Chain, StartError> {
 fn host_key(config: &Config, chain: &Chain) -> Result<SigningKey, StartError> {
     let member = chain.member(&config.member).ok_or(StartError::NoMember)?;
     let key = SigningKey::from_seed(chain.suite(), &keyfile::load(&config.host_key)?);
-    if key.public() == member.keys.host { Ok(key) } else { Err(StartError::OtherKey) }
+    if key.public() == member.keys.host {
+        Ok(key)
+    } else {
+        Err(StartError::OtherKey)
+    }
 }
 
 /// [`serve`] with a clock and a ledger of the caller's.
@@ -152,26 +160,46 @@ pub async fn serve_with(
     let origin = origin(&config, addr)?;
     let reader = Reader::open(&config.spool_out)?;
     let app = Arc::new(open(&config, parts, origin.clone()).await?);
+    purge::sweep(&app).await?;
     let mut work = JoinSet::new();
     tasks::spawn(&mut work, &app, reader, &shutdown);
-    listen(&mut work, listener, config.tls.as_ref(), routes::public(&app), &shutdown).await?;
+    listen(
+        &mut work,
+        listener,
+        config.tls.as_ref(),
+        routes::public(&app),
+        &shutdown,
+    )
+    .await?;
     if let Some(admin) = admin {
         listen(&mut work, admin, None, routes::admin(&app), &shutdown).await?;
     }
     let task = tokio::spawn(async move { while work.join_next().await.is_some() {} });
     tracing::info!(%addr, member = %config.member, "the edge listens");
-    Ok(Running { addr, admin: admin_addr, origin, task })
+    Ok(Running {
+        addr,
+        admin: admin_addr,
+        origin,
+        task,
+    })
 }
 
 async fn open(config: &Config, parts: Parts, origin: String) -> Result<App, StartError> {
     let chain = chain(config)?;
-    let name = chain.member(&config.member).ok_or(StartError::NoMember)?.name.clone();
+    let name = chain
+        .member(&config.member)
+        .ok_or(StartError::NoMember)?
+        .name
+        .clone();
     let key = host_key(config, &chain)?;
     let layout = Layout(&config.data_dir);
     std::fs::create_dir_all(layout.0)?;
     let db = Db::open(&layout.index())?;
     let last = db.read(follow::last_header).await?;
-    let head = last.map_or_else(|| Head::new(0, 0), |header| Head::new(header.height, header.time));
+    let head = last.map_or_else(
+        || Head::new(0, 0),
+        |header| Head::new(header.height, header.time),
+    );
     let pepper = keyfile::load_or_create(&layout.pepper(), &mut os_rng())?;
     Ok(App {
         suite: chain.suite(),
@@ -203,14 +231,22 @@ fn origin(config: &Config, addr: SocketAddr) -> Result<String, StartError> {
         if !addr.ip().is_loopback() {
             return Err(StartError::PublicUrl);
         }
-        let scheme = if config.tls.is_some() { "https" } else { "http" };
+        let scheme = if config.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         return Ok(format!("{scheme}://{addr}"));
     };
     let url: Url = text.parse().map_err(|_| StartError::PublicUrl)?;
     let origin = url.origin().ascii_serialization();
     let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     let usable = medfolder_share::address::link_address(&origin).is_ok();
-    if bare && usable && origin.len() <= MAX_ORIGIN { Ok(origin) } else { Err(StartError::PublicUrl) }
+    if bare && usable && origin.len() <= MAX_ORIGIN {
+        Ok(origin)
+    } else {
+        Err(StartError::PublicUrl)
+    }
 }
 
 async fn listen(

@@ -23,10 +23,14 @@ pub(crate) struct Sent(HashMap<Digest, u64>);
 pub(crate) async fn round(app: &Arc<App>, sent: &mut Sent) -> Result<bool, DbError> {
     let waiting = app.db.read(|c| outbox::waiting(c, BATCH)).await?;
     let now = app.clock.now();
-    sent.0.retain(|id, _| waiting.iter().any(|(other, _)| other == id));
+    sent.0
+        .retain(|id, _| waiting.iter().any(|(other, _)| other == id));
     let any = !waiting.is_empty();
     for (id, bytes) in waiting {
-        let due = sent.0.get(&id).is_none_or(|at| now.saturating_sub(*at) >= AGAIN);
+        let due = sent
+            .0
+            .get(&id)
+            .is_none_or(|at| now.saturating_sub(*at) >= AGAIN);
         if !due {
             continue;
         }

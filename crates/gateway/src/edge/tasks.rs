@@ -59,7 +59,9 @@ async fn spools(app: Arc<App>, mut reader: Reader<Out>) {
             let taken = spool::drain(&own, &mut reader);
             (taken, reader)
         });
-        let Ok((taken, back)) = task.await else { return };
+        let Ok((taken, back)) = task.await else {
+            return;
+        };
         reader = back;
         match taken {
             Ok(0) => {}
@@ -79,9 +81,15 @@ async fn ledger(app: Arc<App>) {
                 let _ = logged(purge::round(&app).await);
             }
             Ok(false) => {}
-            Err(error) => tracing::warn!(code = error.code(), %error, "the ledger was not followed"),
+            Err(error) => {
+                tracing::warn!(code = error.code(), %error, "the ledger was not followed")
+            }
         }
-        eager = if waiting { u32::saturating_add(eager, 1) } else { 0 };
+        eager = if waiting {
+            u32::saturating_add(eager, 1)
+        } else {
+            0
+        };
         if waiting && eager <= EAGER_LOOKS {
             rest(&app.wake.submit, EAGER).await;
         } else {
@@ -128,5 +136,6 @@ async fn audits(app: Arc<App>) {
 }
 
 fn logged<T>(done: Result<T, DbError>) -> Option<T> {
-    done.map_err(|error| tracing::error!(code = error.code(), %error, "the index failed")).ok()
+    done.map_err(|error| tracing::error!(code = error.code(), %error, "the index failed"))
+        .ok()
 }

@@ -10,9 +10,7 @@ use medfolder_gateway::clock::{Clock, ManualClock};
 use medfolder_gateway::edge::ledger::{Answer, Ledger, LedgerError};
 use medfolder_ledger::block::{Block, BlockTransaction, EngineSigner, Header, Roots};
 use medfolder_ledger::genesis::{Chain, EngineKeys, Genesis};
-use medfolder_ledger::member::{
-    Endpoints, Member, MemberKeys, MemberRole, Standing, StorageArea,
-};
+use medfolder_ledger::member::{Endpoints, Member, MemberKeys, MemberRole, Standing, StorageArea};
 use medfolder_ledger::policy::{ConsentText, Policy};
 use medfolder_ledger::{Outcome, Prepared, StateKey, Transaction, TxId, execute};
 use medfolder_record::{AreaId, MemberId};
@@ -26,7 +24,11 @@ pub(crate) fn key(suite: Suite, seed: u8) -> SigningKey {
 }
 
 pub(crate) fn consent_text() -> ConsentText {
-    ConsentText { digest: Digest([9; 32]), version: 1, language: "zh".into() }
+    ConsentText {
+        digest: Digest([9; 32]),
+        version: 1,
+        language: "zh".into(),
+    }
 }
 
 fn engine(suite: Suite) -> EngineSigner {
@@ -57,8 +59,15 @@ pub(crate) fn genesis(suite: Suite) -> Chain {
         voting: true,
         tls_pin: None,
     };
-    let area = StorageArea { id: AREA, member: MEMBER, endpoints: vec!["https://zone.example".into()] };
-    let policy = Policy { consent_texts: vec![consent_text()], ..Policy::default() };
+    let area = StorageArea {
+        id: AREA,
+        member: MEMBER,
+        endpoints: vec!["https://zone.example".into()],
+    };
+    let policy = Policy {
+        consent_texts: vec![consent_text()],
+        ..Policy::default()
+    };
     Chain::new(Genesis {
         version: 0,
         suite,
@@ -95,7 +104,10 @@ impl TestLedger {
     pub(crate) fn new(chain: &Chain, clock: Arc<ManualClock>) -> Arc<Self> {
         let header = Header::genesis(chain, Digest::default());
         let certificate = engine(chain.suite()).certify(chain.suite(), &header);
-        let block = Block { header: header.clone(), transactions: Vec::new() };
+        let block = Block {
+            header: header.clone(),
+            transactions: Vec::new(),
+        };
         let inner = Inner {
             state: chain.genesis().initial_state().into_iter().collect(),
             recent: BTreeSet::new(),
@@ -143,8 +155,21 @@ impl TestLedger {
         if prepared.iter().any(|p| inner.recent.contains(&p.id())) {
             return Ok(());
         }
-        let (time, size) = (inner.header.next_time(self.clock.now() + self.ahead.load(Ordering::SeqCst)), inner.header.log_size);
-        let done = execute(&self.chain, &inner.state, &inner.recent, time, size, &prepared).unwrap();
+        let (time, size) = (
+            inner
+                .header
+                .next_time(self.clock.now() + self.ahead.load(Ordering::SeqCst)),
+            inner.header.log_size,
+        );
+        let done = execute(
+            &self.chain,
+            &inner.state,
+            &inner.recent,
+            time,
+            size,
+            &prepared,
+        )
+        .unwrap();
         inner.state.extend(done.writes);
         let (mut log_size, mut results, mut transactions) = (size, Vec::new(), Vec::new());
         let mut refusal = None;
@@ -160,14 +185,26 @@ impl TestLedger {
             }
             results.push((one.leaf(), outcome.number()));
             let bytes = one.bytes().to_vec();
-            transactions.push(BlockTransaction { bytes, result: outcome.number() });
+            transactions.push(BlockTransaction {
+                bytes,
+                result: outcome.number(),
+            });
         }
-        let roots = Roots { log_size, log_root: Digest::default(), state_root: Digest::default() };
+        let roots = Roots {
+            log_size,
+            log_root: Digest::default(),
+            state_root: Digest::default(),
+        };
         let header = inner.header.next(self.chain.suite(), &results, roots, time);
         let certificate = engine(self.chain.suite()).certify(self.chain.suite(), &header);
         inner.header = header.clone();
-        let block = Block { header, transactions };
-        inner.blocks.push(Certified { block, certificate }.to_bytes());
+        let block = Block {
+            header,
+            transactions,
+        };
+        inner
+            .blocks
+            .push(Certified { block, certificate }.to_bytes());
         refusal.map_or(Ok(()), Err)
     }
 

@@ -6,8 +6,8 @@ use medfolder_ledger::body::{Mark, Seal, SealedLeaf};
 use medfolder_record::content::Attachment;
 use medfolder_record::{
     AttachmentSealer, Author, ContentSalt, Custody, DoctorSignature, Draft, KeySlot, Kind, Place,
-    RecordId, RecordSignature, SealKey,
-    Sealing, Signatures, SlotPlace, Statement, StatementFields, Times, VisitId,
+    RecordId, RecordSignature, SealKey, Sealing, Signatures, SlotPlace, Statement, StatementFields,
+    Times, VisitId,
 };
 
 use crate::chain::{self, AREA, MEMBER};
@@ -30,11 +30,21 @@ fn statement(visit: VisitId, attachments: u32, now: u64) -> Statement {
         member: MEMBER,
         visit,
         patient_number: "P-MARKER".into(),
-        kind: Kind { wst500: None, loinc: "34108-1".into() },
+        kind: Kind {
+            wst500: None,
+            loinc: "34108-1".into(),
+        },
         title: TITLE.into(),
-        author: Author { key: None, name: "李医生".into() },
+        author: Author {
+            key: None,
+            name: "李医生".into(),
+        },
         department: "心内科".into(),
-        times: Times { visit_start: now as i64, visit_end: None, authored: now as i64 },
+        times: Times {
+            visit_start: now as i64,
+            visit_end: None,
+            authored: now as i64,
+        },
         replaces: None,
         media_type: "application/fhir+json".into(),
         attachments,
@@ -44,7 +54,10 @@ fn statement(visit: VisitId, attachments: u32, now: u64) -> Statement {
 
 /// Seals two records of a visit, the first with an attachment, and puts its blob into the spool.
 pub(crate) fn visit(world: &World, card: &Card, seed: u8, attachment: &[u8]) -> Visit {
-    let (suite, now) = (world.suite(), medfolder_gateway::clock::Clock::now(&*world.clock));
+    let (suite, now) = (
+        world.suite(),
+        medfolder_gateway::clock::Clock::now(&*world.clock),
+    );
     let (id, key) = (VisitId([seed; 16]), SealKey::new(Secret32::new([seed; 32])));
     let place = |k| Place {
         genesis: world.chain.digest(),
@@ -56,7 +69,8 @@ pub(crate) fn visit(world: &World, card: &Card, seed: u8, attachment: &[u8]) -> 
     };
     let mut blob = Vec::new();
     let mut sealer =
-        AttachmentSealer::new(&key.record(suite, 0), &place(0), 0, attachment.len() as u64).unwrap();
+        AttachmentSealer::new(&key.record(suite, 0), &place(0), 0, attachment.len() as u64)
+            .unwrap();
     sealer.push(attachment, &mut blob).unwrap();
     let (digest, stored) = sealer.finish(&mut blob).unwrap();
     let piece = Attachment {
@@ -67,7 +81,9 @@ pub(crate) fn visit(world: &World, card: &Card, seed: u8, attachment: &[u8]) -> 
     };
     let body = r#"{"resourceType":"Bundle","entry":[{"resource":{"note":"BODY-MARKER"}}]}"#;
     let (mut records, mut envelopes) = (Vec::new(), Vec::new());
-    for (k, (pieces, blobs)) in [(vec![piece], vec![stored]), (vec![], vec![])].into_iter().enumerate()
+    for (k, (pieces, blobs)) in [(vec![piece], vec![stored]), (vec![], vec![])]
+        .into_iter()
+        .enumerate()
     {
         let statement = statement(id, pieces.len() as u32, now);
         let salt = ContentSalt::random(&mut os_rng());
@@ -90,7 +106,12 @@ pub(crate) fn visit(world: &World, card: &Card, seed: u8, attachment: &[u8]) -> 
         records.push(sealed.id);
         envelopes.push(sealed.envelope);
     }
-    let slot_place = SlotPlace { member: MEMBER, card: card.number, visit: id, seq: 0 };
+    let slot_place = SlotPlace {
+        member: MEMBER,
+        card: card.number,
+        visit: id,
+        seq: 0,
+    };
     let slot = KeySlot::make(&slot_place, &card.encryption.public(), &key, &mut os_rng());
     let slot = slot.unwrap().to_bytes();
     let seal = Seal {
@@ -102,7 +123,13 @@ pub(crate) fn visit(world: &World, card: &Card, seed: u8, attachment: &[u8]) -> 
         policy: 0,
         time: now,
         mark: Mark::None,
-        leaves: records.iter().map(|leaf| SealedLeaf { leaf: *leaf, replaces: None }).collect(),
+        leaves: records
+            .iter()
+            .map(|leaf| SealedLeaf {
+                leaf: *leaf,
+                replaces: None,
+            })
+            .collect(),
         earlier: None,
     };
     let transaction = world.signed(seal, &[&chain::key(suite, 2)]).to_bytes();
@@ -119,11 +146,22 @@ pub(crate) fn visit(world: &World, card: &Card, seed: u8, attachment: &[u8]) -> 
             size,
         }],
     };
-    Visit { id, records, envelopes, blob, slot, key, delivery }
+    Visit {
+        id,
+        records,
+        envelopes,
+        blob,
+        slot,
+        key,
+        delivery,
+    }
 }
 
 pub(crate) fn send(world: &World, message: Out) {
-    Writer::open(&world.dir.path().join("out")).unwrap().send(message).unwrap();
+    Writer::open(&world.dir.path().join("out"))
+        .unwrap()
+        .send(message)
+        .unwrap();
 }
 
 impl World {
@@ -138,7 +176,10 @@ impl World {
         let visit = visit(self, card, seed, &[seed; 200_000]);
         send(self, Out::Delivery(visit.delivery.clone()));
         let id = visit.id;
-        self.eventually("the visit is sealed", || async { self.is_sealed(id).then_some(()) }).await;
+        self.eventually("the visit is sealed", || async {
+            self.is_sealed(id).then_some(())
+        })
+        .await;
         visit
     }
 }

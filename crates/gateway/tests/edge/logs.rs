@@ -7,7 +7,7 @@ use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 
-use crate::world::{Wish, World, text, json_of};
+use crate::world::{Wish, World, json_of, text};
 
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -32,7 +32,9 @@ impl<'a> MakeWriter<'a> for Captured {
 #[tokio::test]
 async fn item_30_the_logs_hold_no_key_passcode_payload_ticket_recipient_or_segment() {
     let captured = Captured::default();
-    let layer = tracing_subscriber::fmt::layer().with_writer(captured.clone()).with_ansi(false);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(captured.clone())
+        .with_ansi(false);
     let subscriber = tracing_subscriber::registry().with(layer);
     tracing::subscriber::set_global_default(subscriber).unwrap();
 
@@ -40,9 +42,21 @@ async fn item_30_the_logs_hold_no_key_passcode_payload_ticket_recipient_or_segme
     let card = world.card().await;
     let visit = world.deliver(&card, 60).await;
     let token = world.log_in(&card).await.unwrap();
-    let wish = Wish { passcode: Some("secret-code"), ..Wish::default() };
+    let wish = Wish {
+        passcode: Some("secret-code"),
+        ..Wish::default()
+    };
     let shared = world.share(&card, wish).await;
-    let direct = world.share(&card, Wish { direct: true, items: 1, ..Wish::default() }).await;
+    let direct = world
+        .share(
+            &card,
+            Wish {
+                direct: true,
+                items: 1,
+                ..Wish::default()
+            },
+        )
+        .await;
     let wrong = json!({ "recipient": "Marker Person", "passcode": "wrong-guess" });
     world.manifest(&shared, wrong).await;
     let right = json!({ "recipient": "Marker Person", "passcode": "secret-code" });
@@ -52,10 +66,27 @@ async fn item_30_the_logs_hold_no_key_passcode_payload_ticket_recipient_or_segme
     }
     let direct_url = format!("{}?recipient=Marker+Person", direct.url);
     reqwest::get(&direct_url).await.unwrap();
-    world.http.post(format!("{}/status", shared.url)).body("{}").send().await.unwrap();
-    world.get(&format!("/v1/zone/records/{}/envelope", visit.records[0]), Some(&token)).await;
+    world
+        .http
+        .post(format!("{}/status", shared.url))
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
+    world
+        .get(
+            &format!("/v1/zone/records/{}/envelope", visit.records[0]),
+            Some(&token),
+        )
+        .await;
     world.revoke(&shared).await;
-    world.http.post(&shared.url).body("not json").send().await.unwrap();
+    world
+        .http
+        .post(&shared.url)
+        .body("not json")
+        .send()
+        .await
+        .unwrap();
     let unknown = json_of(world.get("/nowhere/secret-path", None).await).await;
     assert_eq!(text(&unknown, "code"), "route.absent");
 

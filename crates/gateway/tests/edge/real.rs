@@ -9,8 +9,8 @@ use medfolder_gateway::certified::Certified;
 use medfolder_gateway::clock::{Clock, ManualClock};
 use medfolder_gateway::edge::ledger::{Ledger, Nodes};
 use medfolder_gateway::spool::Out;
-use medfolder_ledger::body::{AccessOutcome, Body, RegisterCard};
 use medfolder_ledger::Transaction;
+use medfolder_ledger::body::{AccessOutcome, Body, RegisterCard};
 use medfolder_node::{Running, Seams};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -41,9 +41,17 @@ async fn node(world: &World) -> (Running, watch::Sender<bool>) {
     });
     let (stop, stopped) = watch::channel(false);
     let clock: Arc<dyn medfolder_node::clock::Clock> = Arc::new(NodeClock(world.clock.clone()));
-    let seams = Seams { clock: Some(clock), ..Seams::default() };
+    let seams = Seams {
+        clock: Some(clock),
+        ..Seams::default()
+    };
     let config = serde_json::from_value(config).unwrap();
-    (medfolder_node::serve_with(config, seams, stopped).await.unwrap(), stop)
+    (
+        medfolder_node::serve_with(config, seams, stopped)
+            .await
+            .unwrap(),
+        stop,
+    )
 }
 
 fn nodes(world: &World, node: &Running) -> Arc<Nodes> {
@@ -79,8 +87,15 @@ async fn a_visit_is_sealed_fetched_shared_and_revoked_on_a_real_ledger() {
         consent: world.consent(),
     };
     let seal = chain::key(world.suite(), 2);
-    send(&world, Out::Tx(world.signed(body, &[&card.signing, &seal]).to_bytes()));
-    world.eventually("the card logs in", || async { world.log_in(&card).await.ok() }).await;
+    send(
+        &world,
+        Out::Tx(world.signed(body, &[&card.signing, &seal]).to_bytes()),
+    );
+    world
+        .eventually("the card logs in", || async {
+            world.log_in(&card).await.ok()
+        })
+        .await;
 
     let visit = hospital::visit(&world, &card, 70, b"picture");
     send(&world, Out::Delivery(visit.delivery.clone()));
@@ -97,19 +112,33 @@ async fn a_visit_is_sealed_fetched_shared_and_revoked_on_a_real_ledger() {
 
     let shared = world.share(&card, Wish::default()).await;
     let locations = world.open(&shared, dr_li()).await;
-    assert_eq!(reqwest::get(&locations[0]).await.unwrap().status(), StatusCode::OK);
+    assert_eq!(
+        reqwest::get(&locations[0]).await.unwrap().status(),
+        StatusCode::OK
+    );
     assert_eq!(world.revoke(&shared).await.state, ShareCondition::Revoked);
     let outcomes = || async {
-        let entries = accepted(&nodes).await.into_iter().filter_map(|tx| match tx.body {
-            Body::AccessBatch(batch) => Some(batch.entries),
-            _ => None,
-        });
-        entries.flatten().map(|entry| entry.outcome).collect::<Vec<_>>()
+        let entries = accepted(&nodes)
+            .await
+            .into_iter()
+            .filter_map(|tx| match tx.body {
+                Body::AccessBatch(batch) => Some(batch.entries),
+                _ => None,
+            });
+        entries
+            .flatten()
+            .map(|entry| entry.outcome)
+            .collect::<Vec<_>>()
     };
     let expected = [AccessOutcome::Opened, AccessOutcome::Ended];
     world
-        .eventually("both entries", || async { (outcomes().await == expected).then_some(()) })
+        .eventually("both entries", || async {
+            (outcomes().await == expected).then_some(())
+        })
         .await;
-    let revoked = accepted(&nodes).await.iter().any(|tx| matches!(tx.body, Body::Revoke(_)));
+    let revoked = accepted(&nodes)
+        .await
+        .iter()
+        .any(|tx| matches!(tx.body, Body::Revoke(_)));
     assert!(revoked);
 }

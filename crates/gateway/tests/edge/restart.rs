@@ -8,7 +8,12 @@ use crate::hospital::{self, send};
 use crate::world::{Wish, World, dr_li};
 
 fn count(world: &World, wanted: impl Fn(&Body) -> bool) -> usize {
-    world.ledger.accepted().iter().filter(|tx| wanted(&tx.body)).count()
+    world
+        .ledger
+        .accepted()
+        .iter()
+        .filter(|tx| wanted(&tx.body))
+        .count()
 }
 
 #[tokio::test]
@@ -30,10 +35,20 @@ async fn a_delivery_taken_before_a_stop_is_sealed_after_it_and_once() {
     world.ledger.offline(false);
     world.clock.advance(6_000);
     let id = visit.id;
-    world.eventually("it is sealed", || async { world.is_sealed(id).then_some(()) }).await;
+    world
+        .eventually("it is sealed", || async {
+            world.is_sealed(id).then_some(())
+        })
+        .await;
     world.restart().await;
     world.deliver(&card, 51).await;
-    assert_eq!(count(&world, |body| matches!(body, Body::Seal(seal) if seal.visit == id)), 1);
+    assert_eq!(
+        count(
+            &world,
+            |body| matches!(body, Body::Seal(seal) if seal.visit == id)
+        ),
+        1
+    );
     assert_eq!(world.audit().await["records"], 4);
 }
 
@@ -47,7 +62,15 @@ fn send_message_only(world: &World, visit: &hospital::Visit) {
 async fn shares_openings_and_unreported_accesses_survive_a_stop() {
     let mut world = World::new().await;
     let card = world.card().await;
-    let mut shared = world.share(&card, Wish { openings: Some(1), ..Wish::default() }).await;
+    let mut shared = world
+        .share(
+            &card,
+            Wish {
+                openings: Some(1),
+                ..Wish::default()
+            },
+        )
+        .await;
     world.ledger.offline(true);
     let locations = world.open(&shared, dr_li()).await;
     let before = world.at("");
@@ -62,9 +85,15 @@ async fn shares_openings_and_unreported_accesses_survive_a_stop() {
         })
         .await;
     shared.url = moved(&shared.url);
-    assert_eq!(world.manifest(&shared, dr_li()).await.status(), StatusCode::OK);
+    assert_eq!(
+        world.manifest(&shared, dr_li()).await.status(),
+        StatusCode::OK
+    );
     let stranger = serde_json::json!({ "recipient": "Nurse Wang" });
-    assert_eq!(world.manifest(&shared, stranger).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        world.manifest(&shared, stranger).await.status(),
+        StatusCode::NOT_FOUND
+    );
     world
         .eventually("both accesses are reported, once each", || async {
             let entries: usize = world
@@ -84,7 +113,10 @@ async fn shares_openings_and_unreported_accesses_survive_a_stop() {
 #[tokio::test]
 async fn a_batch_that_lapsed_is_reported_anew_and_no_access_twice() {
     let world = World::new().await;
-    let wish = Wish { lasts: 20 * crate::world::HOUR, ..Wish::default() };
+    let wish = Wish {
+        lasts: 20 * crate::world::HOUR,
+        ..Wish::default()
+    };
     let shared = world.share(&world.card().await, wish).await;
     world.ledger.stall(true);
     world.open(&shared, dr_li()).await;
@@ -98,9 +130,74 @@ async fn a_batch_that_lapsed_is_reported_anew_and_no_access_twice() {
             Body::AccessBatch(batch) => Some(batch.entries),
             _ => None,
         });
-        entries.flatten().filter(|e| e.outcome == medfolder_ledger::body::AccessOutcome::Opened).count()
+        entries
+            .flatten()
+            .filter(|e| e.outcome == medfolder_ledger::body::AccessOutcome::Opened)
+            .count()
     };
-    world.eventually("the opening is reported", || async { (opened() > 0).then_some(()) }).await;
-    world.open(&shared, serde_json::json!({ "recipient": "another" })).await;
-    world.eventually("the next one, too", || async { (opened() == 2).then_some(()) }).await;
+    world
+        .eventually("the opening is reported", || async {
+            (opened() > 0).then_some(())
+        })
+        .await;
+    world
+        .open(&shared, serde_json::json!({ "recipient": "another" }))
+        .await;
+    world
+        .eventually("the next one, too", || async {
+            (opened() == 2).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn ciphertext_that_no_record_names_is_gone_after_a_restart() {
+    let mut world = World::new().await;
+    let card = world.card().await;
+    let stray = world.suite().hash(&[b"stray"]).to_string();
+    let folder = world.dir.path().join("edge/blobs").join(&stray[..2]);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(&stray), b"stray").unwrap();
+    let kept = world.deliver(&card, 53).await;
+    world.restart().await;
+    assert!(!folder.join(&stray).exists());
+    assert_eq!(world.audit().await["missing"], 0);
+    assert_eq!(kept.records.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edge_that_is_cut_off_anywhere_loses_nothing_and_seals_nothing_twice() {
+    let mut world = World::new().await;
+    let card = world.card().await;
+    let shared = world.share(&card, Wish::default()).await;
+    let mut visits = Vec::new();
+    for round in 0..25_u8 {
+        let visit = hospital::visit(&world, &card, 100 + round, &[round; 70_000]);
+        send(&world, Out::Delivery(visit.delivery.clone()));
+        visits.push(visit);
+        // Somewhere within the work on a delivery, another place each round.
+        let place = std::time::Duration::from_micros(u64::from(round) * 1_700);
+        tokio::time::sleep(place).await;
+        world.crash().await;
+    }
+    for visit in &visits {
+        let id = visit.id;
+        let sealed = || async { world.is_sealed(id).then_some(()) };
+        world.eventually("each visit is sealed", sealed).await;
+    }
+    assert_eq!(
+        count(&world, |body| matches!(body, Body::Seal(_))),
+        visits.len()
+    );
+    let seen = world.audit().await;
+    assert_eq!(
+        (&seen["records"], &seen["changed"]),
+        (&50.into(), &0.into())
+    );
+    assert_eq!(
+        (&seen["missing"], &seen["broken_files"]),
+        (&0.into(), &0.into())
+    );
+    let state = world.state(&shared).await.state;
+    assert_eq!(state, medfolder_client::api::share::ShareCondition::Live);
 }

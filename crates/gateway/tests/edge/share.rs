@@ -12,11 +12,18 @@ use crate::chain::{self, MEMBER, NOW};
 use crate::world::{HOUR, Shared, Wish, World, disk_holds, dr_li, json_of, text};
 
 fn entries(world: &World, shared: &Shared) -> Vec<AccessEntry> {
-    let batches = world.ledger.accepted().into_iter().filter_map(|tx| match tx.body {
-        Body::AccessBatch(batch) => Some(batch.entries),
-        _ => None,
-    });
-    batches.flatten().filter(|entry| entry.grant == shared.grant).collect()
+    let batches = world
+        .ledger
+        .accepted()
+        .into_iter()
+        .filter_map(|tx| match tx.body {
+            Body::AccessBatch(batch) => Some(batch.entries),
+            _ => None,
+        });
+    batches
+        .flatten()
+        .filter(|entry| entry.grant == shared.grant)
+        .collect()
 }
 
 async fn reported(world: &World, shared: &Shared, count: usize) -> Vec<AccessEntry> {
@@ -32,7 +39,11 @@ async fn a_share_is_live_only_when_its_grant_is_final_and_publishing_twice_is_on
     let world = World::new().await;
     let card = world.card().await;
     let shared = world.share(&card, Wish::default()).await;
-    let grants = world.ledger.accepted().into_iter().filter(|tx| matches!(tx.body, Body::Grant(_)));
+    let grants = world
+        .ledger
+        .accepted()
+        .into_iter()
+        .filter(|tx| matches!(tx.body, Body::Grant(_)));
     assert_eq!(grants.count(), 1);
     assert_eq!(shared.published.end, NOW + HOUR);
     assert_eq!(world.state(&shared).await.state, ShareCondition::Live);
@@ -57,7 +68,11 @@ async fn nobody_opens_a_share_whose_grant_is_not_final() {
     );
     world.upload(&token, &draft, 0, &jwe.unwrap()).await;
     world.ledger.stall(true);
-    let wish = Wish { items: 1, evidence: false, ..Wish::default() };
+    let wish = Wish {
+        items: 1,
+        evidence: false,
+        ..Wish::default()
+    };
     let key = chain::key(world.suite(), 78);
     let request = json!(world.publish_request(&card, &key, &link, &wish, 1));
     let path = format!("/v1/shares/drafts/{}/publish", draft.draft);
@@ -80,13 +95,27 @@ async fn a_grant_without_the_cards_consent_or_the_grant_keys_signature_is_refuse
     let (card, other) = (world.card().await, world.card().await);
     let token = world.log_in(&card).await.unwrap();
     let link = medfolder_share::LinkKey::from_bytes([1; 32]);
-    let (key, wish) = (chain::key(world.suite(), 79), Wish { items: 1, ..Wish::default() });
+    let (key, wish) = (
+        chain::key(world.suite(), 79),
+        Wish {
+            items: 1,
+            ..Wish::default()
+        },
+    );
     let good = world.publish_request(&card, &key, &link, &wish, 1);
     let foreign = world.publish_request(&other, &key, &link, &wish, 1);
-    let unsigned = world.signed(world.grant(&key, &wish), &[&other.signing]).to_bytes();
+    let unsigned = world
+        .signed(world.grant(&key, &wish), &[&other.signing])
+        .to_bytes();
     let cases = [
-        medfolder_client::api::share::PublishRequest { consent: foreign.consent, ..good.clone() },
-        medfolder_client::api::share::PublishRequest { transaction: unsigned.into(), ..good },
+        medfolder_client::api::share::PublishRequest {
+            consent: foreign.consent,
+            ..good.clone()
+        },
+        medfolder_client::api::share::PublishRequest {
+            transaction: unsigned.into(),
+            ..good
+        },
     ];
     for request in cases {
         let draft = world.draft(&token, false).await;
@@ -101,26 +130,46 @@ async fn a_grant_without_the_cards_consent_or_the_grant_keys_signature_is_refuse
 async fn another_cards_draft_cannot_be_published_or_written() {
     let world = World::new().await;
     let (card, other) = (world.card().await, world.card().await);
-    let draft = world.draft(&world.log_in(&card).await.unwrap(), false).await;
+    let draft = world
+        .draft(&world.log_in(&card).await.unwrap(), false)
+        .await;
     let token = world.log_in(&other).await.unwrap();
-    assert_eq!(world.upload(&token, &draft, 0, "x").await, StatusCode::NOT_FOUND);
+    assert_eq!(
+        world.upload(&token, &draft, 0, "x").await,
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test]
 async fn an_opening_counts_once_per_session_and_the_limit_holds() {
     let world = World::new().await;
-    let wish = Wish { openings: Some(2), ..Wish::default() };
+    let wish = Wish {
+        openings: Some(2),
+        ..Wish::default()
+    };
     let shared = world.share(&world.card().await, wish).await;
     let named = |name: &str| json!({ "recipient": "Dr. Li", "_s": name });
     for _ in 0..3 {
-        assert_eq!(world.manifest(&shared, named("a")).await.status(), StatusCode::OK);
+        assert_eq!(
+            world.manifest(&shared, named("a")).await.status(),
+            StatusCode::OK
+        );
     }
     assert_eq!(world.state(&shared).await.opened, 1);
-    assert_eq!(world.manifest(&shared, named("b")).await.status(), StatusCode::OK);
-    assert_eq!(world.manifest(&shared, named("c")).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        world.manifest(&shared, named("b")).await.status(),
+        StatusCode::OK
+    );
+    assert_eq!(
+        world.manifest(&shared, named("c")).await.status(),
+        StatusCode::NOT_FOUND
+    );
     // A session that is open goes on.
     let locations = world.open(&shared, named("a")).await;
-    assert_eq!(reqwest::get(&locations[0]).await.unwrap().status(), StatusCode::OK);
+    assert_eq!(
+        reqwest::get(&locations[0]).await.unwrap().status(),
+        StatusCode::OK
+    );
     assert_eq!(world.state(&shared).await.state, ShareCondition::UsedUp);
 }
 
@@ -132,7 +181,9 @@ async fn without_a_session_the_same_reader_within_ten_minutes_is_one_opening() {
     world.clock.advance(9 * 60_000);
     world.open(&shared, dr_li()).await;
     assert_eq!(world.state(&shared).await.opened, 1);
-    world.open(&shared, json!({ "recipient": "Nurse Wang" })).await;
+    world
+        .open(&shared, json!({ "recipient": "Nurse Wang" }))
+        .await;
     world.clock.advance(2 * 60_000);
     world.open(&shared, dr_li()).await;
     assert_eq!(world.state(&shared).await.opened, 3);
@@ -141,7 +192,10 @@ async fn without_a_session_the_same_reader_within_ten_minutes_is_one_opening() {
 #[tokio::test]
 async fn every_access_is_on_the_ledger_with_a_receipt_of_the_hosts_record_and_no_name() {
     let world = World::new().await;
-    let wish = Wish { passcode: Some("123456"), ..Wish::default() };
+    let wish = Wish {
+        passcode: Some("123456"),
+        ..Wish::default()
+    };
     let shared = world.share(&world.card().await, wish).await;
     let wrong = json!({ "recipient": "Marker Person", "passcode": "0000" });
     world.manifest(&shared, wrong).await;
@@ -152,7 +206,11 @@ async fn every_access_is_on_the_ledger_with_a_receipt_of_the_hosts_record_and_no
     world.clock.advance(11 * 60_000);
     let entries = reported(&world, &shared, 3).await;
     let outcomes: Vec<_> = entries.iter().map(|entry| entry.outcome).collect();
-    let expected = [AccessOutcome::WrongCode, AccessOutcome::Opened, AccessOutcome::Ended];
+    let expected = [
+        AccessOutcome::WrongCode,
+        AccessOutcome::Opened,
+        AccessOutcome::Ended,
+    ];
     assert_eq!(outcomes, expected);
     // Item 1 was received; the evidence file is no item.
     assert_eq!(entries[2].items.positions(), [1]);
@@ -160,10 +218,12 @@ async fn every_access_is_on_the_ledger_with_a_receipt_of_the_hosts_record_and_no
     let kinds: Vec<_> = records.iter().map(|record| record.outcome).collect();
     assert_eq!(kinds, [Outcome::WrongCode, Outcome::Opened, Outcome::Ended]);
     for (record, entry) in records.iter().zip(&entries) {
-        let record: AccessRecord =
-            medfolder_crypto::from_cbor(&record.record.0, 10_000).unwrap();
+        let record: AccessRecord = medfolder_crypto::from_cbor(&record.record.0, 10_000).unwrap();
         assert_eq!(record.digest(world.suite()), entry.receipt);
-        assert_eq!((record.recipient.as_str(), record.host_ms), ("Marker Person", entry.time));
+        assert_eq!(
+            (record.recipient.as_str(), record.host_ms),
+            ("Marker Person", entry.time)
+        );
     }
     for transaction in world.ledger.accepted() {
         let bytes = transaction.to_bytes();
@@ -177,10 +237,15 @@ async fn accesses_are_for_the_grant_key_only() {
     let card = world.card().await;
     let mut shared = world.share(&card, Wish::default()).await;
     shared.key = chain::key(world.suite(), 80);
-    let response = world.owner(&shared, Method::GET, "accesses", Vec::new()).await;
+    let response = world
+        .owner(&shared, Method::GET, "accesses", Vec::new())
+        .await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     let path = format!("/v1/shares/{}/accesses", shared.grant);
-    assert_eq!(world.get(&path, None).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        world.get(&path, None).await.status(),
+        StatusCode::UNAUTHORIZED
+    );
 }
 
 #[tokio::test]
@@ -192,11 +257,20 @@ async fn revoking_ends_the_link_its_locations_and_the_ciphertext() {
     let marker = shared.files[0].as_bytes();
     assert!(disk_holds(&data, marker));
     assert_eq!(world.revoke(&shared).await.state, ShareCondition::Revoked);
-    assert_eq!(world.manifest(&shared, dr_li()).await.status(), StatusCode::NOT_FOUND);
-    assert_eq!(reqwest::get(&locations[0]).await.unwrap().status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        world.manifest(&shared, dr_li()).await.status(),
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(
+        reqwest::get(&locations[0]).await.unwrap().status(),
+        StatusCode::NOT_FOUND
+    );
     assert!(!disk_holds(&data, marker));
-    let outcomes: Vec<_> =
-        reported(&world, &shared, 3).await.iter().map(|entry| entry.outcome).collect();
+    let outcomes: Vec<_> = reported(&world, &shared, 3)
+        .await
+        .iter()
+        .map(|entry| entry.outcome)
+        .collect();
     assert!(outcomes.contains(&AccessOutcome::Ended) && outcomes.contains(&AccessOutcome::Refused));
 }
 
@@ -204,7 +278,9 @@ async fn revoking_ends_the_link_its_locations_and_the_ciphertext() {
 async fn a_revoke_that_another_node_took_ends_the_share_here() {
     let world = World::new().await;
     let shared = world.share(&world.card().await, Wish::default()).await;
-    let revoke = medfolder_ledger::body::Revoke { grant: shared.grant };
+    let revoke = medfolder_ledger::body::Revoke {
+        grant: shared.grant,
+    };
     world.commit(revoke, &[&shared.key]).unwrap();
     world
         .eventually("the link is dead", || async {
@@ -220,29 +296,57 @@ async fn a_revoke_holds_at_once_even_when_the_ledger_is_out_of_reach() {
     let world = World::new().await;
     let shared = world.share(&world.card().await, Wish::default()).await;
     world.ledger.offline(true);
-    let revoke = medfolder_ledger::body::Revoke { grant: shared.grant };
+    let revoke = medfolder_ledger::body::Revoke {
+        grant: shared.grant,
+    };
     let asked = world.end(&shared, "revoke", revoke);
     let _ = tokio::time::timeout(std::time::Duration::from_millis(500), asked).await;
-    assert_eq!(world.manifest(&shared, dr_li()).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        world.manifest(&shared, dr_li()).await.status(),
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test]
 async fn shortening_and_extending_move_the_end_within_the_rules() {
     let world = World::new().await;
     let shared = world.share(&world.card().await, Wish::default()).await;
-    assert_eq!(world.shorten(&shared, NOW + 2 * HOUR).await.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(
+        world.shorten(&shared, NOW + 2 * HOUR).await.status(),
+        StatusCode::BAD_REQUEST
+    );
     let answer = world.shorten(&shared, NOW + HOUR / 2).await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(world.state(&shared).await.end, NOW + HOUR / 2);
-    let later = Extend { grant: shared.grant, host: MEMBER, until: NOW + 3 * HOUR, scope: None };
-    assert_eq!(world.end(&shared, "extend", later.clone()).await.status(), StatusCode::OK);
+    let later = Extend {
+        grant: shared.grant,
+        host: MEMBER,
+        until: NOW + 3 * HOUR,
+        scope: None,
+    };
+    assert_eq!(
+        world.end(&shared, "extend", later.clone()).await.status(),
+        StatusCode::OK
+    );
     assert_eq!(world.state(&shared).await.end, NOW + 3 * HOUR);
-    let far = Extend { until: NOW + 91 * 24 * HOUR, ..later };
-    assert_eq!(world.end(&shared, "extend", far).await.status(), StatusCode::BAD_REQUEST);
+    let far = Extend {
+        until: NOW + 91 * 24 * HOUR,
+        ..later
+    };
+    assert_eq!(
+        world.end(&shared, "extend", far).await.status(),
+        StatusCode::BAD_REQUEST
+    );
     world.clock.advance(2 * HOUR);
-    assert_eq!(world.manifest(&shared, dr_li()).await.status(), StatusCode::OK);
+    assert_eq!(
+        world.manifest(&shared, dr_li()).await.status(),
+        StatusCode::OK
+    );
     world.clock.advance(2 * HOUR);
-    assert_eq!(world.manifest(&shared, dr_li()).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        world.manifest(&shared, dr_li()).await.status(),
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test]
@@ -251,16 +355,29 @@ async fn a_frozen_card_makes_no_share_and_extends_none() {
     let card = world.card().await;
     let shared = world.share(&card, Wish::default()).await;
     let token = world.log_in(&card).await.unwrap();
-    let freeze =
-        FreezeCard { card: card.number, member: MEMBER, by: By::Key, successor: None };
+    let freeze = FreezeCard {
+        card: card.number,
+        member: MEMBER,
+        by: By::Key,
+        successor: None,
+    };
     world.commit(freeze, &[&card.signing]).unwrap();
     let refused = world
-        .eventually("the freeze is known", || async { world.log_in(&card).await.err() })
+        .eventually("the freeze is known", || async {
+            world.log_in(&card).await.err()
+        })
         .await;
     assert_eq!(refused, "card.frozen");
-    let draft = world.post("/v1/shares/drafts", Some(&token), &json!({})).await;
+    let draft = world
+        .post("/v1/shares/drafts", Some(&token), &json!({}))
+        .await;
     assert_eq!(draft.status(), StatusCode::FORBIDDEN);
-    let later = Extend { grant: shared.grant, host: MEMBER, until: NOW + 3 * HOUR, scope: None };
+    let later = Extend {
+        grant: shared.grant,
+        host: MEMBER,
+        until: NOW + 3 * HOUR,
+        scope: None,
+    };
     let extend = world.end(&shared, "extend", later).await;
     assert_eq!(text(&json_of(extend).await, "code"), "card.frozen");
 }
@@ -288,16 +405,30 @@ async fn only_the_holder_of_the_link_learns_why_it_failed() {
 #[tokio::test]
 async fn links_go_on_for_ten_minutes_without_the_ledger_then_stop_until_it_is_back() {
     let world = World::new().await;
-    let shared = world.share(&world.card().await, Wish { lasts: 3 * HOUR, ..Wish::default() }).await;
+    let shared = world
+        .share(
+            &world.card().await,
+            Wish {
+                lasts: 3 * HOUR,
+                ..Wish::default()
+            },
+        )
+        .await;
     world.ledger.offline(true);
     world.clock.advance(9 * 60_000);
-    assert_eq!(world.manifest(&shared, dr_li()).await.status(), StatusCode::OK);
+    assert_eq!(
+        world.manifest(&shared, dr_li()).await.status(),
+        StatusCode::OK
+    );
     world.clock.advance(2 * 60_000);
     let stopped = world.manifest(&shared, dr_li()).await;
     assert_eq!(stopped.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(stopped.headers().contains_key("retry-after"));
     world.ledger.offline(false);
-    assert_eq!(world.manifest(&shared, dr_li()).await.status(), StatusCode::OK);
+    assert_eq!(
+        world.manifest(&shared, dr_li()).await.status(),
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]

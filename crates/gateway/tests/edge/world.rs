@@ -11,16 +11,12 @@ use medfolder_client::api::share::{
 };
 use medfolder_client::card_consent;
 use medfolder_client::grant_request::GrantRequest;
-use medfolder_crypto::{
-    EncryptionSecret, Secret32, SigningKey, Suite, os_rng, tree,
-};
+use medfolder_crypto::{EncryptionSecret, Secret32, SigningKey, Suite, os_rng, tree};
 use medfolder_gateway::clock::{Clock, ManualClock};
 use medfolder_gateway::edge::ledger::Ledger;
 use medfolder_gateway::edge::limit::Rate;
 use medfolder_gateway::edge::{Config, Parts, Running, Tuning, serve_with};
-use medfolder_ledger::body::{
-    Body, Consent, Grant, Grantee, RegisterCard, Revoke, Scope, Shorten,
-};
+use medfolder_ledger::body::{Body, Consent, Grant, Grantee, RegisterCard, Revoke, Scope, Shorten};
 use medfolder_ledger::genesis::Chain;
 use medfolder_ledger::login::{LOGIN_VERSION, LoginStatement, LoginSubject, ShownKeys};
 use medfolder_ledger::{Transaction, Unsigned};
@@ -77,13 +73,23 @@ pub(crate) struct Wish {
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { passcode: None, openings: None, direct: false, items: 2, evidence: true, lasts: HOUR }
+        Self {
+            passcode: None,
+            openings: None,
+            direct: false,
+            items: 2,
+            evidence: true,
+            lasts: HOUR,
+        }
     }
 }
 
 pub(crate) fn tuning() -> Tuning {
     // Limits that no test meets by accident; the test of limits sets its own.
-    let wide = Rate { burst: 100_000, interval: 1 };
+    let wide = Rate {
+        burst: 100_000,
+        interval: 1,
+    };
     Tuning {
         poll: 20,
         report: 20,
@@ -120,8 +126,16 @@ async fn start(
     ledger: &Arc<dyn Ledger>,
 ) -> (Running, watch::Sender<bool>) {
     let (stop, stopped) = watch::channel(false);
-    let parts = Parts { clock: clock.clone(), ledger: ledger.clone() };
-    (serve_with(config(dir, tuning), parts, stopped).await.unwrap(), stop)
+    let parts = Parts {
+        clock: clock.clone(),
+        ledger: ledger.clone(),
+    };
+    (
+        serve_with(config(dir, tuning), parts, stopped)
+            .await
+            .unwrap(),
+        stop,
+    )
 }
 
 impl World {
@@ -141,7 +155,17 @@ impl World {
         let nodes: Arc<dyn Ledger> = ledger.clone();
         let (edge, stop) = start(dir.path(), &tuning, &clock, &nodes).await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { dir, chain, clock, ledger, http, edge, nodes, stop, tuning }
+        Self {
+            dir,
+            chain,
+            clock,
+            ledger,
+            http,
+            edge,
+            nodes,
+            stop,
+            tuning,
+        }
     }
 
     /// Moves the edge, before it was used, to other nodes.
@@ -151,6 +175,13 @@ impl World {
         (&mut self.edge.task).await.unwrap();
         std::fs::remove_dir_all(self.dir.path().join("edge")).unwrap();
         self.restart().await;
+    }
+
+    /// Cuts the edge off wherever it is, and starts it again on the same data.
+    pub(crate) async fn crash(&mut self) {
+        self.edge.task.abort();
+        let started = start(self.dir.path(), &self.tuning, &self.clock, &self.nodes).await;
+        (self.edge, self.stop) = started;
     }
 
     /// Stops the edge and starts it again on the same data.
@@ -169,7 +200,10 @@ impl World {
 
     /// The edge's real address in place of the public one.
     pub(crate) fn local(&self, url: &str) -> String {
-        url.replace("https://edge.example", &format!("http://{}", self.edge.addr))
+        url.replace(
+            "https://edge.example",
+            &format!("http://{}", self.edge.addr),
+        )
     }
 
     pub(crate) fn at(&self, path: &str) -> String {
@@ -192,7 +226,11 @@ impl World {
     }
 
     /// Signs with these keys and puts into a block at once.
-    pub(crate) fn commit(&self, body: impl Into<Body>, keys: &[&SigningKey]) -> Result<(), &'static str> {
+    pub(crate) fn commit(
+        &self,
+        body: impl Into<Body>,
+        keys: &[&SigningKey],
+    ) -> Result<(), &'static str> {
         self.ledger.commit(Some(self.signed(body, keys).to_bytes()))
     }
 
@@ -215,17 +253,23 @@ impl World {
         let suite = self.suite();
         let signing = chain::key(suite, seed);
         let encryption = EncryptionSecret::from_seed(suite, &Secret32::new([seed; 32]));
-        let number =
-            CardNumber::of(suite, &signing.public(), &encryption.public().to_bytes());
+        let number = CardNumber::of(suite, &signing.public(), &encryption.public().to_bytes());
         let _ = tree::number_of;
-        Card { signing, encryption, number }
+        Card {
+            signing,
+            encryption,
+            number,
+        }
     }
 
     /// A card that is registered here and known to the edge.
     pub(crate) async fn card(&self) -> Card {
         let card = self.new_card();
         self.register(&card);
-        self.eventually("the card logs in", || async { self.log_in(&card).await.ok() }).await;
+        self.eventually("the card logs in", || async {
+            self.log_in(&card).await.ok()
+        })
+        .await;
         card
     }
 
@@ -248,7 +292,8 @@ impl World {
     pub(crate) async fn log_in_at(&self, card: &Card, origin: &str) -> Result<String, String> {
         let subject = LoginSubject::Card(card.number);
         let body = json!({ "subject": subject });
-        let challenge: Value = json_of(self.post("/v1/sessions/challenge", None, &body).await).await;
+        let challenge: Value =
+            json_of(self.post("/v1/sessions/challenge", None, &body).await).await;
         let statement = LoginStatement {
             version: LOGIN_VERSION,
             genesis: self.chain.digest(),
@@ -271,7 +316,11 @@ impl World {
         let response = self.post("/v1/sessions", None, &body).await;
         let ok = response.status().is_success();
         let answer: Value = json_of(response).await;
-        if ok { Ok(text(&answer, "token")) } else { Err(text(&answer, "code")) }
+        if ok {
+            Ok(text(&answer, "token"))
+        } else {
+            Err(text(&answer, "code"))
+        }
     }
 
     pub(crate) async fn post(&self, path: &str, token: Option<&str>, body: &Value) -> Response {
@@ -280,12 +329,16 @@ impl World {
     }
 
     pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Response {
-        with_token(self.http.get(self.at(path)), token).send().await.unwrap()
+        with_token(self.http.get(self.at(path)), token)
+            .send()
+            .await
+            .unwrap()
     }
 
     pub(crate) fn grant(&self, key: &SigningKey, wish: &Wish) -> Grant {
-        let records: Vec<RecordId> =
-            (0..wish.items).map(|n| RecordId(self.suite().hash(&[&n.to_be_bytes()]))).collect();
+        let records: Vec<RecordId> = (0..wish.items)
+            .map(|n| RecordId(self.suite().hash(&[&n.to_be_bytes()])))
+            .collect();
         Grant {
             key: key.public(),
             host: MEMBER,
@@ -300,15 +353,27 @@ impl World {
     }
 
     pub(crate) async fn draft(&self, token: &str, direct: bool) -> Draft {
-        let response = self.post("/v1/shares/drafts", Some(token), &json!({"direct": direct})).await;
+        let response = self
+            .post("/v1/shares/drafts", Some(token), &json!({"direct": direct}))
+            .await;
         assert_eq!(response.status(), StatusCode::OK);
         response.json().await.unwrap()
     }
 
-    pub(crate) async fn upload(&self, token: &str, draft: &Draft, k: usize, jwe: &str) -> StatusCode {
+    pub(crate) async fn upload(
+        &self,
+        token: &str,
+        draft: &Draft,
+        k: usize,
+        jwe: &str,
+    ) -> StatusCode {
         let url = self.at(&format!("/v1/shares/drafts/{}/files/{k}", draft.draft));
         let request = self.http.put(url).body(jwe.to_owned());
-        with_token(request, Some(token)).send().await.unwrap().status()
+        with_token(request, Some(token))
+            .send()
+            .await
+            .unwrap()
+            .status()
     }
 
     /// Makes a share as a folder does.
@@ -321,17 +386,32 @@ impl World {
         for k in 0..count {
             let plain = format!(r#"{{"resourceType":"Bundle","id":"file-{k}"}}"#);
             let jwe = encrypt(&link, FHIR, plain.as_bytes(), Zip::None, &mut os_rng()).unwrap();
-            assert_eq!(self.upload(&token, &draft, k, &jwe).await, StatusCode::NO_CONTENT);
+            assert_eq!(
+                self.upload(&token, &draft, k, &jwe).await,
+                StatusCode::NO_CONTENT
+            );
             files.push(jwe);
         }
         let key = GrantSeed::generate(&mut os_rng()).signing_key(self.suite());
         let request = self.publish_request(card, &key, &link, &wish, count);
         let path = format!("/v1/shares/drafts/{}/publish", draft.draft);
         let response = self.post(&path, Some(&token), &json!(request)).await;
-        assert_eq!(response.status(), StatusCode::OK, "{}", response.text().await.unwrap());
+        assert_eq!(
+            response.status(),
+            StatusCode::OK,
+            "{}",
+            response.text().await.unwrap()
+        );
         let published: Published = response.json().await.unwrap();
         let grant = published.grant;
-        Shared { grant, key, link, url: self.local(&draft.manifest_url), files, published }
+        Shared {
+            grant,
+            key,
+            link,
+            url: self.local(&draft.manifest_url),
+            files,
+            published,
+        }
     }
 
     pub(crate) fn publish_request(
@@ -352,19 +432,29 @@ impl World {
             passcode: wish.passcode.map(str::to_owned),
             openings: wish.openings,
             status_digest: status_digest(link),
-            files: (0..files as u32).map(|k| FileItem { record: record(k) }).collect(),
+            files: (0..files as u32)
+                .map(|k| FileItem { record: record(k) })
+                .collect(),
         }
     }
 
     pub(crate) async fn manifest(&self, shared: &Shared, body: Value) -> Response {
-        self.http.post(&shared.url).json(&body).send().await.unwrap()
+        self.http
+            .post(&shared.url)
+            .json(&body)
+            .send()
+            .await
+            .unwrap()
     }
 
     /// The manifest's locations for a session that opens.
     pub(crate) async fn open(&self, shared: &Shared, body: Value) -> Vec<String> {
         let response = self.manifest(shared, body).await;
         assert_eq!(response.status(), StatusCode::OK);
-        locations(&json_of(response).await).iter().map(|url| self.local(url)).collect()
+        locations(&json_of(response).await)
+            .iter()
+            .map(|url| self.local(url))
+            .collect()
     }
 
     /// A request signed with the grant key.
@@ -386,15 +476,27 @@ impl World {
         }
         .sign(&shared.key, self.clock.now());
         let request = self.http.request(method, self.at(&path)).body(body);
-        request.header("medfolder-signature", signed).send().await.unwrap()
+        request
+            .header("medfolder-signature", signed)
+            .send()
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn state(&self, shared: &Shared) -> ShareState {
-        self.owner(shared, Method::GET, "state", Vec::new()).await.json().await.unwrap()
+        self.owner(shared, Method::GET, "state", Vec::new())
+            .await
+            .json()
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn accesses(&self, shared: &Shared) -> AccessesAnswer {
-        self.owner(shared, Method::GET, "accesses", Vec::new()).await.json().await.unwrap()
+        self.owner(shared, Method::GET, "accesses", Vec::new())
+            .await
+            .json()
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn end(&self, shared: &Shared, verb: &str, body: impl Into<Body>) -> Response {
@@ -405,13 +507,29 @@ impl World {
     }
 
     pub(crate) async fn revoke(&self, shared: &Shared) -> ShareState {
-        let response = self.end(shared, "revoke", Revoke { grant: shared.grant }).await;
+        let response = self
+            .end(
+                shared,
+                "revoke",
+                Revoke {
+                    grant: shared.grant,
+                },
+            )
+            .await;
         assert_eq!(response.status(), StatusCode::OK);
         response.json().await.unwrap()
     }
 
     pub(crate) async fn shorten(&self, shared: &Shared, until: u64) -> Response {
-        self.end(shared, "shorten", Shorten { grant: shared.grant, until }).await
+        self.end(
+            shared,
+            "shorten",
+            Shorten {
+                grant: shared.grant,
+                until,
+            },
+        )
+        .await
     }
 
     /// Runs the audit and says what it saw.

@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use medfolder_client::api::zone::FetchItem;
-use medfolder_gateway::spool::{
-    CardClaim, DeskAnswer, DeskOutcome, In, Item, Out, Reader,
-};
+use medfolder_gateway::spool::{CardClaim, DeskAnswer, DeskOutcome, In, Item, Out, Reader};
 use medfolder_ledger::TxId;
 use medfolder_ledger::body::{Body, By, FreezeCard, RotateCard, ZoneFinding, ZoneReporter};
 use medfolder_record::{KeySlot, RecordId, SlotPlace};
@@ -40,9 +38,15 @@ async fn a_card_fetches_its_slots_and_envelopes_and_hears_what_is_missing() {
         let token = world.log_in(&card).await.unwrap();
         let unknown = RecordId(medfolder_crypto::Digest([0xee; 32]));
         let items = fetch(&world, &token, &visit, &[unknown]).await;
-        let envelope =
-            |n: usize| FetchItem::Envelope { record: visit.records[n], envelope: visit.envelopes[n].clone() };
-        let slot = FetchItem::Slot { visit: visit.id, seq: 0, slot: visit.slot.clone() };
+        let envelope = |n: usize| FetchItem::Envelope {
+            record: visit.records[n],
+            envelope: visit.envelopes[n].clone(),
+        };
+        let slot = FetchItem::Slot {
+            visit: visit.id,
+            seq: 0,
+            slot: visit.slot.clone(),
+        };
         let missing = FetchItem::MissingRecord { record: unknown };
         assert_eq!(items, [slot, envelope(0), envelope(1), missing]);
     }
@@ -56,7 +60,11 @@ async fn another_cards_records_look_like_none() {
     let token = world.log_in(&other).await.unwrap();
     let items = fetch(&world, &token, &visit, &[]).await;
     assert!(matches!(items[0], FetchItem::MissingSlot { .. }));
-    assert!(items[1..].iter().all(|item| matches!(item, FetchItem::MissingRecord { .. })));
+    assert!(
+        items[1..]
+            .iter()
+            .all(|item| matches!(item, FetchItem::MissingRecord { .. }))
+    );
     let record = visit.records[0];
     let unknown = RecordId(medfolder_crypto::Digest([0xee; 32]));
     let mut answers = Vec::new();
@@ -66,7 +74,10 @@ async fn another_cards_records_look_like_none() {
     }
     assert_eq!((answers[0].0, &answers[0]), (404, &answers[1]));
     let path = format!("/v1/zone/records/{record}/envelope");
-    assert_eq!(world.get(&path, None).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        world.get(&path, None).await.status(),
+        StatusCode::UNAUTHORIZED
+    );
 }
 
 #[tokio::test]
@@ -92,7 +103,10 @@ async fn an_attachment_streams_whole_and_in_ranges() {
     assert_eq!(part.headers()["content-range"], range.as_str());
     assert_eq!(part.bytes().await.unwrap(), visit.blob[65_552..131_104]);
     let beyond = format!("/v1/zone/records/{}/attachments/1", visit.records[0]);
-    assert_eq!(world.get(&beyond, Some(&token)).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        world.get(&beyond, Some(&token)).await.status(),
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test]
@@ -118,9 +132,18 @@ async fn a_token_ends_after_fifteen_minutes() {
 
 async fn frozen(world: &World, card: &Card, successor: Option<&Card>) {
     let successor = successor.map(|card| card.number);
-    let freeze = FreezeCard { card: card.number, member: MEMBER, by: By::Key, successor };
+    let freeze = FreezeCard {
+        card: card.number,
+        member: MEMBER,
+        by: By::Key,
+        successor,
+    };
     world.commit(freeze, &[&card.signing]).unwrap();
-    world.eventually("the freeze is known", || async { world.log_in(card).await.err() }).await;
+    world
+        .eventually("the freeze is known", || async {
+            world.log_in(card).await.err()
+        })
+        .await;
 }
 
 #[tokio::test]
@@ -146,15 +169,24 @@ async fn a_successor_reads_what_was_sealed_to_cards_before_and_puts_its_own_slot
         signing: next.signing.public(),
         encryption: next.encryption.public().to_bytes(),
     };
-    world.commit(rotate, &[&next.signing, &chain::key(world.suite(), 2)]).unwrap();
+    world
+        .commit(rotate, &[&next.signing, &chain::key(world.suite(), 2)])
+        .unwrap();
     let token = world
-        .eventually("the successor logs in", || async { world.log_in(&next).await.ok() })
+        .eventually("the successor logs in", || async {
+            world.log_in(&next).await.ok()
+        })
         .await;
     assert_eq!(world.log_in(&card).await, Err("card.rotated".into()));
     let items = fetch(&world, &token, &visit, &[]).await;
     assert_eq!(items.len(), 3);
     assert!(matches!(&items[0], FetchItem::Slot { slot, .. } if *slot == visit.slot));
-    let place = SlotPlace { member: MEMBER, card: next.number, visit: visit.id, seq: 0 };
+    let place = SlotPlace {
+        member: MEMBER,
+        card: next.number,
+        visit: visit.id,
+        seq: 0,
+    };
     let own = KeySlot::make(
         &place,
         &next.encryption.public(),
@@ -163,12 +195,20 @@ async fn a_successor_reads_what_was_sealed_to_cards_before_and_puts_its_own_slot
     );
     let own = own.unwrap().to_bytes();
     let path = format!("/v1/zone/slots/{}/0", visit.id);
-    let put = world.http.put(world.at(&path)).bearer_auth(&token).body(own.clone());
+    let put = world
+        .http
+        .put(world.at(&path))
+        .bearer_auth(&token)
+        .body(own.clone());
     assert_eq!(put.send().await.unwrap().status(), StatusCode::NO_CONTENT);
     let back = world.get(&path, Some(&token)).await;
     assert_eq!(back.bytes().await.unwrap(), own);
     // Another card's slot does not get in.
-    let put = world.http.put(world.at(&path)).bearer_auth(&token).body(visit.slot.clone());
+    let put = world
+        .http
+        .put(world.at(&path))
+        .bearer_auth(&token)
+        .body(visit.slot.clone());
     assert_eq!(put.send().await.unwrap().status(), StatusCode::BAD_REQUEST);
 }
 
@@ -193,15 +233,27 @@ async fn what_does_not_recompute_to_the_seals_leaves_is_never_submitted() {
         visit.delivery.envelopes[0] = envelope.into();
     })
     .await;
-    is_refused(&world, &card, 11, |visit| visit.delivery.envelopes.swap(0, 1)).await;
+    is_refused(&world, &card, 11, |visit| {
+        visit.delivery.envelopes.swap(0, 1)
+    })
+    .await;
     is_refused(&world, &card, 12, |visit| {
         visit.delivery.envelopes.pop();
     })
     .await;
-    is_refused(&world, &card, 13, |visit| visit.delivery.attachments.clear()).await;
+    is_refused(&world, &card, 13, |visit| {
+        visit.delivery.attachments.clear()
+    })
+    .await;
     let foreign = hospital::visit(&world, &other, 14, b"picture");
-    is_refused(&world, &card, 15, |visit| visit.delivery.slot = foreign.slot.clone()).await;
-    is_refused(&world, &card, 16, |visit| visit.delivery.transaction = vec![0x85]).await;
+    is_refused(&world, &card, 15, |visit| {
+        visit.delivery.slot = foreign.slot.clone()
+    })
+    .await;
+    is_refused(&world, &card, 16, |visit| {
+        visit.delivery.transaction = vec![0x85]
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -222,7 +274,9 @@ async fn the_same_leaves_signed_again_need_no_second_delivery() {
     world.ledger.commit(None).unwrap();
     world.ledger.stall(false);
     let old = medfolder_ledger::Transaction::from_bytes(&visit.delivery.transaction).unwrap();
-    let again = world.signed(old.body, &[&chain::key(world.suite(), 2)]).to_bytes();
+    let again = world
+        .signed(old.body, &[&chain::key(world.suite(), 2)])
+        .to_bytes();
     let delivery = medfolder_gateway::spool::Delivery {
         transaction: again,
         envelopes: Vec::new(),
@@ -230,7 +284,11 @@ async fn the_same_leaves_signed_again_need_no_second_delivery() {
         attachments: Vec::new(),
     };
     send(&world, Out::Delivery(delivery));
-    world.eventually("it is sealed", || async { world.is_sealed(visit.id).then_some(()) }).await;
+    world
+        .eventually("it is sealed", || async {
+            world.is_sealed(visit.id).then_some(())
+        })
+        .await;
 }
 
 #[tokio::test]
@@ -238,14 +296,26 @@ async fn nothing_on_the_edges_disk_says_what_a_record_is() {
     let world = World::new().await;
     let card = world.card().await;
     world.deliver(&card, 18).await;
-    for marker in [TITLE, "P-MARKER", "BODY-MARKER", "34108-1", "胸片", "心内科"] {
+    for marker in [
+        TITLE,
+        "P-MARKER",
+        "BODY-MARKER",
+        "34108-1",
+        "胸片",
+        "心内科",
+    ] {
         assert!(!disk_holds(world.dir.path(), marker.as_bytes()), "{marker}");
     }
 }
 
 fn blob_path(world: &World, content: &[u8]) -> PathBuf {
     let name = world.suite().hash(&[content]).to_string();
-    world.dir.path().join("edge/blobs").join(&name[..2]).join(name)
+    world
+        .dir
+        .path()
+        .join("edge/blobs")
+        .join(&name[..2])
+        .join(name)
 }
 
 fn change_one_byte(path: &Path) {
@@ -281,7 +351,10 @@ async fn the_audit_reports_a_changed_envelope_once_and_the_monitor_is_alerted() 
     let card = world.card().await;
     let visit = world.deliver(&card, 19).await;
     let clean = world.audit().await;
-    assert_eq!((&clean["records"], &clean["changed"], &clean["missing"]), (&json!(2), &json!(0), &json!(0)));
+    assert_eq!(
+        (&clean["records"], &clean["changed"], &clean["missing"]),
+        (&json!(2), &json!(0), &json!(0))
+    );
     change_one_byte(&blob_path(&world, &visit.envelopes[1]));
     assert_eq!(world.audit().await["changed"], 1);
     let expected = [(visit.records[1], ZoneFinding::Changed)];
@@ -302,8 +375,10 @@ async fn the_audit_reports_a_changed_attachment_and_a_vanished_envelope() {
     std::fs::remove_file(blob_path(&world, &visit.envelopes[1])).unwrap();
     let seen = world.audit().await;
     assert_eq!((&seen["changed"], &seen["missing"]), (&json!(1), &json!(1)));
-    let expected =
-        [(visit.records[0], ZoneFinding::Changed), (visit.records[1], ZoneFinding::Missing)];
+    let expected = [
+        (visit.records[0], ZoneFinding::Changed),
+        (visit.records[1], ZoneFinding::Missing),
+    ];
     reported(&world, &expected).await;
     let token = world.log_in(&card).await.unwrap();
     let items = fetch(&world, &token, &visit, &[]).await;
@@ -314,10 +389,15 @@ async fn the_audit_reports_a_changed_attachment_and_a_vanished_envelope() {
 async fn a_vanished_attachment_and_swapped_envelopes_are_found() {
     let world = World::new().await;
     let card = world.card().await;
-    let (visit, other) = (world.deliver(&card, 22).await, world.deliver(&card, 23).await);
+    let (visit, other) = (
+        world.deliver(&card, 22).await,
+        world.deliver(&card, 23).await,
+    );
     std::fs::remove_file(blob_path(&world, &visit.blob)).unwrap();
-    let (one, two) =
-        (blob_path(&world, &visit.envelopes[1]), blob_path(&world, &other.envelopes[1]));
+    let (one, two) = (
+        blob_path(&world, &visit.envelopes[1]),
+        blob_path(&world, &other.envelopes[1]),
+    );
     std::fs::write(&one, &other.envelopes[1]).unwrap();
     std::fs::write(&two, &visit.envelopes[1]).unwrap();
     let seen = world.audit().await;
@@ -328,7 +408,9 @@ fn from_edge(world: &World) -> Vec<In> {
     let mut reader = Reader::<In>::open(&world.dir.path().join("in")).unwrap();
     let mut found = Vec::new();
     while let Some(item) = reader.next().unwrap() {
-        let Item::Message { name, message } = item else { panic!("{item:?}") };
+        let Item::Message { name, message } = item else {
+            panic!("{item:?}")
+        };
         reader.done(&name, &message).unwrap();
         found.push(message);
     }
@@ -341,7 +423,9 @@ async fn blocks_are_passed_inwards_and_follow_each_other() {
     world.card().await;
     let mut last = None;
     for message in from_edge(&world) {
-        let In::Blocks(blocks) = message else { continue };
+        let In::Blocks(blocks) = message else {
+            continue;
+        };
         for block in blocks {
             for one in medfolder_gateway::certified::Certified::read_all(&block).unwrap() {
                 one.verify(&world.chain, last.as_ref()).unwrap();
@@ -384,10 +468,21 @@ async fn a_claim_passes_inwards_once_and_the_desks_answer_comes_back() {
         .collect();
     assert_eq!(claims[0].transaction, transaction);
     let path = format!("/v1/desk/claims/{id}");
-    assert_eq!(text(&json_of(world.get(&path, None).await).await, "state"), "waiting");
+    assert_eq!(
+        text(&json_of(world.get(&path, None).await).await, "state"),
+        "waiting"
+    );
     let tx = TxId([9; 32]);
-    let outcome = DeskOutcome::Confirmed { transaction: medfolder_crypto::Digest(tx.0) };
-    send(&world, Out::Answer(DeskAnswer { claim: claims[0].claim, outcome }));
+    let outcome = DeskOutcome::Confirmed {
+        transaction: medfolder_crypto::Digest(tx.0),
+    };
+    send(
+        &world,
+        Out::Answer(DeskAnswer {
+            claim: claims[0].claim,
+            outcome,
+        }),
+    );
     world
         .eventually("the answer is known", || async {
             let status = json_of(world.get(&path, None).await).await;

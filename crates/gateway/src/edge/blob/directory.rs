@@ -36,7 +36,10 @@ impl Directory {
             fs::remove_dir_all(&unfinished)?;
         }
         fs::create_dir_all(&unfinished)?;
-        Ok(Self { root: root.to_owned(), suite })
+        Ok(Self {
+            root: root.to_owned(),
+            suite,
+        })
     }
 
     fn path(&self, name: &Digest) -> PathBuf {
@@ -62,7 +65,9 @@ impl Directory {
         let mut buffer = vec![0; BUFFER];
         loop {
             let read = source.read(&mut buffer)?;
-            let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else { break };
+            let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else {
+                break;
+            };
             length = length.saturating_add(chunk.len() as u64);
             if length > limit {
                 return Err(BlobError::TooLong);
@@ -105,7 +110,10 @@ impl Blobs for Directory {
         match File::open(self.path(name)) {
             Ok(file) => {
                 let length = file.metadata()?.len();
-                Ok(Some(OpenBlob { reader: Box::new(file), length }))
+                Ok(Some(OpenBlob {
+                    reader: Box::new(file),
+                    length,
+                }))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
@@ -152,7 +160,10 @@ mod tests {
         let mut open = store.get(&name).unwrap().unwrap();
         let mut bytes = Vec::new();
         open.reader.read_to_end(&mut bytes).unwrap();
-        assert_eq!((length, open.length, bytes.as_slice()), (10, 10, &b"ciphertext"[..]));
+        assert_eq!(
+            (length, open.length, bytes.as_slice()),
+            (10, 10, &b"ciphertext"[..])
+        );
         assert_eq!(store.list().unwrap(), [name]);
         store.delete(&name).unwrap();
         store.delete(&name).unwrap();
@@ -163,9 +174,15 @@ mod tests {
     fn content_above_the_limit_leaves_nothing_behind() {
         let dir = tempfile::tempdir().unwrap();
         let store = store(&dir);
-        assert!(matches!(store.put(&mut &[1; 11][..], 10), Err(BlobError::TooLong)));
+        assert!(matches!(
+            store.put(&mut &[1; 11][..], 10),
+            Err(BlobError::TooLong)
+        ));
         assert!(store.list().unwrap().is_empty());
-        assert_eq!(fs::read_dir(dir.path().join("blobs/tmp")).unwrap().count(), 0);
+        assert_eq!(
+            fs::read_dir(dir.path().join("blobs/tmp")).unwrap().count(),
+            0
+        );
     }
 
     #[test]
@@ -174,12 +191,19 @@ mod tests {
         impl Read for Broken {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
                 self.0 += 1;
-                if self.0 > 2 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(buffer.len()) }
+                if self.0 > 2 {
+                    Err(io::ErrorKind::StorageFull.into())
+                } else {
+                    Ok(buffer.len())
+                }
             }
         }
         let dir = tempfile::tempdir().unwrap();
         let store = store(&dir);
-        assert!(matches!(store.put(&mut Broken(0), u64::MAX), Err(BlobError::Io(_))));
+        assert!(matches!(
+            store.put(&mut Broken(0), u64::MAX),
+            Err(BlobError::Io(_))
+        ));
         assert!(store.list().unwrap().is_empty());
         assert!(store.put(&mut &b"again"[..], 10).is_ok());
     }

@@ -27,6 +27,7 @@ CREATE TABLE record (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX record_by_card ON record (card);
 CREATE INDEX record_by_seal ON record (visit, seq, k);
+CREATE INDEX record_by_envelope ON record (envelope);
 
 CREATE TABLE attachment (
   record BLOB    NOT NULL REFERENCES record (id) ON DELETE CASCADE,
@@ -35,6 +36,8 @@ CREATE TABLE attachment (
   size   INTEGER NOT NULL,
   PRIMARY KEY (record, j)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX attachment_by_blob ON attachment (blob);
 
 -- Key slots of a seal, one per card that it was wrapped to.
 CREATE TABLE slot (
@@ -88,6 +91,8 @@ CREATE TABLE draft_file (
   PRIMARY KEY (draft, k)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX draft_file_by_blob ON draft_file (blob);
+
 -- Shares. phase: 0 being granted, 1 granted, 2 refused by the ledger. What the link does is in
 -- `state` (the share crate's encoding): end, tries, openings, what was received.
 CREATE TABLE share (
@@ -121,6 +126,8 @@ CREATE TABLE share_file (
   updated INTEGER NOT NULL,
   PRIMARY KEY (share, k)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX share_file_by_blob ON share_file (blob);
 
 -- What a reader called herself and sent for her receipt, per opening.
 CREATE TABLE opening (

@@ -59,7 +59,9 @@ impl Db {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, DbError> {
         let db = self.clone();
-        tokio::task::spawn_blocking(move || db.write_now(work)).await.map_err(|_| DbError::Closing)?
+        tokio::task::spawn_blocking(move || db.write_now(work))
+            .await
+            .map_err(|_| DbError::Closing)?
     }
 
     /// [`Db::write`] on this thread.
@@ -84,7 +86,9 @@ impl Db {
             let connection = db.0.lock().unwrap_or_else(PoisonError::into_inner);
             Ok(work(&connection)?)
         };
-        tokio::task::spawn_blocking(task).await.map_err(|_| DbError::Closing)?
+        tokio::task::spawn_blocking(task)
+            .await
+            .map_err(|_| DbError::Closing)?
     }
 }
 
@@ -119,12 +123,14 @@ pub(crate) fn digest(
     row: &rusqlite::Row<'_>,
     column: usize,
 ) -> Result<medfolder_crypto::Digest, rusqlite::Error> {
-    row.get::<_, Bytes32>(column).map(|bytes| medfolder_crypto::Digest(bytes.0))
+    row.get::<_, Bytes32>(column)
+        .map(|bytes| medfolder_crypto::Digest(bytes.0))
 }
 
 /// A time, size or counter column; SQLite's integers are signed, ours fit 63 bits.
 pub(crate) fn number(row: &rusqlite::Row<'_>, column: usize) -> Result<u64, rusqlite::Error> {
-    row.get::<_, i64>(column).map(|value| u64::try_from(value).unwrap_or(0))
+    row.get::<_, i64>(column)
+        .map(|value| u64::try_from(value).unwrap_or(0))
 }
 
 /// A time, size or counter as SQLite takes it.

@@ -25,12 +25,18 @@ pub(crate) struct ReadingCard(pub(crate) CardNumber);
 pub(crate) struct ActiveCard(pub(crate) Holder);
 
 async fn logged_in(parts: &Parts, app: &Arc<App>) -> Result<(Holder, CardState), Problem> {
-    let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let header = parts
+        .headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
     let token = header.and_then(|value| value.strip_prefix("Bearer "));
     let holder = token.and_then(|token| app.sessions.holder(token.trim(), app.now()));
     let holder = holder.ok_or(Problem::unauthorized("session.required"))?;
     let state = app.db.read(move |c| card::state(c, &holder.card)).await?;
-    Ok((holder, state.ok_or(Problem::unauthorized("session.required"))?))
+    Ok((
+        holder,
+        state.ok_or(Problem::unauthorized("session.required"))?,
+    ))
 }
 
 impl FromRequestParts<Arc<App>> for ReadingCard {
@@ -38,7 +44,10 @@ impl FromRequestParts<Arc<App>> for ReadingCard {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let (holder, state) = logged_in(parts, app).await?;
-        state.may_read().map(|()| Self(holder.card)).map_err(Problem::forbidden)
+        state
+            .may_read()
+            .map(|()| Self(holder.card))
+            .map_err(Problem::forbidden)
     }
 }
 
@@ -47,6 +56,9 @@ impl FromRequestParts<Arc<App>> for ActiveCard {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let (holder, state) = logged_in(parts, app).await?;
-        state.may_share().map(|()| Self(holder)).map_err(Problem::forbidden)
+        state
+            .may_share()
+            .map(|()| Self(holder))
+            .map_err(Problem::forbidden)
     }
 }

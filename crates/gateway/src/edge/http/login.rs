@@ -25,7 +25,11 @@ pub(crate) async fn challenge(
     let drawn = app.sessions.challenge(request.subject, app.clock.now());
     let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "login.busy");
     let (challenge, expires) = drawn.ok_or(busy)?;
-    Ok(Json(Challenge { challenge, expires, member: app.member }))
+    Ok(Json(Challenge {
+        challenge,
+        expires,
+        member: app.member,
+    }))
 }
 
 /// Takes the answer, once, and opens a session for a card that may read.
@@ -35,12 +39,16 @@ pub(crate) async fn open(
 ) -> Result<Json<Session>, Problem> {
     let refused = || Problem::unauthorized("login.refused");
     let (subject, expires) = app.sessions.take(&request.challenge).ok_or_else(refused)?;
-    let LoginSubject::Card(number) = subject else { return Err(refused()) };
+    let LoginSubject::Card(number) = subject else {
+        return Err(refused());
+    };
     if subject != request.subject {
         return Err(refused());
     }
     let keys = request.keys.ok_or_else(refused)?;
-    let signing = keys.signing_key_of(app.suite, subject).map_err(|_| refused())?;
+    let signing = keys
+        .signing_key_of(app.suite, subject)
+        .map_err(|_| refused())?;
     let statement = LoginStatement {
         version: LOGIN_VERSION,
         genesis: app.chain.digest(),
@@ -53,9 +61,19 @@ pub(crate) async fn open(
     statement
         .verify(app.suite, &signing, &request.signature, app.clock.now())
         .map_err(|error| Problem::unauthorized(error.code()))?;
-    let state = app.db.read(move |c| card::state(c, &number)).await?.ok_or_else(refused)?;
+    let state = app
+        .db
+        .read(move |c| card::state(c, &number))
+        .await?
+        .ok_or_else(refused)?;
     state.may_read().map_err(Problem::forbidden)?;
-    let opened = app.sessions.open(Holder { card: number, signing }, app.now());
+    let opened = app.sessions.open(
+        Holder {
+            card: number,
+            signing,
+        },
+        app.now(),
+    );
     let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "login.busy");
     let (token, expires) = opened.ok_or(busy)?;
     Ok(Json(Session { token, expires }))

@@ -60,7 +60,10 @@ fn readers() -> Router<Arc<App>> {
             "/s/{segment}/files/{token}",
             get(door::file).head(door::head).options(answer::preflight),
         )
-        .route("/s/{segment}/status", post(door::status).options(answer::preflight))
+        .route(
+            "/s/{segment}/status",
+            post(door::status).options(answer::preflight),
+        )
 }
 
 fn cards() -> Router<Arc<App>> {
@@ -70,8 +73,14 @@ fn cards() -> Router<Arc<App>> {
         .route("/v1/sessions", post(login::open))
         .route("/v1/zone/fetch", post(fetch::batch))
         .route("/v1/zone/records/{record}/envelope", get(fetch::envelope))
-        .route("/v1/zone/records/{record}/attachments/{j}", get(fetch::attachment))
-        .route("/v1/zone/slots/{visit}/{seq}", get(slots::get).put(slots::put))
+        .route(
+            "/v1/zone/records/{record}/attachments/{j}",
+            get(fetch::attachment),
+        )
+        .route(
+            "/v1/zone/slots/{visit}/{seq}",
+            get(slots::get).put(slots::put),
+        )
         .route("/v1/zone/reports", post(report::take))
         .route("/v1/desk/claims", post(desk::claim))
         .route("/v1/desk/claims/{claim}", get(desk::status))
@@ -96,10 +105,13 @@ async fn healthz() -> &'static str {
 }
 
 async fn run_audit(State(app): State<Arc<App>>) -> Result<Json<audit::AuditResult>, Problem> {
-    audit::run(&app, Duration::ZERO).await.map(Json).map_err(|error| {
-        tracing::error!(%error, "the audit stopped");
-        Problem::internal()
-    })
+    audit::run(&app, Duration::ZERO)
+        .await
+        .map(Json)
+        .map_err(|error| {
+            tracing::error!(%error, "the audit stopped");
+            Problem::internal()
+        })
 }
 
 /// Limits each address, then logs what became of the request.

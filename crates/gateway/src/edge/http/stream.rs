@@ -13,7 +13,9 @@ const CHUNK: usize = 64 * 1024;
 
 /// The whole blob, or with a `range` header of one range that part.
 pub(crate) fn ranged(blob: OpenBlob, headers: &HeaderMap, kind: &'static str) -> Response {
-    let wanted = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    let wanted = headers
+        .get(header::RANGE)
+        .and_then(|value| value.to_str().ok());
     match wanted.map_or(Wanted::Whole, |text| range(text, blob.length)) {
         Wanted::Whole => part(blob, None, kind),
         Wanted::Part(first, last) => part(blob, Some((first, last)), kind),
@@ -31,23 +33,34 @@ pub(crate) fn ranged(blob: OpenBlob, headers: &HeaderMap, kind: &'static str) ->
 
 fn part(mut blob: OpenBlob, range: Option<(u64, u64)>, kind: &'static str) -> Response {
     let (first, last) = range.unwrap_or((0, blob.length.saturating_sub(1)));
-    let length = if blob.length == 0 { 0 } else { last.saturating_sub(first).saturating_add(1) };
+    let length = if blob.length == 0 {
+        0
+    } else {
+        last.saturating_sub(first).saturating_add(1)
+    };
     if blob.reader.seek(SeekFrom::Start(first)).is_err() {
         return Problem::internal().into_response();
     }
     let builder = Response::builder()
-        .status(if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK })
+        .status(if range.is_some() {
+            StatusCode::PARTIAL_CONTENT
+        } else {
+            StatusCode::OK
+        })
         .header(header::CONTENT_TYPE, kind)
         .header(header::CONTENT_LENGTH, length)
         .header(header::ACCEPT_RANGES, "bytes")
         .header(header::CACHE_CONTROL, "no-store");
     let builder = match range {
-        Some(_) => {
-            builder.header(header::CONTENT_RANGE, format!("bytes {first}-{last}/{}", blob.length))
-        }
+        Some(_) => builder.header(
+            header::CONTENT_RANGE,
+            format!("bytes {first}-{last}/{}", blob.length),
+        ),
         None => builder,
     };
-    builder.body(body(blob.reader, length)).unwrap_or_else(|_| Problem::internal().into_response())
+    builder
+        .body(body(blob.reader, length))
+        .unwrap_or_else(|_| Problem::internal().into_response())
 }
 
 fn body(reader: Box<dyn BlobReader>, length: u64) -> Body {
@@ -77,7 +90,9 @@ enum Wanted {
 
 /// One range; several, or what is not understood, mean the whole, as the RFC allows.
 fn range(text: &str, length: u64) -> Wanted {
-    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|spec| spec.split_once('-'))
+    let Some((first, last)) = text
+        .strip_prefix("bytes=")
+        .and_then(|spec| spec.split_once('-'))
     else {
         return Wanted::Whole;
     };
@@ -91,7 +106,11 @@ fn range(text: &str, length: u64) -> Wanted {
         },
         _ => return Wanted::Whole,
     };
-    if first >= length { Wanted::Nothing } else { Wanted::Part(first, last) }
+    if first >= length {
+        Wanted::Nothing
+    } else {
+        Wanted::Part(first, last)
+    }
 }
 
 #[cfg(test)]

@@ -14,10 +14,14 @@ pub(crate) fn public(answer: HttpAnswer) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = status;
     if let Some(kind) = answer.content_type {
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     }
     if let Some(seconds) = answer.retry_after {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     with_public_headers(response)
 }
@@ -39,13 +43,17 @@ pub(crate) async fn preflight() -> Response {
 /// The ledger was out of reach for longer than the last state may be relied on.
 pub(crate) fn unavailable() -> Response {
     let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(LEDGER_RETRY));
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(LEDGER_RETRY));
     with_public_headers(response)
 }
 
 fn put(response: &mut Response, headers: &[(&'static str, &'static str)]) {
     for (name, value) in headers {
         let name = HeaderName::from_static(name);
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
 }

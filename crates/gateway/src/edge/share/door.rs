@@ -46,7 +46,10 @@ struct Visit {
 /// What the transaction decided.
 enum Decided {
     Answer(HttpAnswer),
-    Serve { opening: u32, files: Vec<StoredFile> },
+    Serve {
+        opening: u32,
+        files: Vec<StoredFile>,
+    },
 }
 
 /// POST of a manifest request.
@@ -56,7 +59,9 @@ pub(crate) async fn manifest(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     body: Body,
 ) -> Response {
-    let body = to_bytes(body, MAX_REQUEST_BYTES).await.map_err(|_| RequestError::TooLarge);
+    let body = to_bytes(body, MAX_REQUEST_BYTES)
+        .await
+        .map_err(|_| RequestError::TooLarge);
     let request = body.and_then(|bytes| ManifestRequest::read(&bytes));
     visit(&app, &segment, peer.ip(), request, false).await
 }
@@ -69,14 +74,22 @@ pub(crate) async fn direct(
     RawQuery(query): RawQuery,
 ) -> Response {
     let recipient = query_value(query.as_deref().unwrap_or_default(), "recipient");
-    let request = recipient_words(&recipient.unwrap_or_default())
-        .map(|recipient| ManifestRequest { recipient, ..ManifestRequest::default() });
+    let request =
+        recipient_words(&recipient.unwrap_or_default()).map(|recipient| ManifestRequest {
+            recipient,
+            ..ManifestRequest::default()
+        });
     visit(&app, &segment, peer.ip(), request, true).await
 }
 
 /// HEAD: counts nothing, tells nothing.
 pub(crate) async fn head() -> Response {
-    public(HttpAnswer { status: 200, content_type: None, retry_after: None, body: Vec::new() })
+    public(HttpAnswer {
+        status: 200,
+        content_type: None,
+        retry_after: None,
+        body: Vec::new(),
+    })
 }
 
 async fn visit(
@@ -99,7 +112,13 @@ async fn visit(
     if !app.hears_ledger().await {
         return unavailable();
     }
-    let visit = Visit { segment, request, address, direct, now: app.now() };
+    let visit = Visit {
+        segment,
+        request,
+        address,
+        direct,
+        now: app.now(),
+    };
     match decide(app, visit).await {
         Ok(Decided::Answer(answer)) => public(answer),
         Ok(Decided::Serve { files, .. }) if direct => direct_file(app, &files).await,
@@ -132,10 +151,17 @@ fn decide_in(app: &App, t: &Transaction<'_>, visit: &Visit) -> rusqlite::Result<
     share.save(t)?;
     let noted = note(app, t, &share, visit, &key, &outcome)?;
     Ok(match (outcome.answer(), outcome) {
-        (None, Outcome::Serve { opening, .. }) => {
-            (Decided::Serve { opening, files: share.files(t)? }, noted)
-        }
-        (answer, _) => (Decided::Answer(answer.unwrap_or_else(HttpAnswer::not_found)), noted),
+        (None, Outcome::Serve { opening, .. }) => (
+            Decided::Serve {
+                opening,
+                files: share.files(t)?,
+            },
+            noted,
+        ),
+        (answer, _) => (
+            Decided::Answer(answer.unwrap_or_else(HttpAnswer::not_found)),
+            noted,
+        ),
     })
 }
 
@@ -147,7 +173,10 @@ fn outcome(app: &App, share: &mut Stored, visit: &Visit, key: &OpeningKey) -> Ou
         return Outcome::NotFound;
     }
     let passcode = visit.request.passcode.as_ref();
-    match share.state.begin(visit.now, passcode.is_some(), visit.direct) {
+    match share
+        .state
+        .begin(visit.now, passcode.is_some(), visit.direct)
+    {
         Begin::Decided(outcome) => outcome,
         Begin::Admit => share.state.admit(visit.now, key),
         Begin::Compare(attempt) => {
@@ -167,7 +196,9 @@ fn note(
     key: &OpeningKey,
     outcome: &Outcome,
 ) -> rusqlite::Result<bool> {
-    let Some(due) = outcome.access() else { return Ok(false) };
+    let Some(due) = outcome.access() else {
+        return Ok(false);
+    };
     let value = visit.request.reader_value.clone().unwrap_or_default();
     if let Outcome::Serve { opening, .. } = outcome {
         t.prepare_cached(
@@ -202,7 +233,11 @@ fn listed(app: &App, segment: &ShareId, opening: u32, files: &[StoredFile]) -> R
             last_updated: iso(file.updated),
         }
     });
-    let manifest = Manifest { files: entries.collect(), status: None, list: None };
+    let manifest = Manifest {
+        files: entries.collect(),
+        status: None,
+        list: None,
+    };
     match HttpAnswer::manifest(&manifest) {
         Ok(answer) => public(answer),
         Err(error) => {
@@ -337,7 +372,10 @@ mod tests {
     #[test]
     fn a_recipient_is_read_from_the_query_in_either_form_of_space() {
         let query = "v=1&recipient=Dr.+Li%20%E6%9D%8E&x=%zz";
-        assert_eq!(query_value(query, "recipient").as_deref(), Some("Dr. Li 李"));
+        assert_eq!(
+            query_value(query, "recipient").as_deref(),
+            Some("Dr. Li 李")
+        );
         assert_eq!(query_value(query, "x"), None);
         assert_eq!(query_value("recipient", "recipient").as_deref(), Some(""));
     }

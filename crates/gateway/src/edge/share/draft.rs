@@ -55,25 +55,35 @@ pub(crate) async fn open(
     os_rng().fill_bytes(&mut id);
     let segment = ShareId::generate(&mut os_rng());
     let (now, expires) = (app.now(), app.now().saturating_add(DRAFT_LIFETIME));
-    let made = app.db.write(move |t| {
-        if open_drafts(t, &card, now)? >= MAX_DRAFTS {
-            return Ok(false);
-        }
-        t.execute(
+    let made =
+        app.db.write(move |t| {
+            if open_drafts(t, &card, now)? >= MAX_DRAFTS {
+                return Ok(false);
+            }
+            t.execute(
             "INSERT INTO draft (id, card, segment, expires, direct) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![id, card.as_bytes(), segment.as_bytes(), int(expires), wish.direct],
         )?;
-        Ok(true)
-    });
+            Ok(true)
+        });
     if !made.await? {
-        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "draft.too_many"));
+        return Err(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "draft.too_many",
+        ));
     }
-    Ok(Json(Draft { draft: DraftId(id), manifest_url: app.manifest_url(&segment), expires }))
+    Ok(Json(Draft {
+        draft: DraftId(id),
+        manifest_url: app.manifest_url(&segment),
+        expires,
+    }))
 }
 
 fn open_drafts(t: &Transaction<'_>, card: &CardNumber, now: u64) -> rusqlite::Result<u64> {
     let sql = "SELECT count(*) FROM draft WHERE card = ?1 AND expires > ?2";
-    t.query_row(sql, params![card.as_bytes(), int(now)], |row| number(row, 0))
+    t.query_row(sql, params![card.as_bytes(), int(now)], |row| {
+        number(row, 0)
+    })
 }
 
 /// PUT …/drafts/{draft}/files/{k}.
@@ -93,7 +103,10 @@ pub(crate) async fn upload(
     let used = room.ok_or(Problem::absent("draft.absent"))?;
     let (jwe, kind) = read_file(body).await?;
     if used.saturating_add(jwe.len() as u64) > app.tuning.draft_bytes {
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "draft.too_large"));
+        return Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "draft.too_large",
+        ));
     }
     let (blob, size) = keep(&app, jwe).await?;
     app.db
@@ -119,7 +132,9 @@ fn room(
     let sql = "SELECT (SELECT coalesce(sum(size), 0) FROM draft_file JOIN draft d ON d.id = draft
                WHERE d.card = ?2) FROM draft WHERE id = ?1 AND card = ?2 AND expires > ?3";
     connection
-        .query_row(sql, params![draft.0, card.as_bytes(), int(now)], |row| number(row, 0))
+        .query_row(sql, params![draft.0, card.as_bytes(), int(now)], |row| {
+            number(row, 0)
+        })
         .optional()
 }
 
@@ -136,7 +151,9 @@ pub(crate) async fn read_file(body: Body) -> Result<(Bytes, String), Problem> {
 pub(crate) async fn keep(app: &Arc<App>, jwe: Bytes) -> Result<(Digest, u64), Problem> {
     let blobs = app.blobs.clone();
     let put = move || blobs.put(&mut jwe.as_ref(), MAX_FILE as u64);
-    Ok(tokio::task::spawn_blocking(put).await.map_err(|_| Problem::internal())??)
+    Ok(tokio::task::spawn_blocking(put)
+        .await
+        .map_err(|_| Problem::internal())??)
 }
 
 /// `cty` of a compact JWE with five parts, `dir` and A256GCM; `None` for anything else.
@@ -145,15 +162,19 @@ fn content_type_of(jwe: &[u8]) -> Option<String> {
     let header = parts.next().filter(|header| header.len() <= MAX_HEADER)?;
     let rest: Vec<&[u8]> = parts.collect();
     let base64url = |part: &&[u8]| {
-        part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-' || *b == b'_')
+        part.iter()
+            .all(|b| b.is_ascii_alphanumeric() || *b == b'-' || *b == b'_')
     };
-    let [key, nonce, text, tag] = rest.as_slice() else { return None };
+    let [key, nonce, text, tag] = rest.as_slice() else {
+        return None;
+    };
     if !key.is_empty() || nonce.len() != 16 || tag.len() != 22 || !base64url(text) {
         return None;
     }
     let header = URL_SAFE_NO_PAD.decode(header).ok()?;
     let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
-    let is = |name: &str, value| header.get(name).and_then(serde_json::Value::as_str) == Some(value);
+    let is =
+        |name: &str, value| header.get(name).and_then(serde_json::Value::as_str) == Some(value);
     let kind = header.get("cty")?.as_str()?.to_owned();
     let ours = is("alg", "dir") && is("enc", "A256GCM") && content_type::is_known(&kind);
     ours.then_some(kind)
@@ -165,11 +186,18 @@ mod tests {
 
     #[test]
     fn only_a_jwe_of_a_links_kind_is_taken() {
-        let header = "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwiY3R5IjoiYXBwbGljYXRpb24vZmhpcitqc29uIn0";
+        let header =
+            "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwiY3R5IjoiYXBwbGljYXRpb24vZmhpcitqc29uIn0";
         let good = format!("{header}..AAAAAAAAAAAAAAAA.YQ.AAAAAAAAAAAAAAAAAAAAAA");
-        assert_eq!(content_type_of(good.as_bytes()).as_deref(), Some("application/fhir+json"));
+        assert_eq!(
+            content_type_of(good.as_bytes()).as_deref(),
+            Some("application/fhir+json")
+        );
         assert_eq!(content_type_of(good.replace("..", ".YQ.").as_bytes()), None);
-        assert_eq!(content_type_of(good.replace(".YQ.", ".Y Q.").as_bytes()), None);
+        assert_eq!(
+            content_type_of(good.replace(".YQ.", ".Y Q.").as_bytes()),
+            None
+        );
         assert_eq!(content_type_of(b"{\"resourceType\":\"Bundle\"}"), None);
     }
 }

@@ -16,8 +16,8 @@ use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use medfolder_client::api::Blob;
 use medfolder_client::api::share::{
-    AccessesAnswer, EndRequest, HostAccess, MAX_FILE, Outcome, PasscodeRequest,
-    SIGNATURE_HEADER, ShareState,
+    AccessesAnswer, EndRequest, HostAccess, MAX_FILE, Outcome, PasscodeRequest, SIGNATURE_HEADER,
+    ShareState,
 };
 use medfolder_client::grant_request::GrantRequest;
 use medfolder_ledger::body::{AccessOutcome, Body as TxBody};
@@ -52,28 +52,47 @@ impl FromRequest<Arc<App>> for Owned {
         let body = axum::body::to_bytes(body, MAX_FILE)
             .await
             .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body.too_large"))?;
-        let share = app.db.read(move |c| store::by_grant(c, &grant)).await?.ok_or_else(absent)?;
+        let share = app
+            .db
+            .read(move |c| store::by_grant(c, &grant))
+            .await?
+            .ok_or_else(absent)?;
         let signed = GrantRequest {
             genesis: app.chain.digest(),
             grant,
             method: parts.method.as_str(),
             origin: &app.origin,
-            path: parts.uri.path_and_query().map_or(&path, |target| target.as_str()),
+            path: parts
+                .uri
+                .path_and_query()
+                .map_or(&path, |target| target.as_str()),
             body: &body,
         };
         signed
-            .verify(app.suite, &share.key, signature(&parts.headers), app.clock.now())
+            .verify(
+                app.suite,
+                &share.key,
+                signature(&parts.headers),
+                app.clock.now(),
+            )
             .map_err(|error| Problem::unauthorized(error.code()))?;
         Ok(Self { grant, body })
     }
 }
 
 fn grant_in(path: &str) -> Option<GrantId> {
-    path.strip_prefix("/v1/shares/")?.split('/').next()?.parse().ok()
+    path.strip_prefix("/v1/shares/")?
+        .split('/')
+        .next()?
+        .parse()
+        .ok()
 }
 
 fn signature(headers: &HeaderMap) -> &str {
-    headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    headers
+        .get(SIGNATURE_HEADER)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
 impl Owned {
@@ -154,7 +173,9 @@ pub(crate) async fn passcode(
     let (own, now) = (app.clone(), app.now());
     change(&app, owned.grant, move |share| {
         let (pepper, segment) = (&own.pepper, share.segment);
-        share.state.set_passcode(now, pepper, &segment, &request.passcode)
+        share
+            .state
+            .set_passcode(now, pepper, &segment, &request.passcode)
     })
     .await?;
     answer(&app, owned.grant).await
@@ -190,7 +211,11 @@ impl HasCode for medfolder_share::rules::host::HostError {
 }
 
 /// Reads the transaction of a request, if the grant key signed it first.
-fn transaction(app: &App, owned: &Owned, share: &Stored) -> Result<(Transaction, Vec<u8>), Problem> {
+fn transaction(
+    app: &App,
+    owned: &Owned,
+    share: &Stored,
+) -> Result<(Transaction, Vec<u8>), Problem> {
     let request: EndRequest = owned.json()?;
     let transaction = chain::decode(&app.chain, &request.transaction.0)
         .filter(|transaction| chain::signed_first_by(&app.chain, transaction, &share.key))
@@ -236,7 +261,10 @@ pub(crate) fn end(
     if let Some(mut share) = store::by_grant(t, grant)? {
         share.state.revoke(now);
         share.save(t)?;
-        t.execute("UPDATE share SET revoked = 1 WHERE id = ?1", params![share.row])?;
+        t.execute(
+            "UPDATE share SET revoked = 1 WHERE id = ?1",
+            params![share.row],
+        )?;
     }
     Ok(())
 }
@@ -246,7 +274,10 @@ async fn settle(app: &Arc<App>, id: &medfolder_crypto::Digest) {
     app.wake.submit.notify_one();
     app.wake.report.notify_one();
     if let Err(problem) = until_settled(app, id).await {
-        tracing::warn!(code = problem.code(), "a share's transaction is not final yet");
+        tracing::warn!(
+            code = problem.code(),
+            "a share's transaction is not final yet"
+        );
     }
 }
 
@@ -267,8 +298,13 @@ pub(crate) async fn shorten(
     let now = app.now();
     let queued = chain::queued(&app.chain, &bytes).ok_or(Problem::bad("grant.malformed"))?;
     let id = queued.id;
-    change(&app, owned.grant, move |share| share.state.set_end(now, until)).await?;
-    app.db.write(move |t| outbox::put(t, &queued, Kind::Share, now)).await?;
+    change(&app, owned.grant, move |share| {
+        share.state.set_end(now, until)
+    })
+    .await?;
+    app.db
+        .write(move |t| outbox::put(t, &queued, Kind::Share, now))
+        .await?;
     settle(&app, &id).await;
     answer(&app, share.grant).await
 }
@@ -298,7 +334,9 @@ pub(crate) async fn extend(
     }
     let queued = chain::cosigned(&app, &transaction).ok_or(Problem::forbidden("grant.refused"))?;
     let id = queued.id;
-    app.db.write(move |t| outbox::put(t, &queued, Kind::Share, now)).await?;
+    app.db
+        .write(move |t| outbox::put(t, &queued, Kind::Share, now))
+        .await?;
     app.wake.submit.notify_one();
     until_settled(&app, &id).await?;
     answer(&app, share.grant).await

@@ -50,7 +50,9 @@ pub(crate) async fn publish(
     let id = grant.id(app.suite);
     let transaction = queued.id;
     let own = app.clone();
-    let made = app.db.write(move |t| make(&own, t, &draft, &holder, &grant, &queued, &request));
+    let made = app
+        .db
+        .write(move |t| make(&own, t, &draft, &holder, &grant, &queued, &request));
     made.await??;
     app.wake.submit.notify_one();
     let find = move |c: &rusqlite::Connection| store::by_grant(c, &id);
@@ -59,17 +61,17 @@ pub(crate) async fn publish(
         until_settled(&app, &transaction).await?;
         share = app.db.read(find).await?.ok_or_else(Problem::internal)?;
     }
-    Ok(Json(Published { grant: id, position: share.position, end: share.ends }))
+    Ok(Json(Published {
+        grant: id,
+        position: share.position,
+        end: share.ends,
+    }))
 }
 
-fn check(
-    app: &App,
-    holder: &Holder,
-    request: &PublishRequest,
-) -> Result<(Grant, Queued), Problem> {
+fn check(app: &App, holder: &Holder, request: &PublishRequest) -> Result<(Grant, Queued), Problem> {
     let refused = || Problem::forbidden("grant.refused");
-    let transaction = chain::decode(&app.chain, &request.transaction.0)
-        .ok_or(Problem::bad("grant.malformed"))?;
+    let transaction =
+        chain::decode(&app.chain, &request.transaction.0).ok_or(Problem::bad("grant.malformed"))?;
     let Body::Grant(grant) = &transaction.body else {
         return Err(Problem::bad("grant.malformed"));
     };
@@ -81,7 +83,13 @@ fn check(
         return Err(refused());
     }
     let genesis = app.chain.digest();
-    if !card_consent::holds(&genesis, app.suite, &holder.signing, grant, &request.consent) {
+    if !card_consent::holds(
+        &genesis,
+        app.suite,
+        &holder.signing,
+        grant,
+        &request.consent,
+    ) {
         return Err(refused());
     }
     check_items(grant, &request.files)?;
@@ -99,20 +107,31 @@ fn check_window(app: &App, grant: &Grant) -> Result<(), Problem> {
     let ahead = app.chain.policy().windows.ahead;
     let step = grant.until.saturating_sub(grant.from.max(now));
     let fits = grant.until > now && step <= longest && grant.from <= now.saturating_add(ahead);
-    if fits { Ok(()) } else { Err(Problem::bad("grant.window")) }
+    if fits {
+        Ok(())
+    } else {
+        Err(Problem::bad("grant.window"))
+    }
 }
 
 /// The first files are the scope's records in order; what follows belongs to one of them or none.
 fn check_items(grant: &Grant, files: &[FileItem]) -> Result<(), Problem> {
     let items = u32::from(grant.scope.items);
-    let records = (0..items).zip(files).all(|(k, file)| file.record == Some(k));
+    let records = (0..items)
+        .zip(files)
+        .all(|(k, file)| file.record == Some(k));
     let enough = u32::try_from(files.len()).is_ok_and(|count| count >= items);
     let rest = files.iter().skip(usize::from(grant.scope.items));
-    let inside = rest.into_iter().all(|file| file.record.is_none_or(|record| record < items));
-    if records && enough && inside { Ok(()) } else { Err(Problem::bad("grant.files")) }
+    let inside = rest
+        .into_iter()
+        .all(|file| file.record.is_none_or(|record| record < items));
+    if records && enough && inside {
+        Ok(())
+    } else {
+        Err(Problem::bad("grant.files"))
+    }
 }
 
-#[expect(clippy::too_many_arguments, reason = "all that makes a share, stored at once")]
 fn make(
     app: &App,
     t: &Transaction<'_>,
@@ -161,9 +180,16 @@ fn draft_of(
     now: u64,
 ) -> rusqlite::Result<Option<(ShareId, bool)>> {
     let sql = "SELECT segment, direct FROM draft WHERE id = ?1 AND card = ?2 AND expires > ?3";
-    t.query_row(sql, params![draft.0, holder.card.as_bytes(), int(now)], |row| {
-        Ok((ShareId::from_bytes(row.get::<_, Bytes32>(0)?.0), row.get(1)?))
-    })
+    t.query_row(
+        sql,
+        params![draft.0, holder.card.as_bytes(), int(now)],
+        |row| {
+            Ok((
+                ShareId::from_bytes(row.get::<_, Bytes32>(0)?.0),
+                row.get(1)?,
+            ))
+        },
+    )
     .optional()
 }
 
@@ -174,8 +200,10 @@ fn state(
     segment: &ShareId,
     direct: bool,
 ) -> Result<ShareState, Problem> {
-    let passcode =
-        request.passcode.as_deref().map(|p| PasscodeState::new(&app.pepper, segment, 0, p));
+    let passcode = request
+        .passcode
+        .as_deref()
+        .map(|p| PasscodeState::new(&app.pepper, segment, 0, p));
     ShareState::new(ShareTerms {
         created_ms: app.now().max(grant.from),
         ends_ms: grant.until,
@@ -257,5 +285,7 @@ pub(super) async fn until_settled(app: &Arc<App>, id: &Digest) -> Result<u64, Pr
             }
         }
     };
-    tokio::time::timeout(PATIENCE, wait).await.unwrap_or(Err(Problem::ledger()))
+    tokio::time::timeout(PATIENCE, wait)
+        .await
+        .unwrap_or(Err(Problem::ledger()))
 }

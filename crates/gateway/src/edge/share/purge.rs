@@ -39,10 +39,14 @@ fn ended_shares(t: &Transaction<'_>, now: u64) -> rusqlite::Result<Vec<Digest>> 
         if !over {
             continue;
         }
-        let mut files = t.prepare_cached("DELETE FROM share_file WHERE share = ?1 RETURNING blob")?;
+        let mut files =
+            t.prepare_cached("DELETE FROM share_file WHERE share = ?1 RETURNING blob")?;
         let found = files.query_map(params![share.row], |row| digest(row, 0))?;
         blobs.extend(found.collect::<rusqlite::Result<Vec<_>>>()?);
-        t.execute("UPDATE share SET purged = 1 WHERE id = ?1", params![share.row])?;
+        t.execute(
+            "UPDATE share SET purged = 1 WHERE id = ?1",
+            params![share.row],
+        )?;
     }
     Ok(blobs)
 }
@@ -85,4 +89,18 @@ fn is_named(t: &Transaction<'_>, blob: &Digest) -> rusqlite::Result<bool> {
          OR EXISTS (SELECT 1 FROM attachment WHERE blob = ?1)",
     )?
     .query_row(params![blob.0], |row| row.get(0))
+}
+
+/// Deletes every blob that no row names: what refused deliveries and crashes left. Only before
+/// anything else runs, as a blob is stored before its row is written.
+pub(crate) async fn sweep(app: &Arc<App>) -> Result<(), DbError> {
+    let blobs = app.blobs.clone();
+    let listed = tokio::task::spawn_blocking(move || blobs.list()).await;
+    match listed.map_err(|_| DbError::Closing)? {
+        Ok(names) => drop_unused(app, names).await,
+        Err(error) => {
+            tracing::error!(code = error.code(), "the blobs could not be listed");
+            Ok(())
+        }
+    }
 }

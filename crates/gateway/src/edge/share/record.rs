@@ -67,8 +67,14 @@ pub(crate) fn queue(app: &App, t: &Transaction<'_>, access: Access) -> rusqlite:
     let mut salt = [0; 32];
     os_rng().fill_bytes(&mut salt);
     let (words, value) = (access.words.as_str(), access.value.as_str());
-    let record =
-        AccessRecord::new(access.grant, access.time, access.session, salt, words, Some(value));
+    let record = AccessRecord::new(
+        access.grant,
+        access.time,
+        access.session,
+        salt,
+        words,
+        Some(value),
+    );
     t.prepare_cached(
         "INSERT INTO access (share, time, outcome, items, record, receipt)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

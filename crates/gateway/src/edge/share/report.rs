@@ -41,7 +41,9 @@ fn note_endings(app: &App, t: &Transaction<'_>) -> rusqlite::Result<()> {
             continue;
         }
         share.save(t)?;
-        endings.into_iter().try_for_each(|ending| note_ending(app, t, &share, ending, now))?;
+        endings
+            .into_iter()
+            .try_for_each(|ending| note_ending(app, t, &share, ending, now))?;
     }
     Ok(())
 }
@@ -55,7 +57,9 @@ fn note_ending(
 ) -> rusqlite::Result<()> {
     let reader: Option<(String, String)> = t
         .prepare_cached("SELECT words, value FROM opening WHERE share = ?1 AND number = ?2")?
-        .query_row(params![share.row, ending.opening], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(params![share.row, ending.opening], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     let (words, value) = reader.unwrap_or_default();
     let access = Access {
@@ -93,7 +97,13 @@ fn batch(app: &App, t: &Transaction<'_>) -> rusqlite::Result<bool> {
         return Ok(false);
     }
     let (ids, entries): (Vec<i64>, Vec<AccessEntry>) = rows.into_iter().unzip();
-    let queued = chain::signed(app, AccessBatch { host: app.member, entries });
+    let queued = chain::signed(
+        app,
+        AccessBatch {
+            host: app.member,
+            entries,
+        },
+    );
     outbox::put(t, &queued, Kind::Access, app.now())?;
     let mut assign = t.prepare_cached("UPDATE access SET batch = ?2 WHERE id = ?1")?;
     for id in ids {
@@ -104,6 +114,9 @@ fn batch(app: &App, t: &Transaction<'_>) -> rusqlite::Result<bool> {
 
 /// Frees the entries of a batch that lapsed.
 pub(crate) fn release(t: &Transaction<'_>, batch: &Digest) -> rusqlite::Result<()> {
-    t.execute("UPDATE access SET batch = NULL WHERE batch = ?1", params![batch.0])?;
+    t.execute(
+        "UPDATE access SET batch = NULL WHERE batch = ?1",
+        params![batch.0],
+    )?;
     Ok(())
 }

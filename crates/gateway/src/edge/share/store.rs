@@ -52,7 +52,9 @@ pub(crate) fn by_segment(
     segment: &ShareId,
 ) -> rusqlite::Result<Option<Stored>> {
     let sql = format!("SELECT {COLUMNS} FROM share WHERE segment = ?1");
-    connection.query_row(&sql, params![segment.as_bytes()], stored).optional()
+    connection
+        .query_row(&sql, params![segment.as_bytes()], stored)
+        .optional()
 }
 
 /// The share of a grant.
@@ -61,24 +63,34 @@ pub(crate) fn by_grant(
     grant: &GrantId,
 ) -> rusqlite::Result<Option<Stored>> {
     let sql = format!("SELECT {COLUMNS} FROM share WHERE grant_id = ?1");
-    connection.query_row(&sql, params![grant.as_bytes()], stored).optional()
+    connection
+        .query_row(&sql, params![grant.as_bytes()], stored)
+        .optional()
 }
 
 /// Shares whose sessions may still have an end to report.
 pub(crate) fn unsettled(connection: &Connection) -> rusqlite::Result<Vec<Stored>> {
     let sql = format!("SELECT {COLUMNS} FROM share WHERE sessions = 1");
-    connection.prepare_cached(&sql)?.query_map([], stored)?.collect()
+    connection
+        .prepare_cached(&sql)?
+        .query_map([], stored)?
+        .collect()
 }
 
 /// Notes that all sessions of an ended share were reported.
 pub(crate) fn sessions_over(connection: &Connection, row: i64) -> rusqlite::Result<()> {
-    connection.execute("UPDATE share SET sessions = 0 WHERE id = ?1", params![row]).map(drop)
+    connection
+        .execute("UPDATE share SET sessions = 0 WHERE id = ?1", params![row])
+        .map(drop)
 }
 
 /// Shares whose files still lie here.
 pub(crate) fn unpurged(connection: &Connection) -> rusqlite::Result<Vec<Stored>> {
     let sql = format!("SELECT {COLUMNS} FROM share WHERE purged = 0");
-    connection.prepare_cached(&sql)?.query_map([], stored)?.collect()
+    connection
+        .prepare_cached(&sql)?
+        .query_map([], stored)?
+        .collect()
 }
 
 /// Grants of a card that were not revoked.
@@ -125,7 +137,10 @@ impl Stored {
 
     /// Whether the share is over for good: revoked or past its end.
     pub(crate) fn has_ended(&self, now: u64) -> bool {
-        matches!(self.state.condition(now).0, ShareCondition::Revoked | ShareCondition::Expired)
+        matches!(
+            self.state.condition(now).0,
+            ShareCondition::Revoked | ShareCondition::Expired
+        )
     }
 
     /// Writes the state back, inside the transaction that read it.

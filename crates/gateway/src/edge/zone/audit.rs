@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use medfolder_crypto::{Digest, Suite};
 use medfolder_ledger::body::{Finding, LeafList, ZoneFinding, ZoneReport, ZoneReporter};
-use medfolder_record::attachment::BlobAudit;
 use medfolder_record::Envelope;
+use medfolder_record::attachment::BlobAudit;
 use medfolder_record::limits::MAX_ENVELOPE;
 use medfolder_record::{RecordId, VisitId};
 use rusqlite::Transaction;
@@ -100,15 +100,14 @@ async fn pace(unpaced: &mut u64, bytes: u64, rest: Duration) {
     }
 }
 
-async fn look(
-    app: &Arc<App>,
-    record: &Record,
-) -> Result<(Option<ZoneFinding>, u64), AuditError> {
+async fn look(app: &Arc<App>, record: &Record) -> Result<(Option<ZoneFinding>, u64), AuditError> {
     let (own, record) = (app.clone(), record.clone());
     let id = record.id;
     let attachments = app.db.read(move |c| index::attachments(c, &id)).await?;
     let task = move || examine(&own, &record, &attachments);
-    tokio::task::spawn_blocking(task).await.map_err(|_| AuditError::Interrupted)
+    tokio::task::spawn_blocking(task)
+        .await
+        .map_err(|_| AuditError::Interrupted)
 }
 
 fn examine(
@@ -120,7 +119,10 @@ fn examine(
     let Some(open) = open(app, &record.envelope) else {
         return (Some(ZoneFinding::Missing), 0);
     };
-    let read = open.reader.take(MAX_ENVELOPE as u64 + 1).read_to_end(&mut bytes);
+    let read = open
+        .reader
+        .take(MAX_ENVELOPE as u64 + 1)
+        .read_to_end(&mut bytes);
     let Some(cores) = read.ok().and_then(|_| cores(app.suite, &bytes, &record.id)) else {
         return (Some(ZoneFinding::Changed), bytes.len() as u64);
     };
@@ -163,10 +165,7 @@ fn cores(
 }
 
 /// Feeds a blob through the audit of an attachment.
-pub(crate) fn stream(
-    suite: Suite,
-    mut reader: impl Read,
-) -> Result<BlobAudit, BlobError> {
+pub(crate) fn stream(suite: Suite, mut reader: impl Read) -> Result<BlobAudit, BlobError> {
     let mut audit = BlobAudit::new(suite);
     each_chunk(&mut reader, |chunk| audit.push(chunk))?;
     Ok(audit)
@@ -199,7 +198,9 @@ async fn note(
         tracing::error!(record = %record.id, ?what, "stored ciphertext is not what was sealed");
     }
     let number = finding.map_or(0, number_of);
-    app.db.write(move |t| index::note_finding(t, &record.id, number)).await?;
+    app.db
+        .write(move |t| index::note_finding(t, &record.id, number))
+        .await?;
     Ok(())
 }
 
@@ -222,7 +223,10 @@ pub(crate) async fn report(app: &Arc<App>) -> Result<(), DbError> {
 fn report_in(app: &App, t: &Transaction<'_>) -> rusqlite::Result<()> {
     let mut seals: BTreeMap<(VisitId, u32), Vec<Record>> = BTreeMap::new();
     for record in index::found(t)? {
-        seals.entry((record.visit, record.seq)).or_default().push(record);
+        seals
+            .entry((record.visit, record.seq))
+            .or_default()
+            .push(record);
     }
     for ((visit, seq), records) in seals {
         let all = index::of_seal(t, &visit, seq)?;
@@ -231,7 +235,15 @@ fn report_in(app: &App, t: &Transaction<'_>) -> rusqlite::Result<()> {
         findings.sort_unstable_by_key(|finding| finding.k);
         let list = LeafList { visit, seq, leaves };
         let by = ZoneReporter::Edge;
-        let queued = chain::signed(app, ZoneReport { member: app.member, by, list, findings });
+        let queued = chain::signed(
+            app,
+            ZoneReport {
+                member: app.member,
+                by,
+                list,
+                findings,
+            },
+        );
         outbox::put(t, &queued, Kind::Report, app.now())?;
         for record in records {
             index::note_report(t, &record.id, Some(&queued.id))?;
@@ -241,7 +253,11 @@ fn report_in(app: &App, t: &Transaction<'_>) -> rusqlite::Result<()> {
 }
 
 const fn finding_of(record: &Record) -> Finding {
-    let what = if record.finding == 1 { ZoneFinding::Changed } else { ZoneFinding::Missing };
+    let what = if record.finding == 1 {
+        ZoneFinding::Changed
+    } else {
+        ZoneFinding::Missing
+    };
     Finding { k: record.k, what }
 }
 
@@ -259,8 +275,9 @@ async fn files(app: &Arc<App>, result: &mut AuditResult, rest: Duration) -> Resu
     for name in names {
         let own = app.clone();
         let task = move || whole(&own, &name);
-        let (right, bytes) =
-            tokio::task::spawn_blocking(task).await.map_err(|_| AuditError::Interrupted)?;
+        let (right, bytes) = tokio::task::spawn_blocking(task)
+            .await
+            .map_err(|_| AuditError::Interrupted)?;
         result.files = result.files.saturating_add(1);
         result.bytes = result.bytes.saturating_add(bytes);
         if !right {
@@ -273,7 +290,9 @@ async fn files(app: &Arc<App>, result: &mut AuditResult, rest: Duration) -> Resu
 }
 
 fn whole(app: &App, name: &Digest) -> (bool, u64) {
-    let Some(mut open) = open(app, name) else { return (false, 0) };
+    let Some(mut open) = open(app, name) else {
+        return (false, 0);
+    };
     let mut hasher = app.suite.hasher();
     let read = each_chunk(&mut open.reader, |chunk| hasher.update(chunk));
     (read.is_ok() && hasher.finish() == *name, open.length)

@@ -13,11 +13,11 @@ use std::sync::Arc;
 
 use medfolder_crypto::Digest;
 use medfolder_ledger::body::Seal;
+use medfolder_record::Envelope;
+use medfolder_record::KeySlot;
 use medfolder_record::RecordId;
 use medfolder_record::attachment::BlobAudit;
-use medfolder_record::Envelope;
-use medfolder_record::record_core::Blob;
-use medfolder_record::KeySlot;
+use medfolder_record::record_core::{Blob, Place};
 
 use super::index;
 use crate::edge::app::App;
@@ -26,6 +26,9 @@ use crate::edge::chain::{self, Queued};
 use crate::edge::db::DbError;
 use crate::edge::outbox::{self, Kind};
 use crate::spool::{BlobRef, Delivery, SpoolError};
+
+/// Records that are stored at the same time.
+const AT_ONCE: usize = 16;
 
 /// Why a delivery was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +86,7 @@ struct Kept {
 pub(crate) fn take(
     app: &Arc<App>,
     delivery: &Delivery,
-    open: &dyn Fn(&BlobRef) -> Result<std::fs::File, SpoolError>,
+    open: &OpenBlobRef<'_>,
 ) -> Result<(), DeliveryError> {
     let queued = chain::queued(&app.chain, &delivery.transaction).ok_or(DeliveryError::Seal)?;
     let seal = chain::seal_of(&app.chain, &delivery.transaction)
@@ -96,12 +99,13 @@ pub(crate) fn take(
     if delivery.envelopes.len() != seal.leaves.len() {
         return Err(DeliveryError::Envelope);
     }
-    let mut kept = Vec::with_capacity(seal.leaves.len());
-    for (k, (envelope, leaf)) in delivery.envelopes.iter().zip(seal.leaf_ids()).enumerate() {
-        let k = u16::try_from(k).map_err(|_| DeliveryError::Envelope)?;
-        let blobs = check_envelope(app, &seal, envelope, &leaf, k)?;
-        kept.push(keep(app, &seal, envelope, leaf, k, &blobs, delivery, open)?);
-    }
+    let intake = Intake {
+        app,
+        seal: &seal,
+        delivery,
+        open,
+    };
+    let kept = intake.keep_all()?;
     app.db.write_now(|t| {
         let now = app.now();
         for one in &kept {
@@ -129,82 +133,139 @@ fn again(app: &App, seal: &Seal, queued: &Queued) -> Result<(), DeliveryError> {
         }
         Ok(same)
     })?;
-    if stored { Ok(()) } else { Err(DeliveryError::NotStored) }
+    if stored {
+        Ok(())
+    } else {
+        Err(DeliveryError::NotStored)
+    }
 }
 
 fn check_slot(app: &App, seal: &Seal, slot: &[u8]) -> Result<(), DeliveryError> {
-    let place = KeySlot::from_bytes(slot).map_err(|_| DeliveryError::Slot)?.place();
+    let place = KeySlot::from_bytes(slot)
+        .map_err(|_| DeliveryError::Slot)?
+        .place();
     let fits = (place.member, place.card, place.visit, place.seq)
         == (app.member, seal.card, seal.visit, seal.seq);
-    if fits { Ok(()) } else { Err(DeliveryError::Slot) }
-}
-
-fn check_envelope(
-    app: &App,
-    seal: &Seal,
-    bytes: &[u8],
-    leaf: &RecordId,
-    k: u16,
-) -> Result<Vec<Blob>, DeliveryError> {
-    let envelope = Envelope::from_bytes(bytes).map_err(|_| DeliveryError::Envelope)?;
-    let place = envelope.core().place;
-    let here = (place.genesis, place.member, place.card, place.visit, place.seq, place.k)
-        == (app.chain.digest(), app.member, seal.card, seal.visit, seal.seq, u32::from(k));
-    let attachments = envelope.core().attachments.clone();
-    envelope.audit(app.suite, leaf).map_err(|_| DeliveryError::Envelope)?;
-    if here { Ok(attachments) } else { Err(DeliveryError::Envelope) }
-}
-
-#[expect(clippy::too_many_arguments, reason = "one place where a record's parts come together")]
-fn keep(
-    app: &App,
-    seal: &Seal,
-    envelope: &[u8],
-    id: RecordId,
-    k: u16,
-    blobs: &[Blob],
-    delivery: &Delivery,
-    open: &dyn Fn(&BlobRef) -> Result<std::fs::File, SpoolError>,
-) -> Result<Kept, DeliveryError> {
-    let (name, size) = app.blobs.put(&mut &*envelope, envelope.len() as u64)?;
-    let record = index::Record {
-        id,
-        card: seal.card,
-        visit: seal.visit,
-        seq: seal.seq,
-        k,
-        envelope: name,
-        sealed: false,
-        finding: 0,
-    };
-    let mut attachments = Vec::with_capacity(blobs.len());
-    for (j, blob) in (0_u32..).zip(blobs) {
-        let named = delivery.attachments.iter().find(|a| a.record == id && a.index == j);
-        let source = named.ok_or(DeliveryError::Attachment)?;
-        let stored = keep_attachment(app, source, blob, open)?;
-        attachments.push(index::Attachment { j, blob: stored, size: blob.length });
+    if fits {
+        Ok(())
+    } else {
+        Err(DeliveryError::Slot)
     }
-    Ok(Kept { record, size, attachments })
 }
 
-fn keep_attachment(
-    app: &App,
-    source: &BlobRef,
-    blob: &Blob,
-    open: &dyn Fn(&BlobRef) -> Result<std::fs::File, SpoolError>,
-) -> Result<Digest, DeliveryError> {
-    if let Ok(file) = open(source) {
-        let mut audited = Audited { inner: file, audit: BlobAudit::new(app.suite) };
-        let (name, _) = app.blobs.put(&mut audited, blob.length)?;
-        return match audited.audit.check(blob) {
-            Ok(()) => Ok(name),
-            Err(_) => Err(DeliveryError::Attachment),
+/// Opens a blob of the spool.
+pub(crate) type OpenBlobRef<'a> = dyn Fn(&BlobRef) -> Result<std::fs::File, SpoolError> + Sync + 'a;
+
+/// A delivery whose records are being taken in.
+struct Intake<'a> {
+    app: &'a App,
+    seal: &'a Seal,
+    delivery: &'a Delivery,
+    open: &'a OpenBlobRef<'a>,
+}
+
+impl Intake<'_> {
+    /// All records, several at a time: waiting for the disk is most of the work.
+    fn keep_all(&self) -> Result<Vec<Kept>, DeliveryError> {
+        let records: Vec<(u16, RecordId, &[u8])> = (0_u16..)
+            .zip(self.seal.leaf_ids())
+            .zip(&self.delivery.envelopes)
+            .map(|((k, leaf), envelope)| (k, leaf, envelope.as_slice()))
+            .collect();
+        let mut kept = Vec::with_capacity(records.len());
+        for some in records.chunks(AT_ONCE) {
+            let done: Vec<Result<Kept, DeliveryError>> = std::thread::scope(|scope| {
+                let running: Vec<_> = some
+                    .iter()
+                    .map(|(k, leaf, envelope)| scope.spawn(|| self.keep(*k, *leaf, envelope)))
+                    .collect();
+                let ended = running.into_iter().map(|one| one.join());
+                ended
+                    .map(|one| one.unwrap_or(Err(DeliveryError::Db(DbError::Closing))))
+                    .collect()
+            });
+            for one in done {
+                kept.push(one?);
+            }
+        }
+        Ok(kept)
+    }
+
+    fn keep(&self, k: u16, id: RecordId, bytes: &[u8]) -> Result<Kept, DeliveryError> {
+        let blobs = self.check(k, &id, bytes)?;
+        let (name, size) = self.app.blobs.put(&mut &*bytes, bytes.len() as u64)?;
+        let record = index::Record {
+            id,
+            card: self.seal.card,
+            visit: self.seal.visit,
+            seq: self.seal.seq,
+            k,
+            envelope: name,
+            sealed: false,
+            finding: 0,
         };
+        let mut attachments = Vec::with_capacity(blobs.len());
+        for (j, blob) in (0_u32..).zip(&blobs) {
+            let stored = self.keep_attachment(&id, j, blob)?;
+            attachments.push(index::Attachment {
+                j,
+                blob: stored,
+                size: blob.length,
+            });
+        }
+        Ok(Kept {
+            record,
+            size,
+            attachments,
+        })
     }
-    // The spool's blobs go before its message: after a crash in between they are here already.
-    let stored = app.blobs.get(&source.digest)?.ok_or(DeliveryError::Attachment)?;
-    let audit = super::audit::stream(app.suite, stored.reader)?;
-    audit.check(blob).map(|()| source.digest).map_err(|_| DeliveryError::Attachment)
+
+    /// The attachments that the envelope names, if it is leaf k of this seal.
+    fn check(&self, k: u16, leaf: &RecordId, bytes: &[u8]) -> Result<Vec<Blob>, DeliveryError> {
+        let envelope = Envelope::from_bytes(bytes).map_err(|_| DeliveryError::Envelope)?;
+        let (app, seal, core) = (self.app, self.seal, envelope.core());
+        let expected = Place {
+            genesis: app.chain.digest(),
+            member: app.member,
+            card: seal.card,
+            visit: seal.visit,
+            seq: seal.seq,
+            k: u32::from(k),
+        };
+        if core.place != expected {
+            return Err(DeliveryError::Envelope);
+        }
+        let attachments = core.attachments.clone();
+        match envelope.audit(app.suite, leaf) {
+            Ok(_) => Ok(attachments),
+            Err(_) => Err(DeliveryError::Envelope),
+        }
+    }
+
+    fn keep_attachment(&self, id: &RecordId, j: u32, blob: &Blob) -> Result<Digest, DeliveryError> {
+        let mut named = self.delivery.attachments.iter();
+        let source = named
+            .find(|one| one.record == *id && one.index == j)
+            .ok_or(DeliveryError::Attachment)?;
+        if let Ok(file) = (self.open)(source) {
+            let mut audited = Audited {
+                inner: file,
+                audit: BlobAudit::new(self.app.suite),
+            };
+            let (name, _) = self.app.blobs.put(&mut audited, blob.length)?;
+            let checked = audited.audit.check(blob);
+            return checked
+                .map(|()| name)
+                .map_err(|_| DeliveryError::Attachment);
+        }
+        // The spool's blobs go before its message: after a crash in between they are here already.
+        let stored = self.app.blobs.get(&source.digest)?;
+        let stored = stored.ok_or(DeliveryError::Attachment)?;
+        let checked = super::audit::stream(self.app.suite, stored.reader)?.check(blob);
+        checked
+            .map(|()| source.digest)
+            .map_err(|_| DeliveryError::Attachment)
+    }
 }
 
 /// Computes an attachment's root while it is copied.

@@ -46,14 +46,23 @@ pub(crate) async fn batch(
         return Err(Problem::bad("zone.too_many"));
     }
     let seals = wanted.seals.into_iter().map(Wanted::Slot);
-    let items: Vec<Wanted> = seals.chain(wanted.records.into_iter().map(Wanted::Record)).collect();
+    let items: Vec<Wanted> = seals
+        .chain(wanted.records.into_iter().map(Wanted::Record))
+        .collect();
     let state = (app, items.into_iter());
     let body = futures_util::stream::try_unfold(state, move |(app, mut items)| async move {
-        let Some(wanted) = items.next() else { return Ok(None) };
-        let bytes = item(&app, card, wanted).await.map_err(std::io::Error::other)?;
+        let Some(wanted) = items.next() else {
+            return Ok(None);
+        };
+        let bytes = item(&app, card, wanted)
+            .await
+            .map_err(std::io::Error::other)?;
         Ok::<_, std::io::Error>(Some((bytes, (app, items))))
     });
-    let headers = [(header::CONTENT_TYPE, "application/cbor"), (header::CACHE_CONTROL, "no-store")];
+    let headers = [
+        (header::CONTENT_TYPE, "application/cbor"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
     Ok((headers, Body::from_stream(body)).into_response())
 }
 
@@ -84,15 +93,22 @@ async fn envelope_bytes(
     card: CardNumber,
     record: RecordId,
 ) -> Result<Option<Vec<u8>>, DbError> {
-    let Some(found) = readable(app, card, record).await? else { return Ok(None) };
+    let Some(found) = readable(app, card, record).await? else {
+        return Ok(None);
+    };
     let blobs = app.blobs.clone();
     let read = move || -> Option<Vec<u8>> {
         let open = blobs.get(&found.envelope).ok()??;
         let mut bytes = Vec::with_capacity(usize::try_from(open.length).unwrap_or(0));
-        open.reader.take(MAX_ENVELOPE as u64).read_to_end(&mut bytes).ok()?;
+        open.reader
+            .take(MAX_ENVELOPE as u64)
+            .read_to_end(&mut bytes)
+            .ok()?;
         Some(bytes)
     };
-    tokio::task::spawn_blocking(read).await.map_err(|_| DbError::Closing)
+    tokio::task::spawn_blocking(read)
+        .await
+        .map_err(|_| DbError::Closing)
 }
 
 /// The record's entry, if the card may read it.
@@ -158,7 +174,10 @@ pub(crate) async fn attachment(
     let record: RecordId = record.parse().map_err(|_| absent())?;
     readable(&app, card, record).await?.ok_or_else(absent)?;
     let attachments = app.db.read(move |c| index::attachments(c, &record)).await?;
-    let found = attachments.into_iter().find(|one| one.j == j).ok_or_else(absent)?;
+    let found = attachments
+        .into_iter()
+        .find(|one| one.j == j)
+        .ok_or_else(absent)?;
     blob(&app, found.blob, &headers).await
 }
 

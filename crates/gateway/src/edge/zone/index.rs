@@ -45,12 +45,12 @@ fn record_of(row: &Row<'_>) -> rusqlite::Result<Record> {
 }
 
 /// A record by its id.
-pub(crate) fn record(
-    connection: &Connection,
-    id: &RecordId,
-) -> rusqlite::Result<Option<Record>> {
+pub(crate) fn record(connection: &Connection, id: &RecordId) -> rusqlite::Result<Option<Record>> {
     let sql = format!("SELECT {COLUMNS} FROM record WHERE id = ?1");
-    connection.prepare_cached(&sql)?.query_row(params![id.as_bytes()], record_of).optional()
+    connection
+        .prepare_cached(&sql)?
+        .query_row(params![id.as_bytes()], record_of)
+        .optional()
 }
 
 /// Up to `limit` records after `id`, in order: how the audit walks.
@@ -60,7 +60,10 @@ pub(crate) fn after(
     limit: u32,
 ) -> rusqlite::Result<Vec<Record>> {
     let sql = format!("SELECT {COLUMNS} FROM record WHERE id > ?1 ORDER BY id LIMIT ?2");
-    connection.prepare_cached(&sql)?.query_map(params![id, limit], record_of)?.collect()
+    connection
+        .prepare_cached(&sql)?
+        .query_map(params![id, limit], record_of)?
+        .collect()
 }
 
 /// The records of a seal in the order of its leaves.
@@ -70,7 +73,10 @@ pub(crate) fn of_seal(
     seq: u32,
 ) -> rusqlite::Result<Vec<Record>> {
     let sql = format!("SELECT {COLUMNS} FROM record WHERE visit = ?1 AND seq = ?2 ORDER BY k");
-    connection.prepare_cached(&sql)?.query_map(params![visit.0, seq], record_of)?.collect()
+    connection
+        .prepare_cached(&sql)?
+        .query_map(params![visit.0, seq], record_of)?
+        .collect()
 }
 
 /// A seal is final: its records stay, what was delivered under its name before goes.
@@ -106,10 +112,12 @@ pub(crate) fn note_finding(
 
 /// Sealed records with a finding that no report carries yet.
 pub(crate) fn found(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM record WHERE finding <> 0 AND final = 1 AND report IS NULL"
-    );
-    connection.prepare_cached(&sql)?.query_map([], record_of)?.collect()
+    let sql =
+        format!("SELECT {COLUMNS} FROM record WHERE finding <> 0 AND final = 1 AND report IS NULL");
+    connection
+        .prepare_cached(&sql)?
+        .query_map([], record_of)?
+        .collect()
 }
 
 /// Notes which report carries a record's finding.
@@ -119,13 +127,19 @@ pub(crate) fn note_report(
     report: Option<&Digest>,
 ) -> rusqlite::Result<()> {
     let report = report.map(|report| report.0);
-    t.execute("UPDATE record SET report = ?2 WHERE id = ?1", params![id.as_bytes(), report])?;
+    t.execute(
+        "UPDATE record SET report = ?2 WHERE id = ?1",
+        params![id.as_bytes(), report],
+    )?;
     Ok(())
 }
 
 /// Frees the findings of a report that lapsed.
 pub(crate) fn release_report(t: &Transaction<'_>, report: &Digest) -> rusqlite::Result<()> {
-    t.execute("UPDATE record SET report = NULL WHERE report = ?1", params![report.0])?;
+    t.execute(
+        "UPDATE record SET report = NULL WHERE report = ?1",
+        params![report.0],
+    )?;
     Ok(())
 }
 
@@ -165,7 +179,12 @@ pub(crate) fn put_attachment(
         "INSERT INTO attachment (record, j, blob, size) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (record, j) DO UPDATE SET blob = excluded.blob, size = excluded.size",
     )?
-    .execute(params![record.as_bytes(), attachment.j, attachment.blob.0, int(attachment.size)])?;
+    .execute(params![
+        record.as_bytes(),
+        attachment.j,
+        attachment.blob.0,
+        int(attachment.size)
+    ])?;
     Ok(())
 }
 
@@ -177,7 +196,11 @@ pub(crate) fn attachments(
     connection
         .prepare_cached("SELECT j, blob, size FROM attachment WHERE record = ?1 ORDER BY j")?
         .query_map(params![record.as_bytes()], |row| {
-            Ok(Attachment { j: row.get(0)?, blob: digest(row, 1)?, size: number(row, 2)? })
+            Ok(Attachment {
+                j: row.get(0)?,
+                blob: digest(row, 1)?,
+                size: number(row, 2)?,
+            })
         })?
         .collect()
 }

@@ -34,7 +34,9 @@ pub(crate) async fn take(
     }
     let queued = chain::queued(&app.chain, &bytes).ok_or(malformed)?;
     let (id, now) = (queued.id, app.now());
-    app.db.write(move |t| outbox::put(t, &queued, Kind::Relayed, now)).await?;
+    app.db
+        .write(move |t| outbox::put(t, &queued, Kind::Relayed, now))
+        .await?;
     app.wake.submit.notify_one();
     Ok((StatusCode::ACCEPTED, Json(Reported { id: TxId(id.0) })))
 }

@@ -10,8 +10,8 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use medfolder_record::VisitId;
 use medfolder_record::KeySlot;
+use medfolder_record::VisitId;
 use rusqlite::{Transaction, params};
 
 use super::{fetch, index};
@@ -48,7 +48,9 @@ pub(crate) async fn put(
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
     let visit: VisitId = visit.parse().map_err(|_| Problem::absent("zone.absent"))?;
-    let place = KeySlot::from_bytes(&body).map_err(|_| Problem::bad("slot.malformed"))?.place();
+    let place = KeySlot::from_bytes(&body)
+        .map_err(|_| Problem::bad("slot.malformed"))?
+        .place();
     if (place.member, place.card, place.visit, place.seq) != (app.member, card, visit, seq) {
         return Err(Problem::bad("slot.misplaced"));
     }
@@ -64,7 +66,11 @@ pub(crate) async fn put(
         }
         Ok(allowed)
     });
-    if stored.await? { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::absent("zone.absent")) }
+    if stored.await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::absent("zone.absent"))
+    }
 }
 
 /// Removes slots of rotated cards whose successor's slot is thirty days old.
