@@ -60,10 +60,11 @@ impl Worker {
 
     pub(crate) fn run(mut self, stop: &AtomicBool) {
         let poll = Duration::from_millis(self.zone.config.tuning.poll.max(5));
+        let mut roused = false;
         while !stop.load(Ordering::SeqCst) {
-            match self.round() {
+            match self.round(roused) {
                 Ok(true) => {}
-                Ok(false) => self.zone.wake.wait(poll),
+                Ok(false) => roused = self.zone.wake.wait(poll),
                 Err(error) => {
                     tracing::error!(code = error.code(), %error, "the inner zone cannot go on yet");
                     std::thread::sleep(AFTER_FAILURE);
@@ -73,10 +74,10 @@ impl Worker {
     }
 
     /// One round; true when there is more to do at once.
-    fn round(&mut self) -> Result<bool, InnerError> {
+    fn round(&mut self, roused: bool) -> Result<bool, InnerError> {
         let messages = self.read_spool()?;
         let assigned = self.assign(messages > 0)?;
-        let sealed = self.seal(messages + assigned > 0)?;
+        let sealed = self.seal(roused || messages + assigned > 0)?;
         let sent = {
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
             outbox::flush(&self.zone, &mut writer)?

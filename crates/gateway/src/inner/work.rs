@@ -279,12 +279,29 @@ pub(crate) fn objection(
     Ok(staff.objection(zone, signature, &ContentRoot(Digest(root)), now))
 }
 
-/// Puts every held record before its signer again; returns how many.
+/// Puts every held record before its signer again; one whose signer's key has ended gets a new
+/// signer. Returns how many.
 pub(crate) fn retry_held(zone: &Zone) -> Result<usize, InnerError> {
-    Ok(zone.store.write(|db| {
-        db.execute(
+    let retried = zone.store.write(|db| {
+        let orphaned = db.execute(
+            "UPDATE records SET state = ?1, reason = '', key = x'', root = x'', replaces = 0,
+               signature = x''
+             WHERE state = ?2
+               AND NOT EXISTS (SELECT 1 FROM staff s WHERE s.key = records.key AND s.state IN (?3, ?4))
+               AND NOT EXISTS (SELECT 1 FROM records later WHERE later.replaces = records.id)",
+            (
+                record::NO_KEY,
+                record::HELD,
+                staff_state::SUBMITTED,
+                staff_state::ENROLLED,
+            ),
+        )?;
+        let again = db.execute(
             "UPDATE records SET state = ?1, reason = '' WHERE state = ?2",
             (record::TO_SIGN, record::HELD),
-        )
-    })?)
+        )?;
+        Ok::<_, InnerError>(orphaned + again)
+    })?;
+    zone.wake.rouse();
+    Ok(retried)
 }

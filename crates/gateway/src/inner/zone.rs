@@ -57,13 +57,13 @@ impl Wake {
         self.condition.notify_all();
     }
 
-    /// Waits until roused, at most `limit`.
-    pub(crate) fn wait(&self, limit: Duration) {
+    /// Waits until roused, at most `limit`; says whether it was.
+    pub(crate) fn wait(&self, limit: Duration) -> bool {
         let roused = self.roused.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self
             .condition
             .wait_timeout_while(roused, limit, |roused| !*roused);
-        *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
+        std::mem::take(&mut *waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct InnerClient {
 
 impl InnerClient {
     pub(super) fn new(base: &str, token: Zeroizing<String>) -> Result<Self, SignerError> {
+        // One provider per process; another part of it may have chosen already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
             .no_proxy()

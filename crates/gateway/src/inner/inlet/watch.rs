@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use medfolder_crypto::Suite;
 use medfolder_fhir::json::Limits;
 
 use super::{InletError, Prepared, prepare, save};
@@ -27,6 +28,8 @@ const DEPTH: usize = 16;
 /// A file that no bundle names is rejected after this long.
 const ORPHAN: Duration = Duration::from_secs(10 * 60);
 
+/// Names of files that are being overwritten.
+const GOING: &str = ".medfolder-going-";
 /// Code of a file that no bundle names.
 const NOT_NAMED: &str = "inlet.not_named";
 
@@ -55,6 +58,7 @@ enum Fate {
 impl Watch {
     pub(crate) fn new(root: &Path) -> Result<Self, InnerError> {
         fs::create_dir_all(root)?;
+        finish_removals(root, DEPTH)?;
         Ok(Self {
             root: root.to_owned(),
             seen: BTreeMap::new(),
@@ -313,13 +317,42 @@ fn keep_rejected(zone: &Zone, root: &Path, path: &Path, code: &str) -> Result<()
     Ok(())
 }
 
-/// Overwrites and removes a delivered file. One that has another name elsewhere is only removed
-/// here: its content is not ours to destroy.
+/// Overwrites and removes a delivered file. It gets a hidden name first, so that a half
+/// overwritten one is never taken for a delivery. One that has another name elsewhere is only
+/// removed here: its content is not ours to destroy.
 fn remove_plaintext(path: &Path) -> Result<(), InnerError> {
+    let Ok(meta) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    let Some(name) = path.file_name() else {
+        return Ok(());
+    };
+    let digest = Suite::International.hash(&[name.as_encoded_bytes()]);
+    let hidden = path.with_file_name(format!("{GOING}{digest}"));
+    fs::rename(path, &hidden)?;
+    destroy(&hidden, &meta)
+}
+
+fn destroy(path: &Path, meta: &fs::Metadata) -> Result<(), InnerError> {
     use std::os::unix::fs::MetadataExt;
-    match fs::symlink_metadata(path) {
-        Ok(meta) if meta.nlink() > 1 => Ok(fs::remove_file(path)?),
-        Ok(_) => Ok(vault_file::shred(path)?),
-        Err(_) => Ok(()),
+    if meta.nlink() > 1 {
+        Ok(fs::remove_file(path)?)
+    } else {
+        Ok(vault_file::shred(path)?)
     }
+}
+
+/// Finishes removals that a crash cut off.
+fn finish_removals(folder: &Path, depth: usize) -> Result<(), InnerError> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let Ok(meta) = entry.metadata() else { continue };
+        let going = entry.file_name().to_string_lossy().starts_with(GOING);
+        if meta.is_dir() && depth > 0 {
+            finish_removals(&entry.path(), depth - 1)?;
+        } else if meta.is_file() && going {
+            destroy(&entry.path(), &meta)?;
+        }
+    }
+    Ok(())
 }

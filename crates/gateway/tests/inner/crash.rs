@@ -1,0 +1,111 @@
+//! Hostile spools, restarts, and a machine that stops anywhere.
+
+use medfolder_crypto::Suite;
+use medfolder_gateway::certified::Certified;
+use medfolder_gateway::spool::In;
+
+use crate::world::{Patient, World, bundle};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_that_do_not_verify_change_nothing() {
+    let mut world = World::new(Suite::International).await;
+    world
+        .until_status("genesis is known", |s| {
+            s.head.is_some_and(|head| head.height == 0)
+        })
+        .await;
+    let doctor = crate::world::doctor(Suite::International, 1);
+    // The enrolment is in a block, and the edge shows other blocks first.
+    world.edge.stalled = true;
+    let public = doctor.public();
+    let person = serde_json::json!({"signing": public.signing, "encryption": public.encryption,
+        "name": public.name, "licence": "YS-0001", "role": "doctor"});
+    world.desk("staff", person).await;
+    world
+        .until("submitted", async |world| world.edge.submitted.len() == 1)
+        .await;
+    let enrol = world.edge.submitted[0].clone();
+    world.edge.ledger.commit(vec![enrol]);
+    let honest = world.edge.ledger.blocks[1].clone();
+    let mut refused: Certified = minicbor::decode(&honest).unwrap();
+    refused.block.transactions[0].result = 5;
+    let mut other_time: Certified = minicbor::decode(&honest).unwrap();
+    other_time.block.header.time += 1;
+    let mut uncertified: Certified = minicbor::decode(&honest).unwrap();
+    let medfolder_ledger::Certificate::Embedded { ed25519, .. } = &mut uncertified.certificate;
+    ed25519.0[0] ^= 1;
+    for lie in [&refused, &other_time, &uncertified] {
+        world.edge.send(In::Blocks(vec![lie.to_bytes().into()]));
+    }
+    world
+        .edge
+        .send(In::Blocks(vec![b"garbage".to_vec().into()]));
+    std::fs::write(
+        world.config.spool_in.join("new/00000000000000ff.blocks"),
+        b"garbage",
+    )
+    .unwrap();
+    let bad = world.config.spool_in.join("bad/00000000000000ff.blocks");
+    let empty = |world: &World| {
+        std::fs::read_dir(world.config.spool_in.join("new"))
+            .unwrap()
+            .count()
+            == 0
+    };
+    let started = std::time::Instant::now();
+    while !(empty(&world) && bad.exists()) {
+        assert!(started.elapsed().as_secs() < 30);
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(world.status().await.head.unwrap().height, 0);
+    world.edge.relay();
+    world
+        .until_status("the honest block counts", |s| s.head.unwrap().height == 1)
+        .await;
+    let staff = world.get("desk", "staff").await.1;
+    assert_eq!(staff[0]["state"], "enrolled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inner_zone_goes_on_where_it_stopped_and_takes_nothing_twice() {
+    let mut world = World::new(Suite::International).await;
+    world.one_doctor().await;
+    let patient = Patient::new(&world.chain, 1);
+    world.stop_signer();
+    for visit in 0..6 {
+        let (visit, document) = (format!("V{visit}"), format!("D{visit}"));
+        world
+            .post_fhir(bundle("P1", &visit, &document, 1, &visit))
+            .await;
+    }
+    world.halt().await;
+    world.start().await;
+    assert_eq!(world.status().await.to_sign, 6);
+    world.start_signer(vec![crate::world::doctor(Suite::International, 1)]);
+    world.until_status("signed", |s| s.signed == 6).await;
+    world.stop_signer();
+    world.halt().await;
+    world.start().await;
+    world.edge.stalled = true;
+    world.link_stalled("P1", &patient).await;
+    world
+        .until_status("sealed", |s| s.sealed == 6 && s.outbox == 0)
+        .await;
+    world.halt().await;
+    world.start().await;
+    world.edge.stalled = false;
+    let submitted = world.edge.submitted.clone();
+    world.edge.ledger.commit(submitted);
+    world.until_status("final", |s| s.done == 6).await;
+    assert_eq!(world.seals().len(), 6);
+    assert_eq!(world.records_of(&patient).len(), 6);
+    assert!(world.edge.ledger.refused.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_inner_zones_never_share_a_data_folder() {
+    let world = World::new(Suite::International).await;
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let second = medfolder_gateway::inner::serve(world.config.clone(), stopped).await;
+    assert_eq!(second.unwrap_err().code(), "inner.config");
+}

@@ -1,0 +1,180 @@
+//! The front desk, with honest and hostile edges.
+
+use medfolder_crypto::Suite;
+use medfolder_gateway::spool::{DeskOutcome, In};
+use serde_json::json;
+
+use crate::world::{MRN, Patient, World, bundle};
+
+async fn world() -> World {
+    let world = World::new(Suite::International).await;
+    assert_eq!(
+        world.post_fhir(bundle("P1", "V1", "D1", 1, "text")).await.0,
+        200
+    );
+    world
+}
+
+async fn refusal(world: &mut World) -> String {
+    let before = world.edge.answers.len();
+    world
+        .until("an answer", async |world| world.edge.answers.len() > before)
+        .await;
+    match &world.edge.answers.last().unwrap().outcome {
+        DeskOutcome::Refused { code } => code.clone(),
+        DeskOutcome::Confirmed { .. } => "confirmed".into(),
+    }
+}
+
+fn end_of(patient: &Patient) -> String {
+    let card = patient.number().to_string();
+    card[card.len() - 8..].to_owned()
+}
+
+async fn confirm(world: &mut World, code: &str, end: &str) -> (u16, String) {
+    let body = json!({"code": code, "card_end": end});
+    let mut last = (0, String::new());
+    world
+        .until("the claim has come", async |world| {
+            let (status, answer) = world.desk("desk/confirm", body.clone()).await;
+            last = (
+                status,
+                answer["code"].as_str().unwrap_or_default().to_owned(),
+            );
+            last.1 != "desk.no_claim"
+        })
+        .await;
+    last
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edge_that_swaps_in_its_own_card_is_caught() {
+    let mut world = world().await;
+    let code = world.code("P1").await;
+    let (patient, thief) = (Patient::new(&world.chain, 1), Patient::new(&world.chain, 2));
+    let honest = world.claim(&code, &patient);
+    // The edge knows the patient's mac, not the code.
+    let mut forged = world.claim("0000000000000000", &thief);
+    forged.mac = honest.mac;
+    world.edge.send(In::Claim(forged));
+    assert_eq!(refusal(&mut world).await, "desk.code_unknown");
+    // The honest claim still stands.
+    world.edge.send(In::Claim(honest));
+    assert_eq!(confirm(&mut world, &code, &end_of(&patient)).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_photographed_the_code_is_noticed_at_the_desk() {
+    let mut world = world().await;
+    let code = world.code("P1").await;
+    let (patient, thief) = (Patient::new(&world.chain, 1), Patient::new(&world.chain, 2));
+    let stolen = world.claim(&code, &thief);
+    world.edge.send(In::Claim(stolen));
+    let honest = world.claim(&code, &patient);
+    world.edge.send(In::Claim(honest));
+    assert_eq!(refusal(&mut world).await, "desk.code_used");
+    let end = end_of(&patient);
+    for _ in 0..3 {
+        let answer = confirm(&mut world, &code, &end).await;
+        assert_eq!(answer, (409, "desk.card_mismatch".into()));
+    }
+    assert_eq!(refusal(&mut world).await, "desk.card_mismatch");
+    assert_eq!(
+        confirm(&mut world, &code, &end_of(&thief)).await.1,
+        "desk.code_used"
+    );
+    assert_eq!(world.edge.submitted.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_ends_after_ten_minutes_and_works_once() {
+    let mut world = world().await;
+    let patient = Patient::new(&world.chain, 1);
+    let old = world.code("P1").await;
+    world.clock.advance(10 * 60 * 1000);
+    let claim = world.claim(&old, &patient);
+    world.edge.send(In::Claim(claim));
+    assert_eq!(refusal(&mut world).await, "desk.code_expired");
+    assert_eq!(
+        confirm(&mut world, &old, "12345678").await.1,
+        "desk.code_expired"
+    );
+
+    let code = world.code("P1").await;
+    let claim = world.claim(&code, &patient);
+    world.edge.send(In::Claim(claim.clone()));
+    assert_eq!(confirm(&mut world, &code, &end_of(&patient)).await.0, 200);
+    assert_eq!(
+        confirm(&mut world, &code, &end_of(&patient)).await.1,
+        "desk.code_used"
+    );
+    world.edge.send(In::Claim(claim));
+    assert_eq!(refusal(&mut world).await, "confirmed");
+    assert_eq!(refusal(&mut world).await, "desk.code_used");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_and_patients_that_are_not_known_have_codes_of_their_own() {
+    let world = world().await;
+    let ask = async |patient: &str| world.desk("desk/codes", json!({"patient": patient})).await;
+    assert_eq!(ask("P2").await.1["code"], "desk.patient_unknown");
+    assert_eq!(ask(&format!("{MRN}|P2")).await.0, 200);
+    assert_eq!(ask("urn:other|P1").await.0, 200);
+    assert_eq!(ask("P1").await.1["code"], "desk.patient_ambiguous");
+    assert_eq!(ask(&format!("{MRN}|P1")).await.0, 200);
+    let confirm = async |code: &str| {
+        world
+            .desk(
+                "desk/confirm",
+                json!({"code": code, "card_end": "12345678"}),
+            )
+            .await
+            .1
+    };
+    assert_eq!(
+        confirm("0000000000000000").await["code"],
+        "desk.code_unknown"
+    );
+    assert_eq!(confirm("hello").await["code"], "desk.code_malformed");
+    let code = world.code(&format!("{MRN}|P1")).await;
+    assert_eq!(confirm(&code).await["code"], "desk.no_claim");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_caller_has_a_token_of_its_own() {
+    let world = world().await;
+    let status = async |caller: &str, path: &str| {
+        let request = world.request(reqwest::Method::GET, path);
+        request
+            .bearer_auth(caller)
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
+    };
+    let (feed, desk, signer) = (
+        world.token("feed"),
+        world.token("desk"),
+        world.token("signer"),
+    );
+    let list = format!("worklist?keys={}", "0".repeat(64));
+    assert_eq!(status(&signer, &list).await, 200);
+    assert_eq!(status(&desk, &list).await, 403);
+    assert_eq!(status(&feed, "staff").await, 403);
+    assert_eq!(status(&desk, "staff").await, 200);
+    assert_eq!(status("x", "status").await, 401);
+    let open = world
+        .request(reqwest::Method::GET, "status")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(open.status().as_u16(), 401);
+    let posted = world
+        .request(reqwest::Method::POST, "fhir")
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(posted.status().as_u16(), 401);
+}

@@ -1,0 +1,86 @@
+//! What is final leaves no plaintext behind: marker strings through every inlet, then all files read.
+
+use std::path::Path;
+
+use medfolder_crypto::Suite;
+
+use crate::world::{Patient, World, bundle};
+
+const MARKERS: [&str; 5] = [
+    "MARKER-BODY-7f3a",
+    "MARKER-FILE-19c2",
+    "P-MARKER-5521",
+    "V-MARKER-88",
+    "D-MARKER-61",
+];
+
+fn found_in(folder: &Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found_in(&path, found);
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        for marker in MARKERS {
+            if bytes
+                .windows(marker.len())
+                .any(|window| window == marker.as_bytes())
+            {
+                found.push(format!("{marker} in {}", path.display()));
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_marker_is_in_any_file_before_or_after_sealing() {
+    let mut world = World::new(Suite::International).await;
+    world.one_doctor().await;
+    let text = format!("{} 青霉素", MARKERS[0]);
+    let posted = bundle(MARKERS[2], MARKERS[3], MARKERS[4], 1, &text);
+    assert_eq!(world.post_fhir(posted).await.0, 200);
+    let attachment = r#"{"fullUrl":"urn:uuid:00000000-0000-4000-8000-000000000001","resource":{"resourceType":"DocumentReference","status":"current","content":[{"attachment":{"contentType":"text/plain","url":"files/a.txt"}}]}},{"fullUrl""#;
+    let watched = String::from_utf8(bundle(MARKERS[2], MARKERS[3], "D2", 1, &text)).unwrap();
+    let at = watched.rfind(r#"{"fullUrl""#).unwrap();
+    let watched = format!("{}{attachment}{}", &watched[..at], &watched[at + 10..]);
+    std::fs::create_dir_all(world.watched().join("files")).unwrap();
+    std::fs::write(world.watched().join("files/a.txt"), MARKERS[1].repeat(5000)).unwrap();
+    std::fs::write(world.watched().join("visit.json"), watched).unwrap();
+    std::fs::write(
+        world.watched().join("bad.json"),
+        format!("{{ {}", MARKERS[0]),
+    )
+    .unwrap();
+    world
+        .until_status("all signed", |s| s.signed == 2 && s.skipped.len() == 1)
+        .await;
+
+    // Waiting for a card: encrypted already, nothing in clear on any disk.
+    let mut found = Vec::new();
+    found_in(world.dir.path(), &mut found);
+    assert_eq!(found, Vec::<String>::new());
+
+    let patient = Patient::new(&world.chain, 1);
+    world.link(MARKERS[2], &patient).await;
+    world.until_status("final", |s| s.done_records == 2).await;
+    world.edge.turn();
+    assert_eq!(world.records_of(&patient).len(), 2);
+    world.halt().await;
+    found_in(world.dir.path(), &mut found);
+    assert_eq!(found, Vec::<String>::new());
+    // Not even encrypted drafts or attachments are kept.
+    let files = std::fs::read_dir(world.config.data_dir.join("files"))
+        .unwrap()
+        .count();
+    assert_eq!(files, 1, "only the refused file is kept, encrypted");
+    let db = rusqlite::Connection::open(world.config.data_dir.join("inner.db")).unwrap();
+    let count = |table: &str| -> i64 {
+        db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+            row.get(0)
+        })
+        .unwrap()
+    };
+    assert_eq!((count("drafts"), count("outbox")), (0, 0));
+    world.start().await;
+}

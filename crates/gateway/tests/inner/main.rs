@@ -1,0 +1,14 @@
+//! The inner zone from outside: files and HTTP on one side, the two spools on the other. What an
+//! edge and a ledger do is done here with the real contracts, in memory.
+
+mod crash;
+mod desk;
+mod edge;
+mod files;
+mod hygiene;
+mod kill;
+mod ledger;
+mod signing;
+mod speed;
+mod story;
+mod world;
