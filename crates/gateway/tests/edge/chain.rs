@@ -98,6 +98,7 @@ pub(crate) struct TestLedger {
     offline: AtomicBool,
     stalled: AtomicBool,
     ahead: AtomicU64,
+    held: AtomicU64,
 }
 
 impl TestLedger {
@@ -123,6 +124,7 @@ impl TestLedger {
             offline: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
             ahead: AtomicU64::new(0),
+            held: AtomicU64::new(0),
         })
     }
 
@@ -134,6 +136,11 @@ impl TestLedger {
     /// Takes transactions and puts them into no block.
     pub(crate) fn stall(&self, stalled: bool) {
         self.stalled.store(stalled, Ordering::SeqCst);
+    }
+
+    /// How many transactions it took while it was stalled.
+    pub(crate) fn held(&self) -> u64 {
+        self.held.load(Ordering::SeqCst)
     }
 
     /// Block time runs this much before the edge's clock.
@@ -223,7 +230,9 @@ impl Ledger for TestLedger {
             if self.offline.load(Ordering::SeqCst) {
                 return Err(LedgerError::Unreachable);
             }
-            if !self.stalled.load(Ordering::SeqCst) {
+            if self.stalled.load(Ordering::SeqCst) {
+                self.held.fetch_add(1, Ordering::SeqCst);
+            } else {
                 // Refused ones are in their block; the edge learns it there.
                 let _ = self.commit(Some(transaction));
             }

@@ -120,7 +120,8 @@ async fn a_batch_that_lapsed_is_reported_anew_and_no_access_twice() {
     let shared = world.share(&world.card().await, wish).await;
     world.ledger.stall(true);
     world.open(&shared, dr_li()).await;
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let held = || async { (world.ledger.held() > 0).then_some(()) };
+    world.eventually("the batch was sent", held).await;
     world.clock.advance(2 * crate::world::HOUR);
     world.ledger.stall(false);
     world.ledger.commit(None).unwrap();

@@ -11,7 +11,7 @@ use medfolder_client::api::share::{
 };
 use medfolder_client::card_consent;
 use medfolder_client::grant_request::GrantRequest;
-use medfolder_crypto::{EncryptionSecret, Secret32, SigningKey, Suite, os_rng, tree};
+use medfolder_crypto::{EncryptionSecret, Secret32, SigningKey, Suite, os_rng};
 use medfolder_gateway::clock::{Clock, ManualClock};
 use medfolder_gateway::edge::ledger::Ledger;
 use medfolder_gateway::edge::limit::Rate;
@@ -254,7 +254,6 @@ impl World {
         let signing = chain::key(suite, seed);
         let encryption = EncryptionSecret::from_seed(suite, &Secret32::new([seed; 32]));
         let number = CardNumber::of(suite, &signing.public(), &encryption.public().to_bytes());
-        let _ = tree::number_of;
         Card {
             signing,
             encryption,
