@@ -1,1 +1,188 @@
-//! Tests across crates: story, interop, conformance, faults.
+//! What the tests across crates share: the built `medfolder` binary as a process, its lines as
+//! JSON, and a running demonstration that ends with its test.
+
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// How a process ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Exit code; -1 when a signal ended it.
+    pub exit: i32,
+    /// Lines of standard output that are JSON.
+    pub lines: Vec<Value>,
+    /// Standard output as it came.
+    pub stdout: String,
+    /// Standard error as it came.
+    pub stderr: String,
+}
+
+impl Ended {
+    /// The last line; null when there is none.
+    #[must_use]
+    pub fn last(&self) -> &Value {
+        self.lines.last().unwrap_or(&Value::Null)
+    }
+
+    /// The code of the error object on the last line.
+    #[must_use]
+    pub fn error_code(&self) -> &str {
+        self.last()["error"]["code"].as_str().unwrap_or_default()
+    }
+
+    /// The line of a step of the demonstration.
+    #[must_use]
+    pub fn step(&self, name: &str) -> &Value {
+        self.lines.iter().find(|line| line["step"] == name).unwrap_or(&Value::Null)
+    }
+}
+
+/// The repository's root.
+#[must_use]
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The binary, built as the tests are.
+pub fn binary() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(build)
+}
+
+fn build() -> PathBuf {
+    let test = std::env::current_exe().unwrap_or_default();
+    let profile = test.ancestors().nth(2).unwrap_or(Path::new(".")).to_path_buf();
+    let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    cargo.args(["build", "--quiet", "--locked", "-p", "medfolder-cli"]).current_dir(root());
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    if let Some(target) = profile.parent() {
+        cargo.env("CARGO_TARGET_DIR", target);
+    }
+    let built = cargo.status().is_ok_and(|status| status.success());
+    assert!(built, "the medfolder binary does not build");
+    profile.join("medfolder")
+}
+
+/// A command of the binary that speaks JSON and English, with no passphrase of the caller's.
+pub fn medfolder(words: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(words).args(["--json", "--lang", "en"]).env_remove("MEDFOLDER_PASSPHRASE");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs a command to its end.
+pub fn run(command: &mut Command) -> Ended {
+    match command.output() {
+        Ok(output) => {
+            let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+            let lines = stdout.lines().filter_map(|line| serde_json::from_str(line).ok());
+            Ended {
+                exit: output.status.code().unwrap_or(-1),
+                lines: lines.collect(),
+                stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+                stdout,
+            }
+        }
+        Err(error) => Ended {
+            exit: -1,
+            lines: Vec::new(),
+            stdout: String::new(),
+            stderr: error.to_string(),
+        },
+    }
+}
+
+/// A demonstration that serves until it is dropped.
+#[derive(Debug)]
+pub struct Served {
+    child: Child,
+    /// The `ready` line.
+    pub ready: Value,
+}
+
+impl Served {
+    /// Starts `medfolder demo --serve` with its world below `directory`, and waits until it is
+    /// ready.
+    ///
+    /// # Panics
+    /// When it ends before it is ready.
+    #[must_use]
+    pub fn start(directory: &Path) -> Self {
+        let place = directory.to_string_lossy();
+        let mut command = medfolder(&["demo", "--serve", "--quiet", "--data-dir", &place]);
+        let mut child = match command.stderr(Stdio::null()).spawn() {
+            Ok(child) => child,
+            Err(error) => unreachable!("the demonstration does not start: {error}"),
+        };
+        let mut ready = Value::Null;
+        let mut said = String::new();
+        if let Some(output) = child.stdout.take() {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                ready = serde_json::from_str(&line).unwrap_or_default();
+                said.push_str(&line);
+                if ready["step"] == "ready" {
+                    break;
+                }
+            }
+        }
+        assert_eq!(ready["step"], "ready", "{said}");
+        Self { child, ready }
+    }
+
+    /// A `medfolder folder` command in the folder at this place of the ready line.
+    pub fn folder(&self, number: usize, words: &[&str]) -> Command {
+        let folder = &self.ready["folders"][number];
+        let text = |name: &str| folder[name].as_str().unwrap_or_default().to_owned();
+        let mut command = medfolder(&["folder"]);
+        command.args(words).args(["--folder", &text("name"), "--data-dir", &text("data_dir")]);
+        command.env("MEDFOLDER_PASSPHRASE", text("passphrase"));
+        command
+    }
+
+    /// A text of the ready line.
+    #[must_use]
+    pub fn text(&self, pointer: &str) -> &str {
+        self.ready.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The demonstration's own process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends the demonstration a signal by name and gives its exit code, or -1.
+    pub fn end_with(&mut self, signal: &str) -> i32 {
+        let _ = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        self.child.wait().ok().and_then(|status| status.code()).unwrap_or(-1)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // Asked to stop, it stops its services; killed, they notice by their closed input.
+        self.end_with("-TERM");
+        if let Some(rest) = &mut self.child.stdout {
+            let _ = rest.read_to_end(&mut Vec::new());
+        }
+    }
+}
+
+/// Waits until something holds, at most `patience`; says whether it did.
+pub fn eventually(patience: Duration, mut holds: impl FnMut() -> bool) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < patience {
+        if holds() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    false
+}

@@ -13,38 +13,38 @@ Examples:
   medfolder open 'shlink:/…' --passcode 493817
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 verification failed.")]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What is common to all commands.
     #[command(flatten)]
-    pub global: Global,
+    pub(crate) global: Global,
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// Options that every command takes.
 #[derive(Args, Debug, Clone)]
-pub struct Global {
+pub(crate) struct Global {
     /// One JSON object per line on standard output, and nothing else there.
     #[arg(long, global = true)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Where vault and settings lie (default: the platform's data folder).
     #[arg(long, global = true, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
     /// Language of messages (default: the locale).
     #[arg(long, global = true, value_enum)]
-    pub lang: Option<Lang>,
+    pub(crate) lang: Option<Lang>,
     /// No progress and no log on standard error.
     #[arg(long, global = true)]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// Stop when standard input closes: how a service notices that whoever started it is gone.
     #[arg(long, global = true, hide = true)]
-    pub exit_with_stdin: bool,
+    pub(crate) exit_with_stdin: bool,
 }
 
 /// A language of messages.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lang {
+pub(crate) enum Lang {
     /// 中文
     Zh,
     /// English
@@ -53,7 +53,7 @@ pub enum Lang {
 
 /// The commands.
 #[derive(Subcommand, Debug)]
-pub enum Command {
+pub(crate) enum Command {
     /// Start hospitals, a ledger and a family on this machine, and tell the story.
     Demo(Demo),
     /// Run a ledger node.
@@ -98,30 +98,30 @@ pub enum Command {
 
 /// `medfolder demo`
 #[derive(Args, Debug, Clone)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// Tell the story in the terminal and stop.
     #[arg(long, conflicts_with = "serve")]
-    pub headless: bool,
+    pub(crate) headless: bool,
     /// Keep everything running until stopped.
     #[arg(long)]
-    pub serve: bool,
+    pub(crate) serve: bool,
     /// Any FHIR R4 JSON files, at any depth (default: the sample family).
     #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     /// First port of the services (default: free ports).
     #[arg(long)]
-    pub port: Option<u16>,
+    pub(crate) port: Option<u16>,
     /// The ledger's engine.
     #[arg(long, value_enum, default_value = "embedded")]
-    pub engine: Engine,
+    pub(crate) engine: Engine,
     /// The consortium's cryptography.
     #[arg(long, default_value = "international", value_parser = ["international", "national"])]
-    pub suite: String,
+    pub(crate) suite: String,
 }
 
 /// A ledger engine.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
+pub(crate) enum Engine {
     /// One process, one key.
     Embedded,
     /// Byzantine fault tolerant, run by members together.
@@ -130,15 +130,15 @@ pub enum Engine {
 
 /// A service with a configuration file.
 #[derive(Args, Debug)]
-pub struct Service {
+pub(crate) struct Service {
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
-    pub config: PathBuf,
+    pub(crate) config: PathBuf,
 }
 
 /// `medfolder gateway`
 #[derive(Subcommand, Debug)]
-pub enum Gateway {
+pub(crate) enum Gateway {
     /// The inner zone: hospital systems, signing, sealing.
     Inner(Service),
     /// The edge: exchange zone and share host, ciphertext only.
@@ -147,7 +147,7 @@ pub enum Gateway {
 
 /// `medfolder desk`
 #[derive(Subcommand, Debug)]
-pub enum Desk {
+pub(crate) enum Desk {
     /// Make a linking code for a patient, one use, ten minutes.
     Code {
         /// The hospital's inner configuration.
@@ -172,7 +172,7 @@ pub enum Desk {
 
 /// `medfolder member`
 #[derive(Subcommand, Debug)]
-pub enum Member {
+pub(crate) enum Member {
     /// The consortium's members.
     List {
         /// A node's address.
@@ -192,15 +192,15 @@ pub enum Member {
 
 /// Words of a command that a later version brings.
 #[derive(Args, Debug)]
-pub struct Later {
+pub(crate) struct Later {
     /// Whatever follows.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    pub words: Vec<String>,
+    pub(crate) words: Vec<String>,
 }
 
 /// `medfolder policy`
 #[derive(Subcommand, Debug)]
-pub enum Policy {
+pub(crate) enum Policy {
     /// The rule that allows or denies a member an action.
     Explain {
         /// Member id or name, or a role such as hospital, staff or card.
@@ -216,18 +216,18 @@ pub enum Policy {
 /// `medfolder folder`
 #[derive(Args, Debug)]
 #[command(after_help = "The passphrase is read from MEDFOLDER_PASSPHRASE or asked for.")]
-pub struct Folder {
+pub(crate) struct Folder {
     /// Which folder, where the vault holds several.
     #[arg(long, global = true, value_name = "NAME")]
-    pub folder: Option<String>,
+    pub(crate) folder: Option<String>,
     /// What to do.
     #[command(subcommand)]
-    pub command: FolderCommand,
+    pub(crate) command: FolderCommand,
 }
 
 /// `medfolder folder …`
 #[derive(Subcommand, Debug)]
-pub enum FolderCommand {
+pub(crate) enum FolderCommand {
     /// Make a folder; prints its 24 recovery words once.
     Create(Trust),
     /// Bring a folder back from its 24 words (asked for, or from standard input).
@@ -309,90 +309,90 @@ pub enum FolderCommand {
 
 /// Which consortium a folder trusts.
 #[derive(Args, Debug)]
-pub struct Trust {
+pub(crate) struct Trust {
     /// The genesis file to trust, and no other.
     #[arg(long, value_name = "FILE")]
-    pub genesis: PathBuf,
+    pub(crate) genesis: PathBuf,
     /// A node's address; give it again for more nodes.
     #[arg(long, required = true, value_name = "URL")]
-    pub ledger: Vec<String>,
+    pub(crate) ledger: Vec<String>,
 }
 
 /// Filters of `folder list`.
 #[derive(Args, Debug)]
-pub struct List {
+pub(crate) struct List {
     /// Records of this hospital.
     #[arg(long, value_name = "H")]
-    pub hospital: Option<String>,
+    pub(crate) hospital: Option<String>,
     /// Records of this kind: a LOINC code or a name such as lab-report or 检验报告.
     #[arg(long, value_name = "LOINC|NAME")]
-    pub kind: Option<String>,
+    pub(crate) kind: Option<String>,
     /// Not before this day.
     #[arg(long, value_name = "D")]
-    pub from: Option<chrono::NaiveDate>,
+    pub(crate) from: Option<chrono::NaiveDate>,
     /// Not after this day.
     #[arg(long, value_name = "D")]
-    pub to: Option<chrono::NaiveDate>,
+    pub(crate) to: Option<chrono::NaiveDate>,
     /// At most so many.
     #[arg(long, value_name = "N")]
-    pub limit: Option<usize>,
+    pub(crate) limit: Option<usize>,
     /// Go on after the cursor that the page before ended with.
     #[arg(long, value_name = "CURSOR")]
-    pub after: Option<String>,
+    pub(crate) after: Option<String>,
 }
 
 /// `medfolder folder share`
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("what").required(true))]
 #[command(group = clap::ArgGroup::new("code"))]
-pub struct Share {
+pub(crate) struct Share {
     /// These records, separated by commas.
     #[arg(long, group = "what", value_delimiter = ',', value_name = "R")]
-    pub records: Vec<String>,
+    pub(crate) records: Vec<String>,
     /// All records of a visit.
     #[arg(long, group = "what", value_name = "V")]
-    pub visit: Option<String>,
+    pub(crate) visit: Option<String>,
     /// All records.
     #[arg(long, group = "what")]
-    pub all: bool,
+    pub(crate) all: bool,
     /// The reader gets a code by SMS at this number.
     #[arg(long, group = "code", value_name = "N")]
-    pub to_phone: Option<String>,
+    pub(crate) to_phone: Option<String>,
     /// The reader must say this passcode (default: six digits drawn now).
     #[arg(long, group = "code", value_name = "P")]
-    pub passcode: Option<String>,
+    pub(crate) passcode: Option<String>,
     /// No code: whoever has the link reads.
     #[arg(long, group = "code")]
-    pub no_code: bool,
+    pub(crate) no_code: bool,
     /// How long, such as 30m, 2h, 7d; at most 90d.
     #[arg(long = "for", value_name = "T", default_value = "24h", value_parser = crate::time::duration)]
-    pub duration: u64,
+    pub(crate) duration: u64,
     /// How often it may be opened.
     #[arg(long, value_name = "N")]
-    pub openings: Option<u32>,
+    pub(crate) openings: Option<u32>,
     /// A name for the share, at most 80 characters; readers see it.
     #[arg(long, value_name = "L")]
-    pub label: Option<String>,
+    pub(crate) label: Option<String>,
     /// Mask names and numbers.
     #[arg(long)]
-    pub mask: bool,
+    pub(crate) mask: bool,
     /// Write the link as a QR code (SVG).
     #[arg(long, value_name = "FILE")]
-    pub qr: Option<PathBuf>,
+    pub(crate) qr: Option<PathBuf>,
 }
 
 /// `medfolder open`
 #[derive(Args, Debug)]
-pub struct Open {
+pub(crate) struct Open {
     /// The link: shlink:/…, or a viewer's address with it behind #.
-    pub link: String,
+    pub(crate) link: String,
     /// The passcode that the sender told.
     #[arg(long, value_name = "P")]
-    pub passcode: Option<String>,
+    pub(crate) passcode: Option<String>,
     /// Who is reading; the sender sees it.
     #[arg(long, default_value = "medfolder", value_name = "NAME")]
-    pub recipient: String,
+    pub(crate) recipient: String,
     /// Write the opened files there.
     #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
 }

@@ -10,33 +10,33 @@ use std::sync::LazyLock;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
-pub struct CliError {
+pub(crate) struct CliError {
     /// Stable code, such as `share.expired`.
-    pub code: String,
+    pub(crate) code: String,
     /// Details for the log and for `--json`, in English.
-    pub detail: String,
+    pub(crate) detail: String,
     /// 1 refused or failed, 2 wrong usage, 3 verification failed.
-    pub exit: u8,
+    pub(crate) exit: u8,
 }
 
 impl CliError {
     /// Refused or failed.
-    pub fn new(code: impl Into<String>, detail: impl ToString) -> Self {
+    pub(crate) fn new(code: impl Into<String>, detail: impl ToString) -> Self {
         Self { code: code.into(), detail: detail.to_string(), exit: 1 }
     }
 
     /// Something did not verify.
-    pub fn verification(code: impl Into<String>, detail: impl ToString) -> Self {
+    pub(crate) fn verification(code: impl Into<String>, detail: impl ToString) -> Self {
         Self { exit: 3, ..Self::new(code, detail) }
     }
 
     /// A command or option that a later version brings.
-    pub fn not_yet(what: &str) -> Self {
+    pub(crate) fn not_yet(what: &str) -> Self {
         Self::new("not_yet.available", what)
     }
 
     /// The sentence and the hint in a language.
-    pub fn sentences(&self, lang: Lang) -> (String, String) {
+    pub(crate) fn sentences(&self, lang: Lang) -> (String, String) {
         match MESSAGES.get(&self.code) {
             Some(entry) => {
                 let [message, hint] = match lang {
@@ -50,7 +50,7 @@ impl CliError {
     }
 
     /// The error object of the contract.
-    pub fn to_json(&self, lang: Lang) -> Value {
+    pub(crate) fn to_json(&self, lang: Lang) -> Value {
         let (message, hint) = self.sentences(lang);
         json!({ "error": {
             "code": self.code, "message": message, "hint": hint, "detail": self.detail,

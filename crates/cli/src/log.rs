@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
 /// Starts logging for this process.
-pub fn start(quiet: bool, service: bool) {
+pub(crate) fn start(quiet: bool, service: bool) {
     let usual = match (quiet, service) {
         (true, false) => "off",
         (false, false) => "error",

@@ -7,16 +7,16 @@ use std::io::Write as _;
 
 /// How this run speaks.
 #[derive(Clone, Copy, Debug)]
-pub struct Output {
+pub(crate) struct Output {
     json: bool,
     quiet: bool,
     /// Language of messages.
-    pub lang: Lang,
+    pub(crate) lang: Lang,
 }
 
 impl Output {
     /// As the options ask.
-    pub fn new(global: &Global) -> Self {
+    pub(crate) fn new(global: &Global) -> Self {
         Self {
             json: global.json,
             quiet: global.quiet,
@@ -25,7 +25,7 @@ impl Output {
     }
 
     /// Prints a result: `value` as JSON, or `person()` for a person.
-    pub fn line<T: Serialize>(self, value: &T, person: impl FnOnce() -> String) {
+    pub(crate) fn line<T: Serialize>(self, value: &T, person: impl FnOnce() -> String) {
         let text = if self.json {
             serde_json::to_string(value).unwrap_or_default()
         } else {
@@ -36,24 +36,19 @@ impl Output {
     }
 
     /// Whether nobody wants to hear what is going on.
-    pub const fn is_quiet(self) -> bool {
+    pub(crate) const fn is_quiet(self) -> bool {
         self.quiet
     }
 
-    /// Whether results are JSON.
-    pub const fn is_json(self) -> bool {
-        self.json
-    }
-
     /// Tells what is going on, on standard error.
-    pub fn progress(self, text: &str) {
+    pub(crate) fn progress(self, text: &str) {
         if !self.quiet {
             let _ = writeln!(std::io::stderr().lock(), "{text}");
         }
     }
 
     /// Prints an error as the last line.
-    pub fn error(self, error: &CliError) {
+    pub(crate) fn error(self, error: &CliError) {
         if self.json {
             self.line(&error.to_json(self.lang), String::new);
         } else {
@@ -63,7 +58,7 @@ impl Output {
     }
 
     /// One of two texts, by language.
-    pub fn say<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
+    pub(crate) fn say<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
         match self.lang {
             Lang::Zh => zh,
             Lang::En => en,

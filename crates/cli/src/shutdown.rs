@@ -6,7 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 /// Turns true once this process is asked to stop.
-pub fn asked(with_stdin: bool) -> Result<watch::Receiver<bool>, CliError> {
+pub(crate) fn asked(with_stdin: bool) -> Result<watch::Receiver<bool>, CliError> {
     let failed = |error| CliError::new("system.signals", error);
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
@@ -47,7 +47,7 @@ fn end_of_input() -> mpsc::Receiver<()> {
 }
 
 /// Waits until it turns true.
-pub async fn wait(asked: &mut watch::Receiver<bool>) {
+pub(crate) async fn wait(asked: &mut watch::Receiver<bool>) {
     // An error means that whoever would ask is gone.
     let _ = asked.wait_for(|stop| *stop).await;
 }

@@ -1,7 +1,7 @@
 //! Durations as people write them.
 
 /// Milliseconds of `30m`, `2h`, `7d`, `90s`.
-pub fn duration(text: &str) -> Result<u64, String> {
+pub(crate) fn duration(text: &str) -> Result<u64, String> {
     let wrong = || format!("'{text}' is no duration: write a number and s, m, h or d, such as 2h");
     let unit = text.chars().last().ok_or_else(wrong)?;
     let number = text.strip_suffix(unit).ok_or_else(wrong)?;

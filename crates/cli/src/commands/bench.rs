@@ -4,6 +4,6 @@ use crate::error::CliError;
 use crate::output::Output;
 
 /// `medfolder bench [NAME…]`
-pub async fn run(_names: &[String], _output: Output) -> Result<(), CliError> {
+pub(crate) async fn run(_names: &[String], _output: Output) -> Result<(), CliError> {
     Err(CliError::not_yet("bench"))
 }

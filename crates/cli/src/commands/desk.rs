@@ -14,17 +14,17 @@ use zeroize::Zeroizing;
 
 /// A code as the desk hands it to a patient.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Code {
+pub(crate) struct Code {
     /// 16 characters.
-    pub code: String,
+    pub(crate) code: String,
     /// The same for a QR code.
-    pub link: String,
+    pub(crate) link: String,
     /// When it ends, in milliseconds.
-    pub expires: u64,
+    pub(crate) expires: u64,
 }
 
 /// `medfolder desk …`
-pub async fn run(words: Desk, output: Output) -> Result<(), CliError> {
+pub(crate) async fn run(words: Desk, output: Output) -> Result<(), CliError> {
     match words {
         Desk::Code { config, patient } => {
             let code = DeskClient::new(&config)?.code(&patient).await?;
@@ -41,7 +41,7 @@ pub async fn run(words: Desk, output: Output) -> Result<(), CliError> {
 }
 
 /// Speaks with one inner zone as its front desk.
-pub struct DeskClient {
+pub(crate) struct DeskClient {
     http: Http,
     base: Url,
     token: Zeroizing<String>,
@@ -49,7 +49,7 @@ pub struct DeskClient {
 
 impl DeskClient {
     /// For the inner zone with this configuration, on this machine.
-    pub fn new(config: &Path) -> Result<Self, CliError> {
+    pub(crate) fn new(config: &Path) -> Result<Self, CliError> {
         let config = inner::Config::read(config)
             .map_err(|error| CliError::new(error.code(), &error))?;
         let token = std::fs::read_to_string(config.desk_token()).map(Zeroizing::new);
@@ -62,17 +62,17 @@ impl DeskClient {
     }
 
     /// Makes a code for a patient.
-    pub async fn code(&self, patient: &str) -> Result<Code, CliError> {
+    pub(crate) async fn code(&self, patient: &str) -> Result<Code, CliError> {
         self.post("v1/desk/codes", &json!({ "patient": patient })).await
     }
 
     /// Confirms that the card on the patient's screen ends with these characters.
-    pub async fn confirm(&self, code: &str, card_end: &str) -> Result<Value, CliError> {
+    pub(crate) async fn confirm(&self, code: &str, card_end: &str) -> Result<Value, CliError> {
         self.post("v1/desk/confirm", &json!({ "code": code, "card_end": card_end })).await
     }
 
     /// Asks or tells the inner zone something else that desks may.
-    pub async fn post<T: DeserializeOwned>(
+    pub(crate) async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
         body: &impl Serialize,
@@ -82,7 +82,7 @@ impl DeskClient {
     }
 
     /// Reads something that desks may.
-    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
         let answer = self.http.get(&self.url(path)?, Some(&self.token)).await;
         answer.map_err(|error| CliError::new(error.code(), &error))
     }

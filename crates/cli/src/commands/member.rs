@@ -7,7 +7,7 @@ use serde_json::json;
 use std::path::Path;
 
 /// `medfolder member list`
-pub async fn list(ledger: &str, genesis_file: &Path, output: Output) -> Result<(), CliError> {
+pub(crate) async fn list(ledger: &str, genesis_file: &Path, output: Output) -> Result<(), CliError> {
     let chain = genesis(genesis_file)?;
     let _ = ledger;
     for member in &chain.genesis().members {

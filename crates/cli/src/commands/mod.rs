@@ -1,13 +1,13 @@
 //! What each command does; one file per group.
 
-pub mod bench;
-pub mod desk;
-pub mod folder;
-pub mod member;
-pub mod open;
-pub mod policy;
-pub mod service;
-pub mod verify;
+pub(crate) mod bench;
+pub(crate) mod desk;
+pub(crate) mod folder;
+pub(crate) mod member;
+pub(crate) mod open;
+pub(crate) mod policy;
+pub(crate) mod service;
+pub(crate) mod verify;
 
 use crate::args::{Cli, Command, Gateway, Member, Policy};
 use crate::error::CliError;
@@ -16,7 +16,7 @@ use crate::{demo, shutdown};
 use std::path::PathBuf;
 
 /// Does what the words ask; Ctrl-C ends it cleanly.
-pub async fn run(cli: Cli, output: Output) -> Result<(), CliError> {
+pub(crate) async fn run(cli: Cli, output: Output) -> Result<(), CliError> {
     let Cli { global, command } = cli;
     let mut asked = shutdown::asked(global.exit_with_stdin)?;
     match command {

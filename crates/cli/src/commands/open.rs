@@ -14,7 +14,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// `medfolder open LINK`
-pub async fn run(words: args::Open, output: Output) -> Result<(), CliError> {
+pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliError> {
     let options = OpenOptions {
         recipient: words.recipient,
         passcode: words.passcode.map(Zeroizing::new),

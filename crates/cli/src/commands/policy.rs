@@ -10,13 +10,13 @@ use serde_json::json;
 use std::path::Path;
 
 /// Reads a genesis file.
-pub fn genesis(path: &Path) -> Result<Chain, CliError> {
+pub(crate) fn genesis(path: &Path) -> Result<Chain, CliError> {
     let bytes = std::fs::read(path).map_err(|error| CliError::new("genesis.file", error))?;
     Chain::from_bytes(&bytes).map_err(|error| CliError::new(error.code(), &error))
 }
 
 /// `medfolder policy explain MEMBER ACTION`
-pub fn explain(
+pub(crate) fn explain(
     member: &str,
     action: &str,
     genesis_file: Option<&Path>,

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 /// `medfolder node --config FILE`
-pub async fn node(config: &Path, asked: watch::Receiver<bool>) -> Result<(), CliError> {
+pub(crate) async fn node(config: &Path, asked: watch::Receiver<bool>) -> Result<(), CliError> {
     let config = medfolder_node::Config::load(config)
         .map_err(|error| CliError::new(error.code(), &error))?;
     let running = medfolder_node::serve(config, asked).await;
@@ -20,7 +20,7 @@ pub async fn node(config: &Path, asked: watch::Receiver<bool>) -> Result<(), Cli
 }
 
 /// `medfolder gateway inner --config FILE`
-pub async fn inner(config: &Path, asked: watch::Receiver<bool>) -> Result<(), CliError> {
+pub(crate) async fn inner(config: &Path, asked: watch::Receiver<bool>) -> Result<(), CliError> {
     let failed = |error: inner::InnerError| CliError::new(error.code(), &error);
     let config = inner::Config::read(config).map_err(failed)?;
     let running = inner::serve(config, asked).await.map_err(failed)?;
@@ -29,7 +29,7 @@ pub async fn inner(config: &Path, asked: watch::Receiver<bool>) -> Result<(), Cl
 }
 
 /// `medfolder gateway edge --config FILE`
-pub async fn edge(config: &Path, asked: watch::Receiver<bool>) -> Result<(), CliError> {
+pub(crate) async fn edge(config: &Path, asked: watch::Receiver<bool>) -> Result<(), CliError> {
     let config =
         edge::Config::read(config).map_err(|error| CliError::new(error.code(), &error))?;
     let running = edge::serve(config, asked).await;
@@ -39,7 +39,7 @@ pub async fn edge(config: &Path, asked: watch::Receiver<bool>) -> Result<(), Cli
 }
 
 /// `medfolder signer --config FILE`
-pub async fn signer(config: &Path, asked: watch::Receiver<bool>) -> Result<(), CliError> {
+pub(crate) async fn signer(config: &Path, asked: watch::Receiver<bool>) -> Result<(), CliError> {
     let failed = |error: signer::SignerError| CliError::new(error.code(), &error);
     let config = signer::Config::read(config).map_err(failed)?;
     let keys = config.unlock(&mut ask_pin).map_err(failed)?;

@@ -9,7 +9,7 @@ use serde_json::json;
 use std::path::Path;
 
 /// `medfolder verify FILE`
-pub fn run(file: &Path, genesis: Option<&Path>, output: Output) -> Result<(), CliError> {
+pub(crate) fn run(file: &Path, genesis: Option<&Path>, output: Output) -> Result<(), CliError> {
     let bytes = std::fs::read(file).map_err(|error| CliError::new("file.read", error))?;
     let known = genesis.map(policy::genesis).transpose()?;
     let evidence = Evidence::from_bytes(&bytes)

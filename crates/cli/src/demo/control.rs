@@ -16,7 +16,7 @@ const POLL: Duration = Duration::from_millis(30);
 const CLAIM_POLLS: u32 = 1_000;
 
 /// Speaks with one inner zone.
-pub struct Control {
+pub(crate) struct Control {
     desk: DeskClient,
 }
 
@@ -28,12 +28,12 @@ impl core::fmt::Debug for Control {
 
 impl Control {
     /// For a hospital whose inner zone runs.
-    pub fn new(hospital: &Hospital) -> Result<Self, CliError> {
+    pub(crate) fn new(hospital: &Hospital) -> Result<Self, CliError> {
         Ok(Self { desk: DeskClient::new(&hospital.file("inner.json"))? })
     }
 
     /// Enrols a doctor by the public part of a key file.
-    pub async fn enrol(&self, key: &Path, doctor: &Doctor) -> Result<(), CliError> {
+    pub(crate) async fn enrol(&self, key: &Path, doctor: &Doctor) -> Result<(), CliError> {
         let public = keyfile::public_part(key).map_err(|e| CliError::new(e.code(), &e))?;
         let person = json!({
             "signing": public.signing, "encryption": public.encryption, "name": public.name,
@@ -43,17 +43,17 @@ impl Control {
     }
 
     /// What the inner zone says of itself.
-    pub async fn status(&self) -> Result<Status, CliError> {
+    pub(crate) async fn status(&self) -> Result<Status, CliError> {
         self.desk.get("v1/status").await
     }
 
     /// A code for a patient.
-    pub async fn code(&self, patient: &str) -> Result<Code, CliError> {
+    pub(crate) async fn code(&self, patient: &str) -> Result<Code, CliError> {
         self.desk.code(patient).await
     }
 
     /// Confirms the card on the patient's screen, once its claim has come through the spool.
-    pub async fn confirm(&self, code: &str, card_end: &str) -> Result<(), CliError> {
+    pub(crate) async fn confirm(&self, code: &str, card_end: &str) -> Result<(), CliError> {
         for _ in 0..CLAIM_POLLS {
             match self.desk.confirm(code, card_end).await {
                 Err(error) if error.code == "desk.no_claim" => tokio::time::sleep(POLL).await,

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 /// Delivers every file of the plan.
-pub fn deliver(plan: &Plan, hospitals: &[Hospital]) -> Result<(), CliError> {
+pub(crate) fn deliver(plan: &Plan, hospitals: &[Hospital]) -> Result<(), CliError> {
     for delivery in &plan.deliveries {
         let Some(hospital) = hospitals.get(delivery.hospital) else { continue };
         one(&plan.root, delivery, &hospital.file("fhir"))

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
 /// Tells the story, or keeps everything running.
-pub async fn run(
+pub(crate) async fn run(
     words: &args::Demo,
     global: &Global,
     output: Output,

@@ -5,7 +5,7 @@ use crate::output::Output;
 use serde_json::Value;
 
 /// A line of the story for a person.
-pub fn sentence(line: &Value, output: Output) -> String {
+pub(crate) fn sentence(line: &Value, output: Output) -> String {
     let step = line["step"].as_str().unwrap_or_default();
     let text = match output.lang {
         Lang::Zh => chinese(step, line),

@@ -17,54 +17,54 @@ use std::path::{Path, PathBuf};
 
 /// A file and where it is delivered.
 #[derive(Debug)]
-pub struct Delivery {
+pub(crate) struct Delivery {
     /// Below the data directory.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Which hospital.
-    pub hospital: usize,
+    pub(crate) hospital: usize,
     /// Files beside it that it names, below the data directory.
-    pub attachments: Vec<PathBuf>,
+    pub(crate) attachments: Vec<PathBuf>,
 }
 
 /// Somebody whose folder the story fills.
 #[derive(Debug, Clone)]
-pub struct Person {
+pub(crate) struct Person {
     /// Name as the records have it.
-    pub name: String,
+    pub(crate) name: String,
     /// Patient number (`system|value`) at each hospital.
-    pub numbers: BTreeMap<usize, String>,
+    pub(crate) numbers: BTreeMap<usize, String>,
     patient: PatientInfo,
 }
 
 /// Somebody who signs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Doctor {
+pub(crate) struct Doctor {
     /// Name as the records have it.
-    pub name: String,
+    pub(crate) name: String,
     /// Licence or staff number.
-    pub licence: String,
+    pub(crate) licence: String,
 }
 
 /// What the demonstration does with a directory.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// The directory.
-    pub root: PathBuf,
+    pub(crate) root: PathBuf,
     /// Every file.
-    pub deliveries: Vec<Delivery>,
+    pub(crate) deliveries: Vec<Delivery>,
     /// Every person with at least one readable file.
-    pub people: Vec<Person>,
+    pub(crate) people: Vec<Person>,
     /// Those who sign most, per hospital.
-    pub doctors: Vec<Vec<Doctor>>,
+    pub(crate) doctors: Vec<Vec<Doctor>>,
     /// A word that stands in the first person's records.
-    pub word: Option<String>,
+    pub(crate) word: Option<String>,
 }
 
 /// Doctors of one hospital with a key of their own; the records office signs for the others.
 const MOST_DOCTORS: usize = 12;
 
 /// Reads every JSON file below `root`.
-pub fn plan(root: &Path, hospitals: &[String]) -> Result<Plan, CliError> {
+pub(crate) fn plan(root: &Path, hospitals: &[String]) -> Result<Plan, CliError> {
     let mut files = Vec::new();
     collect(root, &mut files).map_err(|error| CliError::new("demo.data", error))?;
     files.sort();

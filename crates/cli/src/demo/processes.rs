@@ -22,7 +22,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Running services.
 #[derive(Debug)]
-pub struct Processes {
+pub(crate) struct Processes {
     executable: PathBuf,
     logs: PathBuf,
     children: Vec<Service>,
@@ -37,7 +37,7 @@ struct Service {
 
 impl Processes {
     /// None yet; their logs go to `logs`.
-    pub fn new(logs: &Path) -> Result<Self, CliError> {
+    pub(crate) fn new(logs: &Path) -> Result<Self, CliError> {
         std::fs::create_dir_all(logs).map_err(|error| CliError::new("demo.storage", error))?;
         Ok(Self {
             executable: std::env::current_exe()
@@ -50,7 +50,7 @@ impl Processes {
     }
 
     /// Starts a service with its configuration.
-    pub fn start(&mut self, name: &str, words: &[&str], config: &Path) -> Result<(), CliError> {
+    pub(crate) fn start(&mut self, name: &str, words: &[&str], config: &Path) -> Result<(), CliError> {
         let failed = |error| CliError::new("demo.start", format!("{name}: {error}"));
         let log = File::create(self.log(name)).map_err(failed)?;
         let child = Command::new(&self.executable)
@@ -73,7 +73,7 @@ impl Processes {
     }
 
     /// Waits until the service answers at `address`.
-    pub async fn wait_for(&mut self, address: &str) -> Result<(), CliError> {
+    pub(crate) async fn wait_for(&mut self, address: &str) -> Result<(), CliError> {
         let url = Url::parse(&format!("{address}/healthz"))
             .map_err(|error| CliError::new("demo.start", error))?;
         let began = Instant::now();
@@ -93,7 +93,7 @@ impl Processes {
     }
 
     /// That no service has ended by itself.
-    pub fn all_run(&mut self) -> Result<(), CliError> {
+    pub(crate) fn all_run(&mut self) -> Result<(), CliError> {
         let ended = self.children.iter_mut().find_map(|service| {
             let ended = service.child.try_wait().ok().flatten()?;
             Some(format!("{} ended with {ended}", service.name))
@@ -109,7 +109,7 @@ impl Processes {
     }
 
     /// Stops all services, those that were started last first.
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         for service in &mut self.children {
             // A closed input asks the child to stop.
             drop(service.child.stdin.take());
@@ -130,7 +130,7 @@ fn last_lines(log: &Path) -> String {
 }
 
 /// Addresses on this machine: from `first` on, or free ones.
-pub fn addresses(count: usize, first: Option<u16>) -> Result<Vec<SocketAddr>, CliError> {
+pub(crate) fn addresses(count: usize, first: Option<u16>) -> Result<Vec<SocketAddr>, CliError> {
     let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     if let Some(first) = first {
         let ports = (first..).take(count);

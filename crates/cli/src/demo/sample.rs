@@ -7,12 +7,12 @@ use std::path::Path;
 use zip::ZipArchive;
 
 /// Their names, eldest first; the folder of the second holds what the story searches and shares.
-pub const SEARCHED: &str = "青霉素过敏";
+pub(crate) const SEARCHED: &str = "青霉素过敏";
 
 static FAMILY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/family.zip"));
 
 /// Writes the family's files below `directory`.
-pub fn unpack(directory: &Path) -> Result<(), CliError> {
+pub(crate) fn unpack(directory: &Path) -> Result<(), CliError> {
     let failed = |error: zip::result::ZipError| CliError::new("demo.storage", error);
     ZipArchive::new(Cursor::new(FAMILY)).map_err(failed)?.extract(directory).map_err(failed)
 }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Serves until asked to stop.
-pub async fn run(stage: &mut Stage, mut asked: watch::Receiver<bool>) -> Result<(), CliError> {
+pub(crate) async fn run(stage: &mut Stage, mut asked: watch::Receiver<bool>) -> Result<(), CliError> {
     let begun = begin(stage).await?;
     let made = &begun.shared.made;
     let share = json!({

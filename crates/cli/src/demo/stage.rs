@@ -16,51 +16,51 @@ use std::time::Instant;
 
 /// Somebody with a folder in one of the vaults.
 #[derive(Debug)]
-pub struct Owner {
+pub(crate) struct Owner {
     /// Who.
-    pub person: Person,
+    pub(crate) person: Person,
     /// Which of the stage's vaults.
-    pub vault: usize,
+    pub(crate) vault: usize,
 }
 
 /// A vault as the demonstration made it.
 #[derive(Debug)]
-pub struct Safe {
+pub(crate) struct Safe {
     /// Where it lies.
-    pub directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// What opens it.
-    pub passphrase: String,
+    pub(crate) passphrase: String,
     vault: Vault,
 }
 
 /// Everything that the story needs.
 #[derive(Debug)]
-pub struct Stage {
+pub(crate) struct Stage {
     /// Members, keys and configurations.
-    pub world: World,
+    pub(crate) world: World,
     /// What was read from the data directory.
-    pub plan: Plan,
+    pub(crate) plan: Plan,
     /// The services.
-    pub processes: Processes,
+    pub(crate) processes: Processes,
     /// Speaks with the inner zones.
-    pub controls: Vec<Control>,
+    pub(crate) controls: Vec<Control>,
     /// Everybody with a folder, eldest first.
-    pub owners: Vec<Owner>,
+    pub(crate) owners: Vec<Owner>,
     /// Vaults; the sample family shares one.
-    pub safes: Vec<Safe>,
+    pub(crate) safes: Vec<Safe>,
     /// The time.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
     /// How this run speaks.
-    pub output: Output,
+    pub(crate) output: Output,
     /// What is searched for.
-    pub searched: Option<String>,
+    pub(crate) searched: Option<String>,
     /// Begin of the demonstration.
-    pub began: Instant,
+    pub(crate) began: Instant,
 }
 
 impl Stage {
     /// Reads the data, makes a world, starts its services.
-    pub async fn set(
+    pub(crate) async fn set(
         words: &args::Demo,
         directory: &Path,
         output: Output,
@@ -103,19 +103,19 @@ impl Stage {
     }
 
     /// The folder of one of the owners.
-    pub fn folder(&self, owner: &Owner) -> Result<Folder<'_>, CliError> {
+    pub(crate) fn folder(&self, owner: &Owner) -> Result<Folder<'_>, CliError> {
         let safe = self.safes.get(owner.vault);
         let safe = safe.ok_or_else(|| CliError::new("folder.unknown", &owner.person.name))?;
         Ok(safe.vault.folder(Some(&owner.person.name))?)
     }
 
     /// Puts every file into the watched folder of its hospital.
-    pub fn deliver(&self) -> Result<(), CliError> {
+    pub(crate) fn deliver(&self) -> Result<(), CliError> {
         deliver::deliver(&self.plan, &self.world.hospitals)
     }
 
     /// Closes the vaults, so that other processes may open them.
-    pub fn close_vaults(&mut self) -> Vec<(PathBuf, String)> {
+    pub(crate) fn close_vaults(&mut self) -> Vec<(PathBuf, String)> {
         self.safes.drain(..).map(|safe| (safe.directory, safe.passphrase)).collect()
     }
 }
@@ -168,7 +168,7 @@ fn people(
 
 impl Safe {
     /// A new vault with a random passphrase.
-    pub fn new(directory: PathBuf) -> Result<Self, CliError> {
+    pub(crate) fn new(directory: PathBuf) -> Result<Self, CliError> {
         let passphrase = hex::encode(Secret32::random(&mut os_rng()).expose());
         let passphrase = passphrase.get(..20).unwrap_or(&passphrase).to_owned();
         let vault = Vault::create(&directory, &Unlock::Passphrase(&passphrase))?;
@@ -176,7 +176,7 @@ impl Safe {
     }
 
     /// The vault.
-    pub const fn vault(&self) -> &Vault {
+    pub(crate) const fn vault(&self) -> &Vault {
         &self.vault
     }
 }

@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 
 /// How far the start of both the story and the server brought it.
 #[derive(Debug)]
-pub struct Begun {
+pub(crate) struct Begun {
     /// Index of the owner who shares.
-    pub owner: usize,
+    pub(crate) owner: usize,
     /// The share.
-    pub shared: Shared,
+    pub(crate) shared: Shared,
 }
 
 /// From delivery to a share that is live.
-pub async fn begin(stage: &mut Stage) -> Result<Begun, CliError> {
+pub(crate) async fn begin(stage: &mut Stage) -> Result<Begun, CliError> {
     let ingest = ingest::run(stage).await?;
     say(stage, &ingest.line);
     say(stage, &link::run(stage).await?);
@@ -32,7 +32,7 @@ pub async fn begin(stage: &mut Stage) -> Result<Begun, CliError> {
 }
 
 /// The whole story.
-pub async fn tell(stage: &mut Stage) -> Result<(), CliError> {
+pub(crate) async fn tell(stage: &mut Stage) -> Result<(), CliError> {
     let Begun { owner, shared } = begin(stage).await?;
     say(stage, &open::run(stage, &shared.made, shared.records.len()).await?);
     say(stage, &access_log::run(stage, owner).await?);
@@ -45,6 +45,6 @@ pub async fn tell(stage: &mut Stage) -> Result<(), CliError> {
 }
 
 /// Prints a step.
-pub fn say(stage: &Stage, line: &Value) {
+pub(crate) fn say(stage: &Stage, line: &Value) {
     stage.output.line(line, || sentence(line, stage.output));
 }

@@ -17,15 +17,15 @@ use std::time::Instant;
 
 /// One tampering and what came of it.
 #[derive(Debug)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// What was tampered with.
-    pub what: &'static str,
+    pub(crate) what: &'static str,
     /// The code that named it; `None` when nobody noticed.
-    pub caught_by: Option<String>,
+    pub(crate) caught_by: Option<String>,
 }
 
 /// Tampers with everything, one thing after the other.
-pub async fn run(stage: &mut Stage, owner: usize) -> Result<Value, CliError> {
+pub(crate) async fn run(stage: &mut Stage, owner: usize) -> Result<Value, CliError> {
     let began = Instant::now();
     let mut findings = papers::run(stage, owner).await?;
     findings.extend(device::run(stage, owner).await?);

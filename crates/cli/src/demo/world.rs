@@ -37,7 +37,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// The hospitals, as the sample family's records name them.
-pub const HOSPITALS: [&str; 3] =
+pub(crate) const HOSPITALS: [&str; 3] =
     ["浦江市第一人民医院", "浦江市儿童医院", "东湖区中心医院"];
 const OPERATOR: &str = "浦江市卫生健康委员会";
 const CONSENT: [(&str, &str); 2] = [
@@ -53,62 +53,62 @@ const OFFICE: (&str, &str) = ("病案室", "BAS-0001");
 
 /// A hospital of the world.
 #[derive(Debug)]
-pub struct Hospital {
+pub(crate) struct Hospital {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its id.
-    pub member: MemberId,
+    pub(crate) member: MemberId,
     /// Address of its edge.
-    pub edge: String,
+    pub(crate) edge: String,
     /// Address of its inner zone.
-    pub inner: String,
+    pub(crate) inner: String,
     /// Its folder.
-    pub directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// Key files of its doctors, with each doctor's licence.
-    pub doctors: Vec<(PathBuf, Doctor)>,
+    pub(crate) doctors: Vec<(PathBuf, Doctor)>,
 }
 
 impl Hospital {
     /// A file in the hospital's folder.
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 }
 
 /// The world.
 #[derive(Debug)]
-pub struct World {
+pub(crate) struct World {
     /// Where everything lies.
-    pub directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// The genesis file.
-    pub genesis: PathBuf,
+    pub(crate) genesis: PathBuf,
     /// Its content, checked.
-    pub chain: Chain,
+    pub(crate) chain: Chain,
     /// Address of the ledger's node.
-    pub ledger: String,
+    pub(crate) ledger: String,
     /// The node's configuration.
-    pub node_config: PathBuf,
+    pub(crate) node_config: PathBuf,
     /// The hospitals.
-    pub hospitals: Vec<Hospital>,
+    pub(crate) hospitals: Vec<Hospital>,
 }
 
 /// What the world is made of.
 #[derive(Debug)]
-pub struct Wishes<'a> {
+pub(crate) struct Wishes<'a> {
     /// An empty or missing directory.
-    pub directory: &'a Path,
+    pub(crate) directory: &'a Path,
     /// Cryptography of the consortium.
-    pub suite: Suite,
+    pub(crate) suite: Suite,
     /// First of the ports, or free ones.
-    pub port: Option<u16>,
+    pub(crate) port: Option<u16>,
     /// Doctors of each hospital.
-    pub doctors: &'a [Vec<Doctor>],
+    pub(crate) doctors: &'a [Vec<Doctor>],
     /// Now, in milliseconds.
-    pub now: u64,
+    pub(crate) now: u64,
 }
 
 /// Makes keys, genesis and configurations.
-pub fn make(wishes: &Wishes<'_>) -> Result<World, CliError> {
+pub(crate) fn make(wishes: &Wishes<'_>) -> Result<World, CliError> {
     let addresses = processes::addresses(1 + 2 * HOSPITALS.len(), wishes.port)?;
     let (node_address, others) =
         addresses.split_first().ok_or_else(|| CliError::new("demo.port_in_use", ""))?;

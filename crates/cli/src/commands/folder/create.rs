@@ -12,7 +12,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use zeroize::Zeroizing;
 
 /// `medfolder folder create`
-pub fn create(
+pub(crate) fn create(
     place: &Place,
     trust: &args::Trust,
     clock: &Clock,
@@ -45,7 +45,7 @@ fn numbered(words: &[String]) -> String {
 }
 
 /// `medfolder folder restore`
-pub fn restore(
+pub(crate) fn restore(
     place: &Place,
     trust: &args::Trust,
     clock: &Clock,

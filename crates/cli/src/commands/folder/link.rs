@@ -7,7 +7,7 @@ use medfolder_folder::Folder;
 use serde_json::json;
 
 /// `medfolder folder link LINK | CODE --member NAME`
-pub async fn run(
+pub(crate) async fn run(
     folder: &Folder<'_>,
     code: &str,
     member: Option<&str>,
@@ -32,7 +32,7 @@ pub async fn run(
 }
 
 /// What the desk compares.
-pub fn card_end(number: &str) -> &str {
+pub(crate) fn card_end(number: &str) -> &str {
     number.len().checked_sub(8).and_then(|start| number.get(start..)).unwrap_or(number)
 }
 

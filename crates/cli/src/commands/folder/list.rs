@@ -11,20 +11,25 @@ use serde_json::{Value, json};
 
 const DAY: i64 = 86_400_000;
 
-/// `medfolder folder list`
-pub fn list(folder: &Folder<'_>, words: &args::List, output: Output) -> Result<(), CliError> {
+/// `medfolder folder list`; the last line of a page holds the cursor of the next.
+pub(crate) fn list(folder: &Folder<'_>, words: &args::List, output: Output) -> Result<(), CliError> {
     let page = folder.list(&filter(folder, words)?)?;
-    for record in &page.records {
-        output.line(&line(folder, record), || row(folder, record));
-    }
-    if let Some(next) = &page.next {
-        output.line(&json!({ "next": next }), || format!("--after {next}"));
+    for (number, record) in page.records.iter().enumerate() {
+        let mut line = line(folder, record);
+        let next = page.next.as_ref().filter(|_| number + 1 == page.records.len());
+        if let Some(next) = next {
+            line["next"] = json!(next);
+        }
+        output.line(&line, || match next {
+            Some(next) => format!("{}\n… --after {next}", row(folder, record)),
+            None => row(folder, record),
+        });
     }
     Ok(())
 }
 
 /// `medfolder folder search TEXT`
-pub fn search(
+pub(crate) fn search(
     folder: &Folder<'_>,
     text: &str,
     limit: usize,
@@ -63,7 +68,7 @@ fn kind(text: &str) -> Result<String, CliError> {
 }
 
 /// A record as the contract prints it.
-pub fn line(folder: &Folder<'_>, record: &Listed) -> Value {
+pub(crate) fn line(folder: &Folder<'_>, record: &Listed) -> Value {
     let mut line = json!({
         "record": record.record, "visit": record.visit,
         "hospital": folder.member_name(&record.hospital), "kind": record.kind,
@@ -77,7 +82,7 @@ pub fn line(folder: &Folder<'_>, record: &Listed) -> Value {
 }
 
 /// A record as a person reads it.
-pub fn row(folder: &Folder<'_>, record: &Listed) -> String {
+pub(crate) fn row(folder: &Folder<'_>, record: &Listed) -> String {
     let mark = match record.state {
         State::Verified => '✓',
         State::Failed => '✗',
@@ -95,6 +100,6 @@ pub fn row(folder: &Folder<'_>, record: &Listed) -> String {
 }
 
 /// Milliseconds as RFC 3339 in UTC.
-pub fn date(milliseconds: i64) -> String {
+pub(crate) fn date(milliseconds: i64) -> String {
     DateTime::from_timestamp_millis(milliseconds).map_or_else(String::new, |t| t.to_rfc3339())
 }

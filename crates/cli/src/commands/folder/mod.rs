@@ -1,12 +1,12 @@
 //! `medfolder folder …`: the patient's side in words.
 
-pub mod create;
-pub mod link;
-pub mod list;
-pub mod share;
-pub mod show;
-pub mod sync;
-pub mod vault;
+pub(crate) mod create;
+pub(crate) mod link;
+pub(crate) mod list;
+pub(crate) mod share;
+pub(crate) mod show;
+pub(crate) mod sync;
+pub(crate) mod vault;
 
 use crate::args::{self, FolderCommand};
 use crate::error::CliError;
@@ -23,7 +23,7 @@ impl From<FolderError> for CliError {
 }
 
 /// Does what the words ask.
-pub async fn run(
+pub(crate) async fn run(
     words: args::Folder,
     data_dir: Option<PathBuf>,
     output: Output,
@@ -47,7 +47,8 @@ pub async fn run(
         FolderCommand::List(words) => list::list(&folder, &words, output),
         FolderCommand::Search { text, limit } => list::search(&folder, &text, limit, output),
         FolderCommand::Show { record, fhir, evidence, out } => {
-            show::run(&folder, &record, show::Form::of(fhir, evidence), out.as_deref(), output)
+            let form = show::Form::of(fhir, evidence);
+            show::run(&folder, &record, form, out.as_deref(), &clock, output).await
         }
         FolderCommand::Share(words) => share::share(&folder, &words, &clock, output).await,
         FolderCommand::Shares => share::list(&folder, &clock, output).await,

@@ -14,7 +14,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// `medfolder folder share`
-pub async fn share(
+pub(crate) async fn share(
     folder: &Folder<'_>,
     words: &args::Share,
     clock: &Clock,
@@ -56,7 +56,7 @@ fn code(words: &args::Share) -> Code {
 
 /// The result line of the contract. `page` is a viewer's address with the link behind `#`; no edge
 /// serves one yet.
-pub fn line(made: &Made) -> Value {
+pub(crate) fn line(made: &Made) -> Value {
     json!({
         "share": made.grant, "link": made.link.as_str(), "page": Value::Null,
         "expires": rfc3339(made.ends),
@@ -82,7 +82,7 @@ fn write_qr(path: &Path, link: &str) -> Result<(), CliError> {
 }
 
 /// `medfolder folder shares`
-pub async fn list(folder: &Folder<'_>, clock: &Clock, output: Output) -> Result<(), CliError> {
+pub(crate) async fn list(folder: &Folder<'_>, clock: &Clock, output: Output) -> Result<(), CliError> {
     for share in folder.shares(clock.now())? {
         let host = match share.standing {
             Standing::Active => folder.share_state(&share, clock).await.ok(),
@@ -118,7 +118,7 @@ fn row(line: &Value) -> String {
 }
 
 /// `medfolder folder revoke SHARE`
-pub async fn revoke(
+pub(crate) async fn revoke(
     folder: &Folder<'_>,
     share: &str,
     clock: &Clock,
@@ -135,7 +135,7 @@ pub async fn revoke(
 }
 
 /// `medfolder folder shorten SHARE --for T`
-pub async fn shorten(
+pub(crate) async fn shorten(
     folder: &Folder<'_>,
     share: &str,
     duration: u64,
@@ -149,7 +149,7 @@ pub async fn shorten(
 }
 
 /// `medfolder folder extend SHARE --for T`
-pub async fn extend(
+pub(crate) async fn extend(
     folder: &Folder<'_>,
     share: &str,
     duration: u64,
@@ -168,7 +168,7 @@ fn moved(share: &ShareInfo, ends: u64, output: Output) {
 }
 
 /// `medfolder folder access-log`
-pub async fn access_log(
+pub(crate) async fn access_log(
     folder: &Folder<'_>,
     clock: &Clock,
     output: Output,
@@ -186,7 +186,7 @@ pub async fn access_log(
 }
 
 /// An access as the contract prints it; `who` is what the reader called herself.
-pub fn access_line(access: &LoggedAccess) -> Value {
+pub(crate) fn access_line(access: &LoggedAccess) -> Value {
     json!({
         "time": rfc3339(access.time), "who": access.recipient, "what": access.records,
         "outcome": access.outcome, "position": access.position, "share": access.grant,
@@ -206,6 +206,6 @@ fn access_row(access: &LoggedAccess, output: Output) -> String {
 }
 
 /// Milliseconds as RFC 3339 in UTC.
-pub fn rfc3339(milliseconds: u64) -> String {
+pub(crate) fn rfc3339(milliseconds: u64) -> String {
     date(i64::try_from(milliseconds).unwrap_or(i64::MAX))
 }

@@ -3,6 +3,7 @@
 use super::list;
 use crate::error::CliError;
 use crate::output::Output;
+use medfolder_client::clock::Clock;
 use medfolder_folder::Folder;
 use medfolder_folder::records::Shown;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use std::path::Path;
 
 /// What `folder show` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// For reading.
     Plain,
     /// The FHIR document, byte for byte as it was signed.
@@ -22,7 +23,7 @@ pub enum Form {
 
 impl Form {
     /// As the options ask.
-    pub const fn of(fhir: bool, evidence: bool) -> Self {
+    pub(crate) const fn of(fhir: bool, evidence: bool) -> Self {
         match (fhir, evidence) {
             (true, _) => Self::Fhir,
             (_, true) => Self::Evidence,
@@ -32,11 +33,12 @@ impl Form {
 }
 
 /// `medfolder folder show RECORD`
-pub fn run(
+pub(crate) async fn run(
     folder: &Folder<'_>,
     record: &str,
     form: Form,
     out: Option<&Path>,
+    clock: &Clock,
     output: Output,
 ) -> Result<(), CliError> {
     let shown = folder.open_record(record)?;
@@ -47,8 +49,11 @@ pub fn run(
         }
         (Form::Plain, Some(path)) => write(path, page(folder, &shown, output).as_bytes(), output),
         (Form::Fhir, Some(path)) => write(path, shown.record.body(), output),
-        (Form::Fhir, None) => print(shown.record.body()),
-        (Form::Evidence, _) => Err(CliError::not_yet("--evidence")),
+        (Form::Fhir, None) => print_bytes(shown.record.body()),
+        (Form::Evidence, Some(path)) => {
+            write(path, &folder.evidence(&shown, clock).await?, output)
+        }
+        (Form::Evidence, None) => print_bytes(&folder.evidence(&shown, clock).await?),
     }
 }
 
@@ -67,7 +72,8 @@ fn line(folder: &Folder<'_>, shown: &Shown) -> Value {
         .map(|a| json!({ "name": a.name, "media_type": a.media_type, "size": a.size }))
         .collect();
     line["department"] = json!(statement.department);
-    line["sealed"] = json!({ "position": shown.sealed.position, "time": shown.sealed.time });
+    let sealed = i64::try_from(shown.sealed.time).unwrap_or(i64::MAX);
+    line["sealed"] = json!(list::date(sealed));
     line["signatures"] = json!(shown.record.signatures().native().count());
     line["checks"] = json!(CHECKS.map(|(code, ..)| code));
     line["versions"] = json!(versions);
@@ -112,14 +118,15 @@ fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
     lines.join("\n")
 }
 
-fn print(bytes: &[u8]) -> Result<(), CliError> {
+/// Byte for byte, with nothing added: what is printed is what was signed.
+fn print_bytes(bytes: &[u8]) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
-    let written = out.write_all(bytes).and_then(|()| out.write_all(b"\n"));
+    let written = out.write_all(bytes).and_then(|()| out.flush());
     written.map_err(|error| CliError::new("file.write", error))
 }
 
 /// Writes a result to a file that must not exist.
-pub fn write(path: &Path, bytes: &[u8], output: Output) -> Result<(), CliError> {
+pub(crate) fn write(path: &Path, bytes: &[u8], output: Output) -> Result<(), CliError> {
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => CliError::new("file.exists", path.display()),
         _ => CliError::new("file.write", error),
@@ -131,7 +138,7 @@ pub fn write(path: &Path, bytes: &[u8], output: Output) -> Result<(), CliError> 
 }
 
 /// `medfolder folder export --out FILE`
-pub fn export(folder: &Folder<'_>, out: &Path, output: Output) -> Result<(), CliError> {
+pub(crate) fn export(folder: &Folder<'_>, out: &Path, output: Output) -> Result<(), CliError> {
     let exported = folder.export(out, &|_, _| {})?;
     let line = json!({
         "out": out, "records": exported.records, "attachments": exported.attachments,

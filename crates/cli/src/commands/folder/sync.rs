@@ -12,7 +12,7 @@ use serde_json::json;
 const INDEX_BATCH: usize = 200;
 
 /// `medfolder folder sync`
-pub async fn run(folder: &Folder<'_>, clock: &Clock, output: Output) -> Result<(), CliError> {
+pub(crate) async fn run(folder: &Folder<'_>, clock: &Clock, output: Output) -> Result<(), CliError> {
     let bar = bar(output);
     let progress = |progress: Progress| show(&bar, output, progress);
     let report = whole(folder, clock, &progress).await;
@@ -23,7 +23,7 @@ pub async fn run(folder: &Folder<'_>, clock: &Clock, output: Output) -> Result<(
 }
 
 /// Syncs, then indexes what is new.
-pub async fn whole(
+pub(crate) async fn whole(
     folder: &Folder<'_>,
     clock: &Clock,
     progress: &(dyn Fn(Progress) + Sync),
@@ -37,7 +37,7 @@ pub async fn whole(
 }
 
 /// The result line of the contract.
-pub fn line(report: &SyncReport) -> serde_json::Value {
+pub(crate) fn line(report: &SyncReport) -> serde_json::Value {
     let failed: Vec<_> = report
         .failed
         .iter()

@@ -12,14 +12,14 @@ const DEFAULT_NAME: &str = "folder";
 
 /// A vault's place, and the folder that is meant.
 #[derive(Debug)]
-pub struct Place {
+pub(crate) struct Place {
     directory: PathBuf,
     name: Option<String>,
 }
 
 impl Place {
     /// The given directory, or the platform's data folder.
-    pub fn new(data_dir: Option<PathBuf>, name: Option<String>) -> Result<Self, CliError> {
+    pub(crate) fn new(data_dir: Option<PathBuf>, name: Option<String>) -> Result<Self, CliError> {
         let directory = data_dir
             .or_else(platform_folder)
             .ok_or_else(|| CliError::new("vault.no_place", "neither HOME nor XDG_DATA_HOME"))?;
@@ -27,17 +27,17 @@ impl Place {
     }
 
     /// The folder that was named.
-    pub fn name(&self) -> Option<&str> {
+    pub(crate) fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
     /// A name for a new folder.
-    pub fn new_name(&self) -> &str {
+    pub(crate) fn new_name(&self) -> &str {
         self.name().unwrap_or(DEFAULT_NAME)
     }
 
     /// Opens the vault.
-    pub fn open(&self) -> Result<Vault, CliError> {
+    pub(crate) fn open(&self) -> Result<Vault, CliError> {
         if !Vault::exists(&self.directory) {
             return Err(medfolder_folder::FolderError::VaultMissing.into());
         }
@@ -46,7 +46,7 @@ impl Place {
     }
 
     /// Opens the vault, or makes it when there is none.
-    pub fn open_or_create(&self) -> Result<Vault, CliError> {
+    pub(crate) fn open_or_create(&self) -> Result<Vault, CliError> {
         if Vault::exists(&self.directory) {
             return self.open();
         }

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
 
 /// Waits until the opening is on the ledger.
-pub async fn run(stage: &Stage, owner: usize) -> Result<Value, CliError> {
+pub(crate) async fn run(stage: &Stage, owner: usize) -> Result<Value, CliError> {
     let began = Instant::now();
     let owner = stage.owners.get(owner).ok_or_else(|| broken("access_log", "nobody"))?;
     let folder = stage.folder(owner)?;

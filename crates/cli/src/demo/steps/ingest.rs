@@ -16,15 +16,15 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// What came of it.
 #[derive(Debug)]
-pub struct Ingested {
+pub(crate) struct Ingested {
     /// The step's line.
-    pub line: Value,
+    pub(crate) line: Value,
     /// Signed records.
-    pub records: usize,
+    pub(crate) records: usize,
 }
 
 /// Enrols the doctors, delivers every file, and waits until all is signed.
-pub async fn run(stage: &mut Stage) -> Result<Ingested, CliError> {
+pub(crate) async fn run(stage: &mut Stage) -> Result<Ingested, CliError> {
     let began = Instant::now();
     enrol(stage).await?;
     stage.deliver()?;

@@ -13,7 +13,7 @@ use std::time::Instant;
 const PARALLEL: usize = 8;
 
 /// Links everybody.
-pub async fn run(stage: &Stage) -> Result<Value, CliError> {
+pub(crate) async fn run(stage: &Stage) -> Result<Value, CliError> {
     let began = Instant::now();
     let linked: Vec<usize> = stream::iter(&stage.owners)
         .map(|owner| person(stage, owner))

@@ -12,19 +12,19 @@ use std::time::Instant;
 use tokio::process::Command;
 
 /// What the reader says she is.
-pub const READER: &str = "周医生 Dr. Zhou";
+pub(crate) const READER: &str = "周医生 Dr. Zhou";
 
 /// How a reader's process ended.
 #[derive(Debug)]
-pub struct Reading {
+pub(crate) struct Reading {
     /// Exit code.
-    pub exit: i32,
+    pub(crate) exit: i32,
     /// Its last line.
-    pub line: Value,
+    pub(crate) line: Value,
 }
 
 /// Runs `medfolder open`.
-pub async fn read(directory: &Path, link: &str, passcode: Option<&str>) -> Result<Reading, CliError> {
+pub(crate) async fn read(directory: &Path, link: &str, passcode: Option<&str>) -> Result<Reading, CliError> {
     let failed = |error| broken("open", error);
     let empty = directory.join("reader");
     std::fs::create_dir_all(&empty).map_err(failed)?;
@@ -47,7 +47,7 @@ pub async fn read(directory: &Path, link: &str, passcode: Option<&str>) -> Resul
 }
 
 /// The reader opens the share and sees whose seal each record carries.
-pub async fn run(stage: &Stage, made: &Made, records: usize) -> Result<Value, CliError> {
+pub(crate) async fn run(stage: &Stage, made: &Made, records: usize) -> Result<Value, CliError> {
     let began = Instant::now();
     let passcode = made.passcode.as_ref().map(|passcode| passcode.as_str());
     let reading = read(&stage.world.directory, &made.link, passcode).await?;
@@ -67,7 +67,7 @@ pub async fn run(stage: &Stage, made: &Made, records: usize) -> Result<Value, Cl
 }
 
 /// The same reader tries again after the end.
-pub async fn refused(stage: &Stage, made: &Made) -> Result<Value, CliError> {
+pub(crate) async fn refused(stage: &Stage, made: &Made) -> Result<Value, CliError> {
     let passcode = made.passcode.as_ref().map(|passcode| passcode.as_str());
     let reading = read(&stage.world.directory, &made.link, passcode).await?;
     let code = reading.line["error"]["code"].clone();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::time::Instant;
 
 /// Revokes the share on its host and the ledger.
-pub async fn run(stage: &Stage, owner: usize, made: &Made) -> Result<Value, CliError> {
+pub(crate) async fn run(stage: &Stage, owner: usize, made: &Made) -> Result<Value, CliError> {
     let began = Instant::now();
     let owner = stage.owners.get(owner).ok_or_else(|| broken("revoke", "nobody"))?;
     let folder = stage.folder(owner)?;

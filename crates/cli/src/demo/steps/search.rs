@@ -12,17 +12,17 @@ const LIMIT: usize = 50;
 
 /// What was found, and in whose folder most.
 #[derive(Debug)]
-pub struct Found {
+pub(crate) struct Found {
     /// The step's line.
-    pub line: Value,
+    pub(crate) line: Value,
     /// Index of the owner whose folder the story goes on with.
-    pub owner: usize,
+    pub(crate) owner: usize,
     /// Records found there, best first.
-    pub records: Vec<RecordId>,
+    pub(crate) records: Vec<RecordId>,
 }
 
 /// Searches for the stage's word.
-pub fn run(stage: &Stage) -> Result<Found, CliError> {
+pub(crate) fn run(stage: &Stage) -> Result<Found, CliError> {
     let word = stage.searched.as_deref().ok_or_else(|| broken("search", "no word to search for"))?;
     let (mut found, mut best, mut snippet) = (0, (0, Vec::new()), String::new());
     let mut slowest = 0.0_f64;

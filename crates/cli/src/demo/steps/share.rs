@@ -15,17 +15,17 @@ const DAY: u64 = 24 * 60 * 60 * 1_000;
 
 /// The share and the step's line.
 #[derive(Debug)]
-pub struct Shared {
+pub(crate) struct Shared {
     /// The step's line.
-    pub line: Value,
+    pub(crate) line: Value,
     /// The share.
-    pub made: Made,
+    pub(crate) made: Made,
     /// Its records.
-    pub records: Vec<RecordId>,
+    pub(crate) records: Vec<RecordId>,
 }
 
 /// Shares what was found, filled up with the newest records.
-pub async fn run(stage: &Stage, found: &Found) -> Result<Shared, CliError> {
+pub(crate) async fn run(stage: &Stage, found: &Found) -> Result<Shared, CliError> {
     let began = Instant::now();
     let owner = stage.owners.get(found.owner).ok_or_else(|| broken("share", "nobody to share"))?;
     let folder = stage.folder(owner)?;

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 const POLL: Duration = Duration::from_millis(200);
 
 /// Syncs until all `expected` records are there.
-pub async fn run(stage: &mut Stage, expected: usize) -> Result<Value, CliError> {
+pub(crate) async fn run(stage: &mut Stage, expected: usize) -> Result<Value, CliError> {
     let began = Instant::now();
     wait_for_seals(stage).await?;
     loop {

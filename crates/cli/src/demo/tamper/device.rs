@@ -21,7 +21,7 @@ struct Trial {
 }
 
 /// Tampers, restores the folder elsewhere, and looks which checks failed.
-pub async fn run(stage: &Stage, owner: usize) -> Result<Vec<Finding>, CliError> {
+pub(crate) async fn run(stage: &Stage, owner: usize) -> Result<Vec<Finding>, CliError> {
     let owner = stage.owners.get(owner).ok_or_else(|| broken("tamper", "nobody"))?;
     let folder = stage.folder(owner)?;
     let listed = folder.list(&Filter { all_versions: true, ..Filter::default() })?.records;

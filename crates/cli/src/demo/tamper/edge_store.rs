@@ -10,24 +10,24 @@ use std::time::Duration;
 
 /// The store of one edge.
 #[derive(Debug)]
-pub struct EdgeStore {
+pub(crate) struct EdgeStore {
     index: Connection,
     blobs: PathBuf,
 }
 
 /// A record as the edge's index names it.
 #[derive(Debug, Clone)]
-pub struct Stored {
+pub(crate) struct Stored {
     /// The record.
-    pub record: RecordId,
+    pub(crate) record: RecordId,
     /// Its visit and the seal's number in it.
-    pub seal: (Vec<u8>, i64),
+    pub(crate) seal: (Vec<u8>, i64),
     envelope: Vec<u8>,
 }
 
 impl EdgeStore {
     /// Opens the store of a hospital's edge while the edge runs.
-    pub fn open(hospital: &Hospital) -> Result<Self, CliError> {
+    pub(crate) fn open(hospital: &Hospital) -> Result<Self, CliError> {
         let directory = hospital.file("edge");
         let index = Connection::open(directory.join("index.db")).map_err(failed)?;
         index.busy_timeout(Duration::from_secs(5)).map_err(failed)?;
@@ -35,7 +35,7 @@ impl EdgeStore {
     }
 
     /// A record, if this edge has it.
-    pub fn find(&self, record: &RecordId) -> Result<Option<Stored>, CliError> {
+    pub(crate) fn find(&self, record: &RecordId) -> Result<Option<Stored>, CliError> {
         self.index
             .query_row(
                 "SELECT visit, seq, envelope FROM record WHERE id = ?1",
@@ -50,12 +50,12 @@ impl EdgeStore {
     }
 
     /// Changes a byte in the middle of a record's envelope.
-    pub fn change_envelope(&self, stored: &Stored) -> Result<(), CliError> {
+    pub(crate) fn change_envelope(&self, stored: &Stored) -> Result<(), CliError> {
         self.change_blob(&stored.envelope)
     }
 
     /// Lets the index name each record's envelope for the other.
-    pub fn swap_envelopes(&self, one: &Stored, other: &Stored) -> Result<(), CliError> {
+    pub(crate) fn swap_envelopes(&self, one: &Stored, other: &Stored) -> Result<(), CliError> {
         let set = |record: &Stored, envelope: &[u8]| {
             let sql = "UPDATE record SET envelope = ?2 WHERE id = ?1";
             self.index.execute(sql, params![record.record.as_bytes(), envelope]).map_err(failed)
@@ -65,18 +65,18 @@ impl EdgeStore {
     }
 
     /// Deletes a record's envelope.
-    pub fn delete_envelope(&self, stored: &Stored) -> Result<(), CliError> {
+    pub(crate) fn delete_envelope(&self, stored: &Stored) -> Result<(), CliError> {
         fs::remove_file(self.path(&stored.envelope)).map_err(failed)
     }
 
     /// Changes a byte of the key slots of a record's seal.
-    pub fn change_slot(&self, stored: &Stored) -> Result<(), CliError> {
+    pub(crate) fn change_slot(&self, stored: &Stored) -> Result<(), CliError> {
         let slot: Vec<u8> = self.slot(stored)?;
         self.set_slot(stored, &flipped(slot))
     }
 
     /// Puts another seal's key slot in the place of this one's.
-    pub fn swap_slot(&self, stored: &Stored, other: &Stored) -> Result<(), CliError> {
+    pub(crate) fn swap_slot(&self, stored: &Stored, other: &Stored) -> Result<(), CliError> {
         let slot = self.slot(other)?;
         self.set_slot(stored, &slot)
     }
@@ -94,7 +94,7 @@ impl EdgeStore {
     }
 
     /// Changes a byte of a record's first attachment; false when it has none.
-    pub fn change_attachment(&self, stored: &Stored) -> Result<bool, CliError> {
+    pub(crate) fn change_attachment(&self, stored: &Stored) -> Result<bool, CliError> {
         let sql = "SELECT blob FROM attachment WHERE record = ?1 ORDER BY j LIMIT 1";
         let blob: Option<Vec<u8>> = self
             .index
@@ -108,7 +108,7 @@ impl EdgeStore {
     }
 
     /// Changes a byte of the share's first file.
-    pub fn change_share_file(&self, grant: &[u8]) -> Result<(), CliError> {
+    pub(crate) fn change_share_file(&self, grant: &[u8]) -> Result<(), CliError> {
         let sql = "SELECT share_file.blob FROM share_file JOIN share ON share.id = share_file.share
                    WHERE share.grant_id = ?1 ORDER BY k LIMIT 1";
         let blob: Vec<u8> =
@@ -129,7 +129,7 @@ impl EdgeStore {
 }
 
 /// With one bit in the middle changed.
-pub fn flipped(mut bytes: Vec<u8>) -> Vec<u8> {
+pub(crate) fn flipped(mut bytes: Vec<u8>) -> Vec<u8> {
     let middle = bytes.len() / 2;
     if let Some(byte) = bytes.get_mut(middle) {
         *byte ^= 1;

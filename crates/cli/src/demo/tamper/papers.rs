@@ -14,7 +14,7 @@ use std::fs;
 const HOUR: u64 = 60 * 60 * 1_000;
 
 /// Tries each.
-pub async fn run(stage: &Stage, owner: usize) -> Result<Vec<Finding>, CliError> {
+pub(crate) async fn run(stage: &Stage, owner: usize) -> Result<Vec<Finding>, CliError> {
     let mut findings = share(stage, owner).await?;
     findings.push(vault(stage)?);
     findings.push(genesis(stage)?);

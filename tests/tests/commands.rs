@@ -1,0 +1,221 @@
+//! The command line's contract, against a demonstration that serves: exit codes, error objects,
+//! lines, and what two processes may not do at once.
+
+use medfolder_tests::{Ended, Served, eventually, medfolder, run};
+use serde_json::Value;
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+fn told(command: &mut Command) -> Ended {
+    let ended = run(command);
+    assert_eq!(ended.exit, 0, "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(ended.stdout.lines().count(), ended.lines.len(), "{}", ended.stdout);
+    ended
+}
+
+fn refused(command: &mut Command, code: &str) {
+    let ended = run(command);
+    assert_eq!((ended.exit, ended.error_code()), (1, code), "{}{}", ended.stdout, ended.stderr);
+    let error = &ended.last()["error"];
+    assert!(error["message"].as_str().is_some_and(|text| !text.is_empty()));
+    assert!(error["hint"].as_str().is_some_and(|text| !text.is_empty()), "{code} has no hint");
+}
+
+fn text<'a>(line: &'a Value, name: &str) -> &'a str {
+    line[name].as_str().unwrap_or_else(|| panic!("{name} in {line}"))
+}
+
+#[test]
+fn wrong_usage_exits_with_two() {
+    for words in [&["folder", "frob"][..], &["open"], &["folder", "share"], &["demo", "--suite", "x"]] {
+        assert_eq!(run(&mut medfolder(words)).exit, 2, "{words:?}");
+    }
+}
+
+#[test]
+fn what_later_versions_bring_is_refused_and_does_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let commands: [&[&str]; 8] = [
+        &["demo", "--headless", "--engine", "bft"],
+        &["trace", "leaked.pdf"],
+        &["member", "propose", "somebody"],
+        &["member", "vote", "1", "--yes"],
+        &["member", "remove", "somebody"],
+        &["folder", "backup", "--out", "backup"],
+        &["folder", "share", "--all", "--mask"],
+        &["folder", "share", "--all", "--to-phone", "13800000000"],
+    ];
+    for words in commands {
+        let mut command = medfolder(words);
+        refused(command.arg("--data-dir").arg(place.path()), "not_yet.available");
+    }
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_link_that_is_none_and_one_that_is_cut_short_are_refused_by_name() {
+    refused(&mut medfolder(&["open", "https://example.org"]), "link.not_a_link");
+    refused(&mut medfolder(&["open", "shlink:/eyJ1cmwiOiJodHRwczovL2"]), "link.cut_short");
+}
+
+#[test]
+fn a_folder_without_a_vault_says_how_to_make_one() {
+    let place = tempfile::tempdir().unwrap();
+    let mut command = medfolder(&["folder", "list"]);
+    refused(command.arg("--data-dir").arg(place.path()), "vault.missing");
+}
+
+#[test]
+fn a_served_demonstration_is_used_by_other_processes_as_the_contract_says() {
+    let place = tempfile::tempdir().unwrap();
+    let served = Served::start(place.path());
+    folders_list_and_search(&served);
+    evidence_verifies_and_a_changed_one_exits_with_three(&served, place.path());
+    a_share_is_made_opened_and_ended(&served);
+    the_passcode_is_counted_and_the_log_is_complete(&served);
+    two_processes_never_open_one_vault(&served);
+    a_new_folder_links_a_card_at_the_front_desk(&served, place.path());
+}
+
+fn folders_list_and_search(served: &Served) {
+    let all = told(&mut served.folder(0, &["list"]));
+    assert_eq!(all.lines.len(), 51.min(all.lines.len()));
+    for line in &all.lines {
+        for name in ["record", "visit", "hospital", "kind", "title", "date"] {
+            assert!(!text(line, name).is_empty());
+        }
+        assert_eq!(line["verified"], true);
+        assert!(line["version"].as_u64().is_some());
+    }
+    let first = told(&mut served.folder(0, &["list", "--limit", "5"]));
+    let cursor = text(first.last(), "next").to_owned();
+    let second = told(&mut served.folder(0, &["list", "--limit", "5", "--after", &cursor]));
+    let ids = |page: &Ended| page.lines.iter().map(|l| text(l, "record").to_owned()).collect::<Vec<_>>();
+    assert_eq!([ids(&first), ids(&second)].concat(), ids(&all)[..10]);
+    let kind = told(&mut served.folder(0, &["list", "--kind", "检验报告", "--to", "2019-12-31"]));
+    assert!(!kind.lines.is_empty() && kind.lines.iter().all(|line| line["kind"] == "11502-2"));
+    let found = told(&mut served.folder(0, &["search", "青霉素"]));
+    assert!(found.lines.iter().all(|line| text(line, "snippet").contains("青霉素")));
+    refused(&mut served.folder(0, &["list", "--hospital", "不存在的医院"]), "member.unknown");
+    let synced = told(&mut served.folder(0, &["sync"]));
+    assert_eq!((synced.last()["new"].as_u64(), &synced.last()["complete"]), (Some(0), &true.into()));
+}
+
+fn evidence_verifies_and_a_changed_one_exits_with_three(served: &Served, place: &std::path::Path) {
+    let listed = told(&mut served.folder(0, &["list", "--limit", "1"]));
+    let record = text(listed.last(), "record").to_owned();
+    let file = place.join("evidence");
+    let path = file.to_string_lossy().into_owned();
+    told(&mut served.folder(0, &["show", &record[..12], "--evidence", "--out", &path]));
+    let verified = told(&mut medfolder(&["verify", &path, "--genesis", served.text("/genesis")]));
+    assert_eq!(verified.last()["seal"], "verified");
+    assert_eq!(verified.last()["trust"], "known");
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let failed = run(&mut medfolder(&["verify", &path, "--genesis", served.text("/genesis")]));
+    assert_eq!(failed.exit, 3, "{}", failed.stdout);
+    let fhir = run(&mut served.folder(0, &["show", &record, "--fhir"]));
+    let document: Value = serde_json::from_str(&fhir.stdout).unwrap();
+    assert_eq!(document["resourceType"], "Bundle");
+}
+
+fn a_share_is_made_opened_and_ended(served: &Served) {
+    let listed = told(&mut served.folder(1, &["list", "--limit", "2"]));
+    let records = format!("{},{}", text(&listed.lines[0], "record"), text(&listed.lines[1], "record"));
+    let words = ["share", "--records", &records, "--for", "1h", "--openings", "1", "--no-code"];
+    let made = told(&mut served.folder(1, &words));
+    let (share, link) = (text(made.last(), "share").to_owned(), text(made.last(), "link").to_owned());
+    assert_eq!(made.last()["passcode"], Value::Null);
+    let opened = told(&mut medfolder(&["open", &link, "--recipient", "Dr. Wu"]));
+    assert_eq!(opened.last()["records"].as_array().map(Vec::len), Some(2));
+    refused(&mut medfolder(&["open", &link, "--recipient", "Dr. Li"]), "share.used_up");
+    told(&mut served.folder(1, &["shorten", &share[..10], "--for", "30m"]));
+    told(&mut served.folder(1, &["extend", &share, "--for", "2h"]));
+    told(&mut served.folder(1, &["revoke", &share]));
+    refused(&mut medfolder(&["open", &link]), "share.revoked");
+    let shares = told(&mut served.folder(1, &["shares"]));
+    assert_eq!(shares.last()["state"], "revoked");
+}
+
+fn the_passcode_is_counted_and_the_log_is_complete(served: &Served) {
+    let link = served.text("/shares/0/link");
+    refused(&mut medfolder(&["open", link]), "share.passcode_needed");
+    refused(&mut medfolder(&["open", link, "--passcode", "wrong"]), "share.passcode_wrong");
+    let passcode = served.text("/shares/0/passcode");
+    let opened = told(&mut medfolder(&["open", link, "--passcode", passcode, "--recipient", "Dr. He"]));
+    let records = opened.last()["records"].as_array().unwrap();
+    assert!(records.iter().all(|record| record["seal"] == "verified"));
+    let names = || {
+        let log = told(&mut served.folder(0, &["access-log"]));
+        assert_eq!(log.last()["complete"], true);
+        let accesses = log.lines.iter().filter(|line| line["outcome"] == "opened");
+        accesses.map(|line| line["who"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let reported = eventually(Duration::from_secs(20), || names().iter().any(|who| who == "Dr. He"));
+    assert!(reported, "the opening is not in the log");
+}
+
+fn two_processes_never_open_one_vault(served: &Served) {
+    let codes: Vec<String> = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..6)
+            .map(|_| scope.spawn(|| run(&mut served.folder(0, &["sync"]))))
+            .collect();
+        let ended = runs.into_iter().map(|run| run.join().unwrap());
+        ended.map(|ended| ended.error_code().to_owned()).collect()
+    });
+    assert!(codes.iter().any(|code| code.is_empty()), "{codes:?}");
+    assert!(codes.iter().all(|code| code.is_empty() || code == "vault.in_use"), "{codes:?}");
+    assert!(codes.iter().any(|code| code == "vault.in_use"), "{codes:?}");
+    told(&mut served.folder(0, &["list", "--limit", "1"]));
+}
+
+fn a_new_folder_links_a_card_at_the_front_desk(served: &Served, place: &std::path::Path) {
+    let vault = place.join("new-vault");
+    let folder = |words: &[&str]| {
+        let mut command = medfolder(&["folder"]);
+        command.args(words).arg("--data-dir").arg(&vault);
+        command.env("MEDFOLDER_PASSPHRASE", "a passphrase of a test");
+        command
+    };
+    let trust = ["--genesis", served.text("/genesis"), "--ledger", served.text("/ledger")];
+    let created = told(folder(&["create"]).args(trust));
+    assert_eq!(created.last()["words"].as_array().map(Vec::len), Some(24));
+    let inner = served.text("/gateways/0/inner_config");
+    let code = told(&mut medfolder(&["desk", "code", "--config", inner, "--patient", "T00351204"]));
+    let link = text(code.last(), "link").to_owned();
+    let claim = std::thread::spawn({
+        let mut command = folder(&["link", &link]);
+        move || run(&mut command)
+    });
+    // The end of the number that the patient's screen shows is not this one.
+    let wrong = ["desk", "confirm", text(code.last(), "code"), "--config", inner, "--card-end", "11111111"];
+    let answered = eventually(Duration::from_secs(20), || {
+        run(&mut medfolder(&wrong)).error_code() == "desk.card_mismatch"
+    });
+    assert!(answered, "the claim did not arrive");
+    drop(claim);
+    let mut refused_passphrase = folder(&["list"]);
+    refused_passphrase.env("MEDFOLDER_PASSPHRASE", "another passphrase");
+    // The linking process still has the vault, or the passphrase is wrong: never opened.
+    assert_eq!(run(&mut refused_passphrase).exit, 1);
+}
+
+#[test]
+fn a_demonstration_that_is_killed_leaves_no_process_behind() {
+    let place = tempfile::tempdir().unwrap();
+    let mut served = Served::start(place.path());
+    let ledger = served.text("/ledger").trim_start_matches("http://").to_owned();
+    let listens = || std::net::TcpStream::connect(&ledger).is_ok();
+    assert!(listens());
+    served.end_with("-KILL");
+    assert!(eventually(Duration::from_secs(20), || !listens()), "the node still runs");
+}
+
+#[test]
+fn a_demonstration_that_is_asked_to_stop_exits_with_zero() {
+    let place = tempfile::tempdir().unwrap();
+    assert_eq!(Served::start(place.path()).end_with("-INT"), 0);
+}

@@ -1,0 +1,117 @@
+//! The direction of dependencies, as ARCHITECTURE.md draws it, read from `cargo metadata`.
+
+use medfolder_tests::root;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+/// What each crate may depend on, besides what those depend on.
+const ALLOWED: [(&str, &[&str]); 11] = [
+    ("crypto", &[]),
+    ("fhir", &[]),
+    ("record", &["crypto"]),
+    ("ledger", &["crypto", "record"]),
+    ("share", &["crypto", "record", "ledger"]),
+    ("client", &["crypto", "record", "ledger", "share"]),
+    ("wasm", &["crypto", "record", "ledger", "share", "fhir"]),
+    ("node", &["crypto", "record", "ledger", "share", "client"]),
+    ("gateway", &["crypto", "record", "ledger", "share", "client", "fhir"]),
+    ("folder", &["crypto", "record", "ledger", "share", "client", "fhir"]),
+    (
+        "cli",
+        &["crypto", "record", "ledger", "share", "client", "fhir", "node", "gateway", "folder"],
+    ),
+];
+
+/// Crates that compute and do nothing else: no disk, no network, no runtime, no database, no clock.
+const PURE: [&str; 5] = ["crypto", "record", "ledger", "share", "fhir"];
+const WITH_IO: [&str; 14] = [
+    "tokio", "reqwest", "hyper", "axum", "rusqlite", "nomt", "mio", "socket2", "tempfile", "zip",
+    "rustls", "rpassword", "indicatif", "axum-server",
+];
+
+const HOST: &str = if cfg!(target_arch = "aarch64") {
+    "aarch64-unknown-linux-gnu"
+} else {
+    "x86_64-unknown-linux-gnu"
+};
+
+fn metadata() -> Value {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let output = Command::new(cargo)
+        // Crates of other platforms need not be on this machine.
+        .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", HOST])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn normal_dependencies(package: &Value) -> BTreeSet<String> {
+    let dependencies = package["dependencies"].as_array().unwrap().iter();
+    let normal = dependencies.filter(|d| d["kind"].is_null());
+    normal.map(|d| d["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn crates_depend_on_those_below_them_only() {
+    let metadata = metadata();
+    let allowed: BTreeMap<&str, &[&str]> = ALLOWED.into_iter().collect();
+    let mut seen = BTreeSet::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        let Some(name) = package["name"].as_str().unwrap().strip_prefix("medfolder-") else { continue };
+        let Some(allowed) = allowed.get(name) else {
+            assert_eq!(name, "tests", "{name} stands nowhere in the layers");
+            continue;
+        };
+        seen.insert(name.to_owned());
+        for dependency in normal_dependencies(package) {
+            if let Some(dependency) = dependency.strip_prefix("medfolder-") {
+                assert!(allowed.contains(&dependency), "{name} must not depend on {dependency}");
+            }
+        }
+    }
+    assert_eq!(seen.len(), ALLOWED.len(), "{seen:?}");
+}
+
+#[test]
+fn nothing_below_the_client_reaches_disk_or_network() {
+    let metadata = metadata();
+    let graph: BTreeMap<&str, &Value> = metadata["resolve"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| (node["id"].as_str().unwrap(), node))
+        .collect();
+    let names: BTreeMap<&str, &str> = metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| (p["id"].as_str().unwrap(), p["name"].as_str().unwrap()))
+        .collect();
+    for (id, name) in &names {
+        let Some(short) = name.strip_prefix("medfolder-").filter(|n| PURE.contains(n)) else { continue };
+        for reached in reachable(id, &graph) {
+            let reached = names[reached];
+            assert!(!WITH_IO.contains(&reached), "{short} reaches {reached}");
+        }
+    }
+}
+
+/// Packages that a package's normal dependencies lead to.
+fn reachable<'a>(from: &'a str, graph: &BTreeMap<&'a str, &'a Value>) -> BTreeSet<&'a str> {
+    let (mut found, mut waiting) = (BTreeSet::new(), vec![from]);
+    while let Some(id) = waiting.pop() {
+        if !found.insert(id) {
+            continue;
+        }
+        for dependency in graph[id]["deps"].as_array().unwrap() {
+            let kinds = dependency["dep_kinds"].as_array().unwrap();
+            if kinds.iter().any(|kind| kind["kind"].is_null()) {
+                waiting.push(dependency["pkg"].as_str().unwrap());
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,97 @@
+//! The story, told by the binary as its own processes, line by line as the contract has it.
+
+use medfolder_tests::{Ended, medfolder, root, run};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+const STEPS: [&str; 11] = [
+    "ingest", "link", "sync", "search", "share", "open", "access_log", "revoke",
+    "open_after_revoke", "tamper", "done",
+];
+
+fn headless(words: &[&str]) -> Ended {
+    let place = tempfile::tempdir().unwrap();
+    let mut command = medfolder(&["demo", "--headless", "--quiet"]);
+    let told = run(command.args(words).arg("--data-dir").arg(place.path()));
+    assert_eq!(told.exit, 0, "{}{}", told.stdout, told.stderr);
+    assert_eq!(told.stdout.lines().count(), told.lines.len(), "not only JSON: {}", told.stdout);
+    let steps: Vec<&str> = told.lines.iter().filter_map(|line| line["step"].as_str()).collect();
+    assert_eq!(steps, STEPS);
+    told
+}
+
+fn count(line: &Value, name: &str) -> u64 {
+    line[name].as_u64().unwrap_or_else(|| panic!("{name} in {line}"))
+}
+
+fn whole_story(told: &Ended) {
+    let (ingest, sync) = (told.step("ingest"), told.step("sync"));
+    assert_eq!(count(ingest, "records"), count(sync, "records"));
+    assert_eq!(count(sync, "records"), count(sync, "verified"));
+    assert_eq!(count(sync, "failed"), 0);
+    assert!(count(told.step("search"), "found") > 0);
+    let opened = told.step("open")["records"].as_array().unwrap();
+    assert_eq!(opened.len(), 3);
+    assert!(opened.iter().all(|record| record["seal"] == "verified"));
+    assert!(count(told.step("access_log"), "accesses") > 0);
+    assert_eq!(told.step("access_log")["complete"], true);
+    assert_eq!(told.step("open_after_revoke")["refused"], true);
+    let tamper = told.step("tamper");
+    assert!(count(tamper, "tried") >= 9);
+    assert_eq!(count(tamper, "tried"), count(tamper, "detected"));
+    assert_eq!(told.last()["ok"], true);
+    assert!(told.last()["seconds"].as_f64().unwrap() > 0.0);
+}
+
+fn the_family(told: &Ended) {
+    whole_story(told);
+    let ingest = told.step("ingest");
+    assert_eq!(count(ingest, "patients"), 3);
+    assert_eq!(count(ingest, "records"), 100);
+    assert_eq!(count(ingest, "attachments"), 36);
+    assert_eq!(ingest["skipped"].as_array().unwrap().len(), 0);
+    assert_eq!(count(told.step("link"), "cards"), 7);
+    assert_eq!(told.step("search")["text"], "青霉素过敏");
+}
+
+#[test]
+fn the_family_gets_its_records_shares_them_and_ends_the_share() {
+    the_family(&headless(&[]));
+}
+
+#[test]
+fn the_same_story_holds_on_the_national_suite() {
+    the_family(&headless(&["--suite", "national"]));
+}
+
+#[test]
+fn any_folder_of_fhir_files_is_taken_in_and_a_bad_file_is_skipped_by_its_code() {
+    let data = tempfile::tempdir().unwrap();
+    copy(&root().join("tests/data/synthea"), &data.path().join("a/b/c"));
+    copy(&root().join("tests/data/ips"), &data.path().join("ips"));
+    fs::write(data.path().join("a/bad.json"), r#"{"resourceType":"Bundle","type":"#).unwrap();
+    fs::write(data.path().join("a/latin1.json"), b"{\"resourceType\":\"\xe9\"}").unwrap();
+    fs::write(data.path().join("notes.txt"), "no record").unwrap();
+    let told = headless(&["--data", &data.path().to_string_lossy()]);
+    whole_story(&told);
+    let ingest = told.step("ingest");
+    assert_eq!(count(ingest, "patients"), 5);
+    assert!(count(ingest, "records") > 400);
+    let mut skipped: Vec<(&str, &str)> = ingest["skipped"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| (file["file"].as_str().unwrap(), file["code"].as_str().unwrap()))
+        .collect();
+    skipped.sort_unstable();
+    assert_eq!(skipped, [("a/bad.json", "fhir.truncated"), ("a/latin1.json", "fhir.not_utf8")]);
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for file in fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
