@@ -7,25 +7,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use medfolder_client::api::ledger::MAX_BLOCKS;
+use medfolder_client::api::ledger::{CheckpointAnswer, MAX_BLOCKS};
 use medfolder_client::clock::Clock as ClientClock;
 use medfolder_client::http::{Http, HttpError, HttpOptions};
 use medfolder_client::keyfile::{self, KeyFileError};
 use medfolder_client::login::{Door, Identity, LoginFailure};
 use medfolder_crypto::{SigningKey, from_cbor};
+use medfolder_ledger::block::proves_fork;
 use medfolder_ledger::login::LoginSubject;
-use medfolder_ledger::{Block, Certificate, block};
+use medfolder_ledger::{Block, Certificate, Checkpoint, block};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::ledger::{Ledger, OpenError, Parts, WriteError, Writer, open};
+use crate::store::IndexAlert;
 
 /// Longest answer with blocks, in bytes.
 const MAX_ANSWER: usize = 96 << 20;
 /// Pause when there is nothing new.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How many pauses lie between two comparisons of heads.
+const LOOK_BACK: u32 = 25;
+/// Code of the proof that the ledger was forked.
+const FORK: &str = "ledger.fork";
 /// Pause after a failure.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -148,6 +154,7 @@ fn decode(bytes: &[u8]) -> Result<Vec<(Block, Certificate)>, FollowError> {
 
 async fn follow(writer: Writer, door: Door, end: u64, mut shutdown: watch::Receiver<bool>) {
     let mut writer = Some(writer);
+    let mut quiet = 0_u32;
     while let Some(held) = writer.take() {
         let next = held.header().height + 1;
         let ledger = held.ledger().clone();
@@ -160,12 +167,16 @@ async fn follow(writer: Writer, door: Door, end: u64, mut shutdown: watch::Recei
         let pause = match fetched {
             Ok(pairs) if pairs.is_empty() => {
                 writer = idle(held).await;
+                quiet += 1;
+                if quiet.is_multiple_of(LOOK_BACK) {
+                    compare(&door, &ledger).await;
+                }
                 PAUSE
             }
             Ok(pairs) => {
                 let (back, done) = copy(held, pairs).await;
                 writer = back;
-                report(&ledger, done.as_ref().map_err(WriteError::code))
+                report(&door, &ledger, done).await
             }
             Err(error) => {
                 writer = Some(held);
@@ -181,15 +192,43 @@ async fn follow(writer: Writer, door: Door, end: u64, mut shutdown: watch::Recei
     let _ = tokio::task::spawn_blocking(move || drop(writer)).await;
 }
 
-fn report(ledger: &Ledger, done: Result<&(), &'static str>) -> Duration {
-    ledger.set_failure(done.err());
-    match done {
-        Ok(()) => Duration::ZERO,
-        Err(code) => {
-            tracing::error!(code, "a copied block does not hold");
-            RETRY
-        }
+async fn report(door: &Door, ledger: &Arc<Ledger>, done: Result<(), WriteError>) -> Duration {
+    ledger.set_failure(done.as_ref().err().map(WriteError::code));
+    let Err(error) = done else {
+        return Duration::ZERO;
+    };
+    tracing::error!(%error, "a copied block does not hold");
+    compare(door, ledger).await;
+    RETRY
+}
+
+/// Compares the other node's checkpoint of our newest height with ours. Two certified ones that
+/// differ prove that the ledger was forked: copying stops, and members read why.
+async fn compare(door: &Door, ledger: &Arc<Ledger>) {
+    let own = ledger.head();
+    let path = format!("v1/checkpoints/{}", own.header.height);
+    let Ok(answer) = door.get::<CheckpointAnswer>(&path).await else {
+        return;
+    };
+    let Ok(other) = Checkpoint::from_bytes(&answer.checkpoint.0) else {
+        return;
+    };
+    if proves_fork(ledger.chain(), &own, &other) != Ok(true) {
+        return;
     }
+    tracing::error!(
+        height = own.header.height,
+        "two certificates of one height: the ledger was forked"
+    );
+    let alert = IndexAlert {
+        code: FORK.to_owned(),
+        height: own.header.height,
+        time: own.header.time,
+        subject: other.header.digest(ledger.chain().suite()).to_string(),
+    };
+    let keeper = ledger.clone();
+    let _ = tokio::task::spawn_blocking(move || keeper.index.alert(&alert)).await;
+    ledger.set_failure(Some(FORK));
 }
 
 async fn idle(writer: Writer) -> Option<Writer> {

@@ -2,7 +2,7 @@
 //!
 //! Keys come from fixed seeds: nothing here protects anything.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use medfolder_crypto::{Digest, EncryptionSecret, Secret32, SigningKey, Suite, merkle};
 use medfolder_ledger::block::EngineSigner;
@@ -272,7 +272,7 @@ fn visit_bytes(card: &Card, visit: u64) -> [u8; 16] {
     bytes
 }
 
-fn write_key(path: &PathBuf, seed: &Secret32) -> std::io::Result<()> {
+fn write_key(path: &Path, seed: &Secret32) -> std::io::Result<()> {
     match medfolder_client::keyfile::write(path, seed) {
         Ok(()) => Ok(()),
         Err(medfolder_client::keyfile::KeyFileError::Exists(_)) => Ok(()),

@@ -31,7 +31,7 @@ use tokio::sync::watch;
 use crate::metrics::{Metrics, set};
 use crate::recent::Recent;
 use crate::state::{Map, MapError};
-use crate::store::{BlockStore, Index, StoreError, StoredBlock, Tree};
+use crate::store::{BlockStore, Index, IndexAlert, StoreError, StoredBlock, Tree};
 
 /// Everything that readers see.
 pub struct Ledger {
@@ -89,6 +89,14 @@ impl Ledger {
             .header(height)?
             .map(|(header, certificate)| read(&header, &certificate))
             .transpose()
+    }
+
+    /// What the monitor noticed, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn alerts(&self, limit: u64) -> Result<Vec<IndexAlert>, StoreError> {
+        self.index.alerts(limit)
     }
 
     /// Up to `limit` blocks from `from` on, each with its certificate.

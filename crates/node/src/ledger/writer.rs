@@ -31,8 +31,9 @@ use crate::recent;
 use crate::state::{Layer, MapError};
 use crate::store::{Grown, IndexAlert, IndexBlock, IndexEntry, StoreError, StoredBlock};
 
-/// Entries that wait in memory at most before they are folded into the state's base.
-const FOLD_AT: usize = 16_384;
+/// Entries that wait in memory before they are folded into the state's base: more would fold
+/// cheaper by the key, but nobody is answered meanwhile.
+const FOLD_AT: usize = 4_096;
 /// Blocks that the index may lag behind before the writer waits.
 const INDEX_LAG: usize = 256;
 /// Blocks that the index takes in one commit.

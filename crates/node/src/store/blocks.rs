@@ -29,6 +29,9 @@ pub struct StoredBlock {
     pub transactions: Vec<(u16, Vec<u8>)>,
 }
 
+/// Encodings of a header and its certificate.
+pub type StoredHeader = (Vec<u8>, Vec<u8>);
+
 /// The block store could not read or write.
 #[derive(Clone, Debug, Error)]
 #[error("the block store cannot be read or written: {0}")]
@@ -78,7 +81,7 @@ pub trait BlockStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn header(&self, height: u64) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError>;
+    fn header(&self, height: u64) -> Result<Option<StoredHeader>, StoreError>;
 
     /// Height of the last block, if there is one.
     ///
@@ -255,7 +258,7 @@ impl BlockStore for SqliteBlocks {
         })
     }
 
-    fn header(&self, height: u64) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn header(&self, height: u64) -> Result<Option<StoredHeader>, StoreError> {
         self.read(|reader| {
             reader
                 .prepare_cached("SELECT header, certificate FROM block WHERE height = ?1")?
@@ -352,5 +355,30 @@ mod tests {
         other.transactions.clear();
         assert_eq!(store.append(&other).unwrap_err().code(), "node.storage");
         assert_eq!(store.blocks(1, 9).unwrap(), [block(1)]);
+    }
+
+    #[test]
+    fn a_full_disk_leaves_nothing_half_written_and_room_lets_it_go_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("blocks.db");
+        let store = SqliteBlocks::open(&path).unwrap();
+        store.append(&block(1)).unwrap();
+        let pages = |most: u32| {
+            let writer = store.writer.lock().unwrap();
+            writer
+                .query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(()))
+                .unwrap();
+        };
+        pages(8);
+        let mut large = block(2);
+        large.transactions = vec![(0, vec![2; 1_000_000])];
+        assert_eq!(store.append(&large).unwrap_err().code(), "node.storage");
+        assert!(store.probe().is_err());
+        assert_eq!(store.last().unwrap(), Some(1));
+        assert_eq!(store.blocks(1, 9).unwrap(), [block(1)]);
+        pages(1 << 30);
+        store.probe().unwrap();
+        store.append(&large).unwrap();
+        assert_eq!(store.blocks(2, 9).unwrap(), [large]);
     }
 }

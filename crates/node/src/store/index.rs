@@ -273,6 +273,24 @@ impl Index {
         })
     }
 
+    /// Keeps an alert that no block raised; once, however often it is seen.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn alert(&self, alert: &IndexAlert) -> Result<(), StoreError> {
+        lock(&self.writer).execute(
+            "INSERT INTO alert (code, height, time, subject) SELECT ?1, ?2, ?3, ?4
+             WHERE NOT EXISTS (SELECT 1 FROM alert WHERE code = ?1 AND height = ?2)",
+            params![
+                alert.code,
+                sql(alert.height),
+                sql(alert.time),
+                alert.subject
+            ],
+        )?;
+        Ok(())
+    }
+
     /// Newest alerts first.
     ///
     /// # Errors

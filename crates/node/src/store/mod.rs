@@ -4,6 +4,6 @@ mod blocks;
 mod index;
 mod tree;
 
-pub use blocks::{BlockStore, SqliteBlocks, StoreError, StoredBlock};
+pub use blocks::{BlockStore, SqliteBlocks, StoreError, StoredBlock, StoredHeader};
 pub use index::{Index, IndexAlert, IndexBlock, IndexEntry, Located, Progress};
 pub use tree::{Grown, Tree};

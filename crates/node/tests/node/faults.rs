@@ -8,7 +8,7 @@ use crate::support::{Node, chain, start_with};
 use medfolder_crypto::Suite;
 use medfolder_node::Seams;
 use medfolder_node::clock::Clock as _;
-use medfolder_node::store::{BlockStore, SqliteBlocks, StoreError, StoredBlock};
+use medfolder_node::store::{BlockStore, SqliteBlocks, StoreError, StoredBlock, StoredHeader};
 
 const WORKS: u8 = 0;
 const NOT_PERSISTED: u8 = 1;
@@ -48,7 +48,7 @@ impl BlockStore for Faulty {
         self.inner.transaction(height, place)
     }
 
-    fn header(&self, height: u64) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn header(&self, height: u64) -> Result<Option<StoredHeader>, StoreError> {
         self.inner.header(height)
     }
 

@@ -118,14 +118,15 @@ mod lying {
         }
         let mut follower = follow(second.path(), &fixture, &node).await;
         let failed = async {
-            while follower.running().ledger.failure().is_none() {
+            while follower.running().ledger.failure() != Some("ledger.fork") {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
         tokio::time::timeout(Duration::from_secs(20), failed)
             .await
             .unwrap();
-        assert_eq!(follower.running().ledger.failure(), Some("block.previous"));
+        let alerts = follower.running().ledger.alerts(1).unwrap();
+        assert_eq!(alerts[0].code, "ledger.fork");
         follower.stop().await;
         node.stop().await;
     }
