@@ -2,7 +2,7 @@
 //! JSON, and a running demonstration that ends with its test.
 
 use serde_json::Value;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -103,6 +103,7 @@ pub fn run(command: &mut Command) -> Ended {
 #[derive(Debug)]
 pub struct Served {
     child: Child,
+    ended: Option<i32>,
     /// The `ready` line.
     pub ready: Value,
 }
@@ -133,7 +134,7 @@ impl Served {
             }
         }
         assert_eq!(ready["step"], "ready", "{said}");
-        Self { child, ready }
+        Self { child, ended: None, ready }
     }
 
     /// A `medfolder folder` command in the folder at this place of the ready line.
@@ -158,10 +159,15 @@ impl Served {
         self.child.id()
     }
 
-    /// Sends the demonstration a signal by name and gives its exit code, or -1.
+    /// Sends the demonstration a signal by name, once, and gives its exit code, or -1.
     pub fn end_with(&mut self, signal: &str) -> i32 {
+        if let Some(exit) = self.ended {
+            return exit;
+        }
         let _ = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
-        self.child.wait().ok().and_then(|status| status.code()).unwrap_or(-1)
+        let exit = self.child.wait().ok().and_then(|status| status.code()).unwrap_or(-1);
+        self.ended = Some(exit);
+        exit
     }
 }
 
@@ -169,9 +175,6 @@ impl Drop for Served {
     fn drop(&mut self) {
         // Asked to stop, it stops its services; killed, they notice by their closed input.
         self.end_with("-TERM");
-        if let Some(rest) = &mut self.child.stdout {
-            let _ = rest.read_to_end(&mut Vec::new());
-        }
     }
 }
 

@@ -53,7 +53,12 @@ impl Output {
             self.line(&error.to_json(self.lang), String::new);
         } else {
             let (message, hint) = error.sentences(self.lang);
-            let _ = writeln!(std::io::stderr().lock(), "{message}\n{hint}");
+            let detail = match error.detail.is_empty() || error.detail == message {
+                true => String::new(),
+                false => format!(" — {}", error.detail),
+            };
+            let text = format!("{message}  [{}]{detail}\n{hint}", error.code);
+            let _ = writeln!(std::io::stderr().lock(), "{text}");
         }
     }
 
