@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 /// Upper bounds of the histograms' buckets, in microseconds.
 const BOUNDS: [u64; 10] = [
@@ -19,6 +20,17 @@ pub struct Histogram {
 }
 
 impl Histogram {
+    /// Counts the time since `begun`.
+    pub fn since(&self, begun: Instant) {
+        self.observe(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// The mean in microseconds.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        get(&self.sum) as f64 / get(&self.count).max(1) as f64
+    }
+
     /// Counts one time.
     pub fn observe(&self, micros: u64) {
         for (bucket, _) in self
@@ -68,8 +80,14 @@ pub struct Metrics {
     pub healthy: AtomicU64,
     /// From taking a group of transactions to their block being durable.
     pub block_seconds: Histogram,
+    /// Executing a block's transactions.
+    pub contracts_seconds: Histogram,
+    /// Computing the state's root after a block.
+    pub state_seconds: Histogram,
     /// Writing a block, with its sync.
     pub write_seconds: Histogram,
+    /// Folding the state's layers to disk.
+    pub fold_seconds: Histogram,
 }
 
 /// Adds to a counter.
@@ -155,10 +173,23 @@ impl Metrics {
             head(&mut out, name, help, kind);
             let _ = writeln!(out, "{name} {}", get(value));
         }
-        self.block_seconds
-            .write(&mut out, "medfolder_node_block_seconds", "Making a block.");
-        self.write_seconds
-            .write(&mut out, "medfolder_node_write_seconds", "Writing a block.");
+        for (name, help, histogram) in [
+            ("block", "Making a block, all in all.", &self.block_seconds),
+            (
+                "contracts",
+                "Executing a block's transactions.",
+                &self.contracts_seconds,
+            ),
+            ("state", "Computing the state's root.", &self.state_seconds),
+            (
+                "write",
+                "Writing a block, with its sync.",
+                &self.write_seconds,
+            ),
+            ("fold", "Folding the state to disk.", &self.fold_seconds),
+        ] {
+            histogram.write(&mut out, &format!("medfolder_node_{name}_seconds"), help);
+        }
         out
     }
 }

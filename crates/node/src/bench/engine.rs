@@ -171,6 +171,26 @@ impl World {
         ])
     }
 
+    /// Where the engine's thread spent its time, as means of a block and of a fold.
+    pub(super) fn parts(&self) -> Vec<Figure> {
+        let metrics = &self.ledger.metrics;
+        [
+            ("block", &metrics.block_seconds),
+            ("contracts", &metrics.contracts_seconds),
+            ("state", &metrics.state_seconds),
+            ("write", &metrics.write_seconds),
+            ("fold", &metrics.fold_seconds),
+        ]
+        .map(|(name, part)| {
+            Figure::plain(
+                &format!("engine.embedded.mean.{name}"),
+                part.mean() / 1e3,
+                "ms",
+            )
+        })
+        .into()
+    }
+
     pub(super) fn stop(self) {
         self.engine.stop();
     }

@@ -153,6 +153,7 @@ pub async fn run(
             .into_iter()
             .for_each(&mut *report);
     }
+    world.parts().into_iter().for_each(&mut *report);
     world.stop();
     http::measure(&fixture, &dir.join("http"), scale.cards)
         .await?

@@ -288,9 +288,7 @@ impl Worker {
                 .collect(),
         );
         let metrics = &self.writer.ledger().metrics;
-        metrics
-            .block_seconds
-            .observe(u64::try_from(begun.elapsed().as_micros()).unwrap_or(0));
+        metrics.block_seconds.since(begun);
         set(&metrics.waiting, self.pool.len() as u64);
         Ok(())
     }

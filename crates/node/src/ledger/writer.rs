@@ -168,6 +168,7 @@ impl Writer {
     /// [`WriteError::State`].
     pub fn execute(&self, time: u64, transactions: &[Prepared]) -> Result<Candidate, WriteError> {
         let (ledger, suite) = (&self.ledger, self.ledger.chain.suite());
+        let begun = Instant::now();
         let executed = {
             let recent = ledger.recent.read().unwrap_or_else(PoisonError::into_inner);
             let size = self.frontier.size();
@@ -182,7 +183,10 @@ impl Writer {
         };
         let mut frontier = self.frontier.clone();
         let grown = Grown::of(suite, &mut frontier, &executed.leaves);
+        ledger.metrics.contracts_seconds.since(begun);
+        let begun = Instant::now();
         let layer = layer(ledger, &executed)?;
+        ledger.metrics.state_seconds.since(begun);
         let roots = Roots {
             log_size: frontier.size(),
             log_root: frontier.root(suite),
@@ -224,8 +228,7 @@ impl Writer {
         candidate.stored.certificate = to_cbor(&certificate);
         let begun = Instant::now();
         self.ledger.blocks.append(&candidate.stored)?;
-        let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.ledger.metrics.write_seconds.observe(micros);
+        self.ledger.metrics.write_seconds.since(begun);
         self.show(candidate, certificate)
     }
 
@@ -385,7 +388,10 @@ impl Writer {
         if !self.ledger.index.reach(self.header.height) {
             return Err(StoreError("the index does not follow".to_owned()).into());
         }
-        Ok(self.ledger.map.fold()?)
+        let begun = Instant::now();
+        self.ledger.map.fold()?;
+        self.ledger.metrics.fold_seconds.since(begun);
+        Ok(())
     }
 }
 
