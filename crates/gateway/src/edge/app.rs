@@ -48,6 +48,8 @@ pub(crate) struct App {
     pub(crate) to_inner: Mutex<Writer<In>>,
     pub(crate) head: Head,
     pub(crate) following: tokio::sync::Mutex<()>,
+    /// Held as long as anything of this edge runs: one process on one data folder.
+    pub(crate) _lock: std::fs::File,
     pub(crate) wake: Wake,
 }
 
@@ -156,6 +158,9 @@ impl std::fmt::Debug for App {
 pub(crate) struct Layout<'a>(pub(crate) &'a Path);
 
 impl Layout<'_> {
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.0.join("lock")
+    }
     pub(crate) fn index(&self) -> PathBuf {
         self.0.join("index.db")
     }

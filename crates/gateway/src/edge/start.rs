@@ -1,5 +1,6 @@
 //! Starts an edge: opens what is durable, binds, begins the background work.
 
+use std::fs::{File, TryLockError};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 
@@ -44,6 +45,9 @@ pub enum StartError {
     /// The host key is not the one that the genesis names for this member.
     #[error("the host key is not this member's")]
     OtherKey,
+    /// Another edge runs on this data folder.
+    #[error("another edge runs on this data folder")]
+    Busy,
     /// The index cannot be opened.
     #[error(transparent)]
     Index(#[from] DbError),
@@ -70,6 +74,7 @@ impl StartError {
             Self::NoMember => "edge.no_member",
             Self::Key(error) => error.code(),
             Self::OtherKey => "edge.other_key",
+            Self::Busy => "edge.busy",
             Self::Index(error) => error.code(),
             Self::Blobs(error) => error.code(),
             Self::Spool(error) => error.code(),
@@ -158,8 +163,8 @@ pub async fn serve_with(
     let admin = config.admin_listen.map(TcpListener::bind).transpose()?;
     let admin_addr = admin.as_ref().map(TcpListener::local_addr).transpose()?;
     let origin = origin(&config, addr)?;
-    let reader = Reader::open(&config.spool_out)?;
     let app = Arc::new(open(&config, parts, origin.clone()).await?);
+    let reader = Reader::open(&config.spool_out)?;
     purge::sweep(&app).await?;
     let mut work = JoinSet::new();
     tasks::spawn(&mut work, &app, reader, &shutdown);
@@ -184,6 +189,17 @@ pub async fn serve_with(
     })
 }
 
+/// Two edges on one folder would remove each other's ciphertext. The system frees the lock when the
+/// process ends, however it ends.
+fn lock(layout: &Layout<'_>) -> Result<File, StartError> {
+    let file = File::create(layout.lock())?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::Busy),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
 async fn open(config: &Config, parts: Parts, origin: String) -> Result<App, StartError> {
     let chain = chain(config)?;
     let name = chain
@@ -194,6 +210,7 @@ async fn open(config: &Config, parts: Parts, origin: String) -> Result<App, Star
     let key = host_key(config, &chain)?;
     let layout = Layout(&config.data_dir);
     std::fs::create_dir_all(layout.0)?;
+    let lock = lock(&layout)?;
     let db = Db::open(&layout.index())?;
     let last = db.read(follow::last_header).await?;
     let head = last.map_or_else(
@@ -218,6 +235,7 @@ async fn open(config: &Config, parts: Parts, origin: String) -> Result<App, Star
         to_inner: Mutex::new(Writer::open(&config.spool_in)?),
         head,
         following: tokio::sync::Mutex::default(),
+        _lock: lock,
         wake: Wake::default(),
         chain,
     })

@@ -202,3 +202,9 @@ async fn an_edge_that_is_cut_off_anywhere_loses_nothing_and_seals_nothing_twice(
     let state = world.state(&shared).await.state;
     assert_eq!(state, medfolder_client::api::share::ShareCondition::Live);
 }
+
+#[tokio::test]
+async fn a_second_edge_on_the_same_data_does_not_start() {
+    let world = World::new().await;
+    assert!(world.try_start().await.is_none());
+}

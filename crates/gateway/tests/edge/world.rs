@@ -15,7 +15,7 @@ use medfolder_crypto::{EncryptionSecret, Secret32, SigningKey, Suite, os_rng};
 use medfolder_gateway::clock::{Clock, ManualClock};
 use medfolder_gateway::edge::ledger::Ledger;
 use medfolder_gateway::edge::limit::Rate;
-use medfolder_gateway::edge::{Config, Parts, Running, Tuning, serve_with};
+use medfolder_gateway::edge::{Config, Parts, Running, StartError, Tuning, serve_with};
 use medfolder_ledger::body::{Body, Consent, Grant, Grantee, RegisterCard, Revoke, Scope, Shorten};
 use medfolder_ledger::genesis::Chain;
 use medfolder_ledger::login::{LOGIN_VERSION, LoginStatement, LoginSubject, ShownKeys};
@@ -124,18 +124,18 @@ async fn start(
     tuning: &Tuning,
     clock: &Arc<ManualClock>,
     ledger: &Arc<dyn Ledger>,
-) -> (Running, watch::Sender<bool>) {
+) -> Result<(Running, watch::Sender<bool>), StartError> {
     let (stop, stopped) = watch::channel(false);
     let parts = Parts {
         clock: clock.clone(),
         ledger: ledger.clone(),
     };
-    (
-        serve_with(config(dir, tuning), parts, stopped)
-            .await
-            .unwrap(),
-        stop,
-    )
+    let running = serve_with(config(dir, tuning), parts, stopped).await?;
+    Ok((running, stop))
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 impl World {
@@ -153,8 +153,8 @@ impl World {
         let clock = ManualClock::at(NOW);
         let ledger = TestLedger::new(&chain, clock.clone());
         let nodes: Arc<dyn Ledger> = ledger.clone();
-        let (edge, stop) = start(dir.path(), &tuning, &clock, &nodes).await;
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let (edge, stop) = start(dir.path(), &tuning, &clock, &nodes).await.unwrap();
+        let http = client();
         Self {
             dir,
             chain,
@@ -177,11 +177,27 @@ impl World {
         self.restart().await;
     }
 
-    /// Cuts the edge off wherever it is, and starts it again on the same data.
+    /// Cuts the edge off wherever it is, and starts it again on the same data as soon as nothing of
+    /// it runs any more.
     pub(crate) async fn crash(&mut self) {
         self.edge.task.abort();
-        let started = start(self.dir.path(), &self.tuning, &self.clock, &self.nodes).await;
+        // An open connection would keep a part of it alive.
+        self.http = client();
+        let started = self
+            .eventually("the folder is free", || self.try_start())
+            .await;
         (self.edge, self.stop) = started;
+    }
+
+    /// Starts a second edge on the same data, unless one holds it.
+    pub(crate) async fn try_start(&self) -> Option<(Running, watch::Sender<bool>)> {
+        match start(self.dir.path(), &self.tuning, &self.clock, &self.nodes).await {
+            Ok(started) => Some(started),
+            Err(error) => {
+                assert_eq!(error.code(), "edge.busy");
+                None
+            }
+        }
     }
 
     /// Stops the edge and starts it again on the same data.
@@ -190,7 +206,9 @@ impl World {
         if !self.edge.task.is_finished() {
             (&mut self.edge.task).await.unwrap();
         }
-        let started = start(self.dir.path(), &self.tuning, &self.clock, &self.nodes).await;
+        let started = self
+            .eventually("the folder is free", || self.try_start())
+            .await;
         (self.edge, self.stop) = started;
     }
 
