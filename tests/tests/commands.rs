@@ -1,5 +1,6 @@
 //! The command line's contract, against a demonstration that serves: exit codes, error objects,
 //! lines, and what two processes may not do at once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use medfolder_tests::{Ended, Served, eventually, medfolder, run};
 use serde_json::Value;

@@ -1,4 +1,5 @@
 //! The direction of dependencies, as ARCHITECTURE.md draws it, read from `cargo metadata`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use medfolder_tests::root;
 use serde_json::Value;

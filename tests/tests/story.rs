@@ -1,4 +1,5 @@
 //! The story, told by the binary as its own processes, line by line as the contract has it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use medfolder_tests::{Ended, medfolder, root, run};
 use serde_json::Value;

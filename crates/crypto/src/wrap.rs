@@ -125,15 +125,13 @@ impl EncryptionPublic {
     /// Reads a key: X25519 of 32 bytes, or SM2 as a compressed SEC 1 point of 33.
     ///
     /// # Errors
-    /// [`KeyError`] for another length or no point.
+    /// [`KeyError`] for another length, no point, or a point of small order.
     pub fn from_bytes(suite: Suite, bytes: &[u8]) -> Result<Self, KeyError> {
         if bytes.len() != suite.public_key_len() {
             return Err(KeyError);
         }
         Ok(Self(match suite {
-            Suite::International => {
-                Public::X25519(HpkePublic::from_bytes(bytes).map_err(|_| KeyError)?)
-            }
+            Suite::International => Public::X25519(x25519_key(bytes)?),
             Suite::National => Public::Sm2(Box::new(
                 sm2::PublicKey::from_sec1_bytes(bytes).map_err(|_| KeyError)?,
             )),
@@ -167,6 +165,16 @@ impl EncryptionPublic {
             Public::Sm2(key) => wrap_sm2(key, context, message, rng),
         }
     }
+}
+
+/// Refuses points of small order: with those every sender and every outsider shares the same secret.
+fn x25519_key(bytes: &[u8]) -> Result<HpkePublic, KeyError> {
+    let point: [u8; 32] = bytes.try_into().map_err(|_| KeyError)?;
+    // Any scalar is a multiple of the cofactor once clamped, so it takes such a point to zero.
+    if x25519_dalek::x25519([1; 32], point) == [0; 32] {
+        return Err(KeyError);
+    }
+    HpkePublic::from_bytes(bytes).map_err(|_| KeyError)
 }
 
 fn wrap_hpke(

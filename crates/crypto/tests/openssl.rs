@@ -1,6 +1,7 @@
 //! The national suite against an independent implementation: OpenSSL 3's command line.
 //!
 //! Keys travel as DER that this test assembles, so no code of ours is on OpenSSL's side.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use medfolder_crypto::{EncryptionSecret, Label, Secret32, Signature, SigningKey, Suite, os_rng};
 use std::{fs, path::Path, process::Command};

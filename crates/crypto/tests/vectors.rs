@@ -1,4 +1,5 @@
 //! The key tree's pinned vectors, one per suite (`tests/vectors/keys.json`).
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use medfolder_crypto::{Secret32, Suite, tree::ChainRoot, tree::KeyPair, words};
 use serde_json::{Value, json};

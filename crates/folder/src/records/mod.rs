@@ -9,5 +9,5 @@ pub use export::Exported;
 pub(crate) use list::parsed;
 pub use list::{Filter, Listed, Page, State};
 pub use open::{Shown, Version};
-pub(crate) use open::{reopen, sealed_at, staff_key, staff_keys};
+pub(crate) use open::{reopen, sealed_at, staff_key};
 pub use text::Found;

@@ -5,11 +5,13 @@ use crate::FolderError;
 use crate::vault::Folder;
 use medfolder_ledger::state::StaffEntry;
 use medfolder_record::{
-    CardNumber, Ended, KeyId, KeySlot, MemberId, Place, Record, RecordId, SealedAt, SlotPlace,
-    StaffKey, VisitId,
+    CardNumber, Envelope, KeyId, KeySlot, MemberId, Opened, Place, Record, RecordId, SealedAt,
+    SlotPlace, StaffKey, VisitId,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
+
+const MAX_STAFF_ENTRY: usize = 4_096;
 
 /// A record with what is known about it.
 #[derive(Debug)]
@@ -120,12 +122,11 @@ impl Stored {
     }
 }
 
-/// Position and time of a seal, from two neighbouring columns. The position is asked for only where
-/// a doctor's key has ended since; without it the seal counts as later than everything.
+/// Position and time of a seal, from two neighbouring columns. A position that is only a bound
+/// judges a key no milder than the exact one: the real seal stands there or before.
 pub(crate) fn sealed_at(row: &Row<'_>, column: usize) -> rusqlite::Result<SealedAt> {
-    let position: Option<u64> = row.get(column)?;
     Ok(SealedAt {
-        position: position.unwrap_or(u64::MAX),
+        position: row.get(column)?,
         time: row.get(column + 1)?,
     })
 }
@@ -166,53 +167,47 @@ pub(crate) fn reopen(
         seq,
         k,
     };
-    let staff = staff_keys(database, folder)?;
-    let record = medfolder_record::open(
-        chain.suite(),
-        &stored.envelope,
-        &stored.record,
-        &place,
-        &seal_key,
-        &staff,
-        &sealed,
-    )?;
-    Ok((record, sealed))
+    let envelope = Envelope::from_bytes(&stored.envelope)?;
+    let audited = envelope.audit(chain.suite(), &stored.record)?;
+    let opened = audited.placed(&place)?.open(&seal_key)?;
+    let staff = staff_keys(database, folder, &opened, &sealed)?;
+    Ok((opened.verify(&staff, &sealed)?, sealed))
 }
 
-/// The doctors' keys that earlier syncs proved.
-pub(crate) fn staff_keys(
+/// The keys of a record's signers as earlier syncs proved them, judged as of its seal.
+fn staff_keys(
     database: &Connection,
     folder: &Folder<'_>,
+    opened: &Opened,
+    sealed: &SealedAt,
 ) -> Result<BTreeMap<KeyId, StaffKey>, FolderError> {
     let mut statement =
-        database.prepare_cached("SELECT key, entry FROM staff WHERE folder = ?1")?;
-    let rows = statement.query_map([folder.id], |row| Ok((parsed(row, 0)?, row.get(1)?)))?;
-    rows.map(|row| {
-        let (id, entry): (KeyId, Vec<u8>) = row?;
-        let entry: StaffEntry =
-            medfolder_crypto::from_cbor(&entry, 4_096).map_err(|_| FolderError::VaultDamaged)?;
-        Ok((id, staff_key(&entry, folder)?))
-    })
-    .collect()
+        database.prepare_cached("SELECT entry FROM staff WHERE folder = ?1 AND key = ?2")?;
+    let mut keys = BTreeMap::new();
+    for signature in opened.signatures().native() {
+        let id = signature.key;
+        let entry: Option<Vec<u8>> = statement
+            .query_row(params![folder.id, id.to_string()], |row| row.get(0))
+            .optional()?;
+        if let Some(entry) = entry {
+            let entry: StaffEntry = medfolder_crypto::from_cbor(&entry, MAX_STAFF_ENTRY)
+                .map_err(|_| FolderError::VaultDamaged)?;
+            keys.insert(id, staff_key(&entry, folder, sealed)?);
+        }
+    }
+    Ok(keys)
 }
 
 /// A staff entry of the ledger as the record crate's checks take it.
-pub(crate) fn staff_key(entry: &StaffEntry, folder: &Folder<'_>) -> Result<StaffKey, FolderError> {
-    Ok(StaffKey {
-        member: entry.member,
-        key: entry
-            .signing
-            .verifying(folder.consortium.suite())
-            .map_err(|_| FolderError::VaultDamaged)?,
-        enrolled: entry.position,
-        valid_from: entry.from,
-        valid_until: entry.until,
-        ended: entry.end.as_ref().map(|end| Ended {
-            position: end.position,
-            time: end.time,
-            compromised: end.reason == medfolder_ledger::body::RevokeReason::Compromised,
-        }),
-    })
+pub(crate) fn staff_key(
+    entry: &StaffEntry,
+    folder: &Folder<'_>,
+    sealed: &SealedAt,
+) -> Result<StaffKey, FolderError> {
+    let suite = folder.consortium.suite();
+    entry
+        .staff_key(suite, sealed.position)
+        .map_err(|_| FolderError::VaultDamaged)
 }
 
 /// The chain of versions that `record` belongs to, oldest first.

@@ -2,10 +2,10 @@
 
 use super::store::{self, Opener, Wanted};
 use super::{Progress, SyncOptions};
-use crate::records::{parsed, sealed_at, staff_keys};
+use crate::records::{parsed, sealed_at};
 use crate::{Card, Folder, FolderError};
 use medfolder_client::api::zone::{FetchItem, SealName};
-use medfolder_client::ledger::LedgerClient;
+use medfolder_client::ledger::{LedgerClient, Submission};
 use medfolder_client::zone::ZoneClient;
 use medfolder_record::{Check, Record, RecordId, VisitId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,17 +26,18 @@ impl Folder<'_> {
         card: &Card,
         options: &SyncOptions<'_>,
     ) -> Result<usize, FolderError> {
-        let wanted = self.wanted_records(card)?;
-        let staff = staff_keys(&self.vault.database(), self)?;
-        let mut opener = Opener::new(self, card, staff);
-        let mut verified = 0;
-        for (done, batch) in wanted.chunks(BATCH).enumerate() {
+        let mut wanted = self.wanted_records(card)?;
+        let mut opener = Opener::new(self, card);
+        let (mut verified, total) = (0, wanted.len());
+        for (done, batch) in wanted.chunks_mut(BATCH).enumerate() {
             options.cancel.check()?;
             let mut fetched = fetch_batch(zone, batch).await?;
             self.learn_staff(ledger, &mut opener, batch, &mut fetched)
                 .await?;
+            self.learn_positions(ledger, &opener, batch, &fetched)
+                .await?;
             verified += self.store_batch(&opener, batch, fetched)?;
-            (options.progress)(Progress::Records(done * BATCH + batch.len(), wanted.len()));
+            (options.progress)(Progress::Records(done * BATCH + batch.len(), total));
         }
         Ok(verified)
     }
@@ -92,8 +93,32 @@ impl Folder<'_> {
         }
         for key in unknown {
             if let Some(entry) = ledger.staff(&key).await? {
-                let staff = store::store_staff(&self.vault.database(), self, &key, &entry)?;
-                opener.staff.insert(key, staff);
+                store::store_staff(&self.vault.database(), self, &key, &entry)?;
+                opener.staff.insert(key, entry);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a signer's key has ended: the exact places of the seals that it may concern.
+    async fn learn_positions(
+        &self,
+        ledger: &LedgerClient,
+        opener: &Opener<'_>,
+        batch: &mut [Wanted],
+        fetched: &Fetched,
+    ) -> Result<(), FolderError> {
+        for wanted in batch {
+            let Some(Ok(opened)) = fetched.opened.get(&wanted.record) else {
+                continue;
+            };
+            if !opener.needs_position(opened, &wanted.sealed) {
+                continue;
+            }
+            let seal = store::seal_bytes(&self.vault.database(), wanted.seal_row)?;
+            if let Some(Submission::Final { position, .. }) = ledger.status(&seal).await? {
+                store::store_position(&self.vault.database(), wanted.seal_row, position)?;
+                wanted.sealed.position = position;
             }
         }
         Ok(())
@@ -142,7 +167,7 @@ impl Folder<'_> {
         wanted: &Wanted,
         opened: medfolder_record::Opened,
     ) -> Result<Result<Record, Check>, FolderError> {
-        let record = match opener.verify(opened, &wanted.sealed) {
+        let record = match opener.verify(opened, &wanted.sealed)? {
             Ok(record) => record,
             Err(check) => return Ok(Err(check)),
         };

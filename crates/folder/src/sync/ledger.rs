@@ -98,6 +98,7 @@ impl Folder<'_> {
                 (item, item.transaction().map_err(LedgerError::Proof)?)
             {
                 let entry = Entry {
+                    position: history.checkpoint.header.log_size.saturating_sub(1),
                     bytes: bytes.clone(),
                     transaction: read,
                 };

@@ -6,7 +6,7 @@ use medfolder_crypto::tree::KeyPair;
 use medfolder_ledger::state::StaffEntry;
 use medfolder_record::{
     Check, ContentRoot, Envelope, KeyId, KeySlot, Opened, Place, Record, RecordId, SealKey,
-    SealedAt, SlotPlace, StaffKey, VisitId,
+    SealedAt, SlotPlace, VisitId,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
@@ -33,21 +33,18 @@ pub(crate) struct Opener<'f> {
     card: &'f Card,
     keys: KeyPair,
     last: Option<(VisitId, u32, SealKey)>,
-    pub(crate) staff: BTreeMap<KeyId, StaffKey>,
+    /// Entries of signers, proven in this sync: a key may have ended since the last one.
+    pub(crate) staff: BTreeMap<KeyId, StaffEntry>,
 }
 
 impl<'f> Opener<'f> {
-    pub(crate) fn new(
-        folder: &'f Folder<'f>,
-        card: &'f Card,
-        staff: BTreeMap<KeyId, StaffKey>,
-    ) -> Self {
+    pub(crate) fn new(folder: &'f Folder<'f>, card: &'f Card) -> Self {
         Self {
             folder,
             card,
             keys: folder.card_keys(card),
             last: None,
-            staff,
+            staff: BTreeMap::new(),
         }
     }
 
@@ -71,9 +68,30 @@ impl<'f> Opener<'f> {
         audited.placed(&place)?.open(self.seal_key(wanted, slot)?)
     }
 
-    /// The doctors' signatures.
-    pub(crate) fn verify(&self, opened: Opened, sealed: &SealedAt) -> Result<Record, Check> {
-        opened.verify(&self.staff, sealed)
+    /// The doctors' signatures, each key judged as of the seal.
+    pub(crate) fn verify(
+        &self,
+        opened: Opened,
+        sealed: &SealedAt,
+    ) -> Result<Result<Record, Check>, FolderError> {
+        let mut keys = BTreeMap::new();
+        for signature in opened.signatures().native() {
+            if let Some(entry) = self.staff.get(&signature.key) {
+                keys.insert(signature.key, staff_key(entry, self.folder, sealed)?);
+            }
+        }
+        Ok(opened.verify(&keys, sealed))
+    }
+
+    /// Whether a signer's key ended at a position that the seal's bound does not clear.
+    pub(crate) fn needs_position(&self, opened: &Opened, sealed: &SealedAt) -> bool {
+        opened.signatures().native().any(|signature| {
+            let end = self
+                .staff
+                .get(&signature.key)
+                .and_then(|entry| entry.end.as_ref());
+            end.is_some_and(|end| end.position <= sealed.position)
+        })
     }
 
     /// Keys of signers that are not known yet.
@@ -181,13 +199,13 @@ pub(crate) fn slot(database: &Connection, seal_row: i64) -> Result<Option<Vec<u8
     Ok(slot)
 }
 
-/// Keeps a doctor's key that the ledger's state proved.
+/// Keeps a doctor's entry that the ledger's state proved, for opening records offline.
 pub(crate) fn store_staff(
     database: &Connection,
     folder: &Folder<'_>,
     id: &KeyId,
     entry: &StaffEntry,
-) -> Result<StaffKey, FolderError> {
+) -> Result<(), FolderError> {
     database
         .prepare_cached("INSERT OR REPLACE INTO staff (folder, key, entry) VALUES (?1, ?2, ?3)")?
         .execute(params![
@@ -195,7 +213,27 @@ pub(crate) fn store_staff(
             id.to_string(),
             medfolder_crypto::to_cbor(entry)
         ])?;
-    staff_key(entry, folder)
+    Ok(())
+}
+
+/// Keeps a seal's exact place in the log.
+pub(crate) fn store_position(
+    database: &Connection,
+    seal_row: i64,
+    position: u64,
+) -> Result<(), FolderError> {
+    database
+        .prepare_cached("UPDATE seal SET position = ?2 WHERE id = ?1")?
+        .execute(params![seal_row, position])?;
+    Ok(())
+}
+
+/// The seal as the log holds it.
+pub(crate) fn seal_bytes(database: &Connection, seal_row: i64) -> Result<Vec<u8>, FolderError> {
+    let bytes = database
+        .prepare_cached("SELECT transaction_bytes FROM seal WHERE id = ?1")?
+        .query_row([seal_row], |row| row.get(0))?;
+    Ok(bytes)
 }
 
 /// The content root of a record that another one replaces; none when it is not in the vault.

@@ -12,6 +12,8 @@ use rusqlite::{Connection, params};
 /// One proven entry of a card's list.
 #[derive(Debug)]
 pub(crate) struct Entry {
+    /// No later place in the log: the last one of the checkpoint that proves the list.
+    pub(crate) position: u64,
     /// The transaction as the log holds it.
     pub(crate) bytes: Vec<u8>,
     /// The same, read.
@@ -60,14 +62,15 @@ fn take_seal(
     };
     let row: i64 = database
         .prepare_cached(
-            "INSERT INTO seal (card, visit, seq, sealed, mark, transaction_bytes)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
+            "INSERT INTO seal (card, visit, seq, position, sealed, mark, transaction_bytes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
         )?
         .query_row(
             params![
                 card.row,
                 seal.visit.to_string(),
                 seal.seq,
+                entry.position,
                 seal.time,
                 mark,
                 entry.bytes

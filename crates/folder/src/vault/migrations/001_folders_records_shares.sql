@@ -31,7 +31,7 @@ CREATE TABLE seal (
     card        INTEGER NOT NULL REFERENCES card ON DELETE CASCADE,
     visit       TEXT NOT NULL,
     seq         INTEGER NOT NULL,
-    position    INTEGER,                   -- place in the ledger's log, once an inclusion proof told it
+    position    INTEGER NOT NULL,          -- place in the ledger's log; an upper bound until the exact one matters
     sealed      INTEGER NOT NULL,          -- time in the seal, which the contract held against block time
     mark        INTEGER NOT NULL,
     slot        BLOB,                      -- the seal's key, wrapped to the card
