@@ -96,8 +96,8 @@ pub struct Delivery {
     /// T_M, encoded, with the seal's signature. Submitted only when all below is stored.
     #[cbor(n(0), with = "minicbor::bytes")]
     pub transaction: Vec<u8>,
-    /// Encoded envelopes, in the order of the seal's leaves. Empty when the same leaves were
-    /// signed again after a lapse: everything but the transaction is stored already.
+    /// Encoded envelopes, in the order of the seal's leaves. When a T_M lapses, the same leaves
+    /// are signed again and come as [`Out::Tx`]: all of this is stored already.
     #[n(1)]
     pub envelopes: Vec<ByteVec>,
     /// The seal key, wrapped to the card that T_M names.
@@ -181,7 +181,7 @@ pub struct CardClaim {
     /// T_R, encoded, signed by the card only.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub transaction: Vec<u8>,
-    /// HMAC(code, label ‖ 0 ‖ genesis digest ‖ encoded T_R body); checked by the inner zone.
+    /// HMAC(code, label ‖ 0 ‖ genesis digest ‖ encoded T_R body); see `medfolder_client::desk_code`.
     #[n(3)]
     pub mac: Digest,
 }

@@ -78,7 +78,10 @@ async fn bad_files_are_refused_with_their_codes_and_the_good_one_is_taken() {
     for (name, bytes, code) in cases {
         let found = skipped.iter().find(|one| one.file == name).unwrap();
         assert_eq!(found.code, code, "{name}");
-        assert!(!world.watched().join(name).exists(), "{name}");
+        let path = world.watched().join(name);
+        world
+            .until("the refused file is gone", async |_| !path.exists())
+            .await;
         if !name.starts_with("absent") && !name.starts_with("size") && !name.starts_with("outside")
         {
             let (status, problem) = world.post_fhir(bytes).await;

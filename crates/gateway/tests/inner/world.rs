@@ -36,6 +36,8 @@ pub struct World {
     signer: Option<(JoinHandle<()>, watch::Sender<bool>)>,
     http: reqwest::Client,
     pub url: String,
+    /// Between two looks of [`World::until`].
+    pub rest: Duration,
 }
 
 impl World {
@@ -65,6 +67,7 @@ impl World {
             signer: None,
             http,
             url: String::new(),
+            rest: Duration::from_millis(10),
         };
         world.start().await;
         world
@@ -186,7 +189,7 @@ impl World {
             }
             let late = started.elapsed() > Duration::from_secs(60);
             assert!(!late, "waited for: {what}; {:?}", self.status().await);
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(self.rest).await;
         }
     }
 

@@ -38,6 +38,8 @@ pub(super) struct PreparedRecord {
     pub(super) time: i64,
     pub(super) files: Vec<String>,
     pub(super) draft: Draft,
+    /// The draft as it is stored; encrypted here, before the database is locked.
+    pub(super) sealed: Vec<u8>,
 }
 
 impl Prepared {
@@ -197,6 +199,7 @@ impl Maker<'_> {
                 .map(|text| self.index("document", text)),
             time: record.time,
             files,
+            sealed: draft.sealed(self.zone),
             draft,
         })
     }

@@ -46,7 +46,7 @@ pub(crate) fn save(
                 unused.extend(record.files.iter().cloned());
                 continue;
             }
-            let id = insert(zone, db, patient, visit_id, record, now)?;
+            let id = insert(db, patient, visit_id, record, now)?;
             assign::assign(zone, db, id, visit_name, &record.draft)?;
             taken.new += 1;
             taken.attachments += record.files.len();
@@ -93,7 +93,6 @@ fn is_known(db: &Connection, patient: i64, record: &PreparedRecord) -> rusqlite:
 }
 
 fn insert(
-    zone: &Zone,
     db: &Connection,
     patient: i64,
     visit: i64,
@@ -126,7 +125,7 @@ fn insert(
     db.prepare_cached(
         "INSERT INTO drafts (record, draft, statement, files) VALUES (?1, ?2, x'', ?3)",
     )?
-    .execute((id, prepared.draft.sealed(zone), prepared.files.join(" ")))?;
+    .execute((id, &prepared.sealed, prepared.files.join(" ")))?;
     Ok(id)
 }
 

@@ -23,6 +23,8 @@ use crate::inner::zone::{Zone, sql_time};
 /// Most files of one step, and most bytes of them.
 const GROUP: usize = 64;
 const GROUP_BYTES: u64 = 32 << 20;
+/// Files that are overwritten at the same time.
+const REMOVERS: usize = 8;
 /// Levels of folders below the watched one.
 const DEPTH: usize = 16;
 /// A file that no bundle names is rejected after this long.
@@ -112,7 +114,7 @@ impl Watch {
 
     fn take_group(&mut self, zone: &Zone, group: &[(PathBuf, Seen)]) -> Result<usize, InnerError> {
         let fates = take_files(zone, group)?;
-        let mut dealt = 0;
+        let mut done = Vec::new();
         for ((path, _), fate) in group.iter().zip(fates) {
             match fate {
                 Fate::Later => continue,
@@ -121,34 +123,36 @@ impl Watch {
                 Fate::Refused(code) => keep_rejected(zone, &self.root, path, code)?,
             }
             self.seen.remove(path);
-            self.remove_copied(path)?;
-            remove_plaintext(path)?;
-            dealt += 1;
+            done.push(path.clone());
         }
-        Ok(dealt)
+        // The files that bundles name go first: a crash leaves a bundle, which is recognised.
+        let copied = self.no_more_needed(&done);
+        remove_all(&copied)?;
+        for path in &copied {
+            self.copied.remove(path);
+            self.seen.remove(path);
+        }
+        remove_all(&done)?;
+        Ok(done.len())
     }
 
-    /// Removes files that the bundle's folder needs no more: no other bundle lies beside it.
-    fn remove_copied(&mut self, bundle: &Path) -> Result<(), InnerError> {
-        let Some(folder) = bundle.parent() else {
-            return Ok(());
-        };
-        let waits = |path: &&PathBuf| is_bundle(path) && path.parent() == Some(folder);
-        if self.seen.keys().any(|path| waits(&path)) {
-            return Ok(());
+    /// Files that were copied for these bundles and that no other bundle beside them needs.
+    fn no_more_needed(&self, bundles: &[PathBuf]) -> Vec<PathBuf> {
+        if self.copied.is_empty() {
+            return Vec::new();
         }
-        let below: Vec<PathBuf> = self
-            .copied
-            .iter()
-            .filter(|path| path.starts_with(folder))
-            .cloned()
+        let folders: BTreeSet<&Path> = bundles.iter().filter_map(|path| path.parent()).collect();
+        let waiting: BTreeSet<&Path> = self
+            .seen
+            .keys()
+            .filter(|path| is_bundle(path))
+            .filter_map(|path| path.parent())
             .collect();
-        for path in below {
-            remove_plaintext(&path)?;
-            self.copied.remove(&path);
-            self.seen.remove(&path);
-        }
-        Ok(())
+        let needless = |path: &&PathBuf| {
+            path.ancestors()
+                .any(|above| folders.contains(above) && !waiting.contains(above))
+        };
+        self.copied.iter().filter(needless).cloned().collect()
     }
 
     fn reject_orphans(&mut self, zone: &Zone) -> Result<usize, InnerError> {
@@ -315,6 +319,24 @@ fn keep_rejected(zone: &Zone, root: &Path, path: &Path, code: &str) -> Result<()
         )
     })?;
     Ok(())
+}
+
+/// Removes several files at once: each waits for the disk, not for the processor.
+fn remove_all(paths: &[PathBuf]) -> Result<(), InnerError> {
+    let share = paths.len().div_ceil(REMOVERS).max(1);
+    std::thread::scope(|scope| {
+        let remove = |part: &[PathBuf]| part.iter().try_for_each(|path| remove_plaintext(path));
+        let threads: Vec<_> = paths
+            .chunks(share)
+            .map(|part| scope.spawn(move || remove(part)))
+            .collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| match thread.join() {
+                Ok(done) => done,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+    })
 }
 
 /// Overwrites and removes a delivered file. It gets a hidden name first, so that a half
