@@ -46,7 +46,14 @@ impl CliError {
                 (message.clone(), hint.clone())
             }
             // A code of another host's own: what it said is all that is known.
-            None => (self.detail.clone(), String::new()),
+            None => (self.detail.clone(), self.unknown_hint(lang).to_owned()),
+        }
+    }
+
+    const fn unknown_hint(&self, lang: Lang) -> &'static str {
+        match lang {
+            Lang::Zh => "请稍后再试；仍不行请把错误代码告诉对方。",
+            Lang::En => "Try again later; if it goes on, tell whoever runs that server this code.",
         }
     }
 

@@ -18,7 +18,8 @@ impl Output {
     /// As the options ask.
     pub(crate) fn new(global: &Global) -> Self {
         Self {
-            json: global.json,
+            // Commands of later versions take whatever follows them, this option too.
+            json: global.json || std::env::args().any(|word| word == "--json"),
             quiet: global.quiet,
             lang: global.lang.unwrap_or_else(locale),
         }
