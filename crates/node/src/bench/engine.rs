@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::fixture::Fixture;
-use super::{BenchError, Figure, Primitives, quantile, rate};
+use super::{BenchError, Figure, Primitives, processor, quantile, rate};
 use crate::clock::{Clock as _, SystemClock};
 use crate::engine::embedded::Embedded;
 use crate::engine::{Engine, SubmitError};
@@ -138,7 +138,9 @@ impl World {
         let seals = self.seals();
         let bytes = seals.iter().map(Vec::len).sum::<usize>() as f64;
         let before = self.ledger.head().header.height;
+        let used = processor();
         let (times, seconds) = submit_all(self.engine.as_ref(), submitters, seals)?;
+        let used = (processor() - used) / self.cards.max(1) as f64 * 1e6;
         let blocks = self.ledger.head().header.height - before;
         let name = |what: &str| format!("engine.embedded.{submitters}.{what}");
         let rate = rate(self.cards, seconds);
@@ -151,6 +153,12 @@ impl World {
                     "≥ 10,000 and ≥ 50 % of the peer",
                     rate >= 10_000.0 && rate >= bound / 2.0,
                 ),
+            Figure::plain(&name("processor"), used, "µs/tx")
+                .against(
+                    "one signature check and two map updates",
+                    alone.processor * 1e6,
+                )
+                .wanted("≤ 2 × the peer", used <= 2.0 * alone.processor * 1e6),
             Figure::plain(&name("records"), rate * 8.0, "records/s"),
             Figure::plain(&name("p50"), p50, "ms").against("fsync p50", alone.sync * 1e3),
             Figure::plain(&name("p99"), p99, "ms").wanted("≤ 200", p99 <= 200.0),

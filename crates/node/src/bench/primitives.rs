@@ -9,7 +9,7 @@ use medfolder_ledger::Prepared;
 use medfolder_ledger::tree::InternationalHasher;
 
 use super::fixture::Fixture;
-use super::{BenchError, Figure, quantile};
+use super::{BenchError, Figure, processor, quantile};
 use crate::clock::{Clock as _, SystemClock};
 use crate::state::{Map as _, MapError, MapSize, NomtMap, Writes};
 use crate::store::StoreError;
@@ -28,6 +28,8 @@ pub struct Primitives {
     pub update: f64,
     /// One `fdatasync` of 4 KiB, the median.
     pub sync: f64,
+    /// Processor time of one check and two updates.
+    pub processor: f64,
     /// Cores.
     pub cores: usize,
 }
@@ -40,11 +42,15 @@ impl Primitives {
     pub fn measure(fixture: &Fixture, dir: &Path, count: u64) -> Result<Self, BenchError> {
         std::fs::create_dir_all(dir)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let (check, update) = (check(fixture)?, update(&dir.join("map"), 2 * count)?);
+        let check = check(fixture)?;
+        let before = processor();
+        let update = update(&dir.join("map"), 2 * count)?;
+        let processor = check + (processor() - before) / count.max(1) as f64;
         Ok(Self {
             check,
             update,
             sync: sync(&dir.join("sync"))?,
+            processor,
             cores,
         })
     }
@@ -62,6 +68,7 @@ impl Primitives {
             Figure::plain("primitive.signature_check", self.check * 1e6, "µs"),
             Figure::plain("primitive.map_update", self.update * 1e6, "µs"),
             Figure::plain("primitive.fsync_p50", self.sync * 1e6, "µs"),
+            Figure::plain("primitive.processor", self.processor * 1e6, "µs/tx"),
             Figure::plain("primitive.bound", self.bound(), "tx/s"),
         ]
     }
