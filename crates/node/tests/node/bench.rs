@@ -24,7 +24,7 @@ async fn the_bench_gives_every_figure() {
         figures.push(figure);
     };
     run(dir.path(), scale, &mut report).await.unwrap();
-    assert!(figures.iter().all(|figure| figure.value > 0.0));
+    assert!(figures.iter().all(|figure| figure.value.is_finite()));
     for name in [
         "engine.embedded.64.rate",
         "engine.embedded.1024.p99",
