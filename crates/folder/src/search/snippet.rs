@@ -5,21 +5,27 @@ use super::query::terms;
 /// Characters shown before and after a match.
 const AROUND: usize = 24;
 
-/// The passage around the first term of `query` in `text`; the text's beginning when no term
-/// stands there literally.
+/// The passage around the first term of `query` in `text`, within the line where it stands; the
+/// text's first line when no term stands there literally.
 pub(super) fn around(text: &str, query: &str) -> String {
-    let chars: Vec<char> = text.chars().collect();
-    let lower: Vec<char> = chars.iter().map(|c| lowered(*c)).collect();
-    let (at, length) = terms(query)
-        .iter()
-        .find_map(|term| {
-            let term: Vec<char> = term.chars().map(lowered).collect();
+    let found = terms(query).iter().find_map(|term| {
+        let term: Vec<char> = term.chars().map(lowered).collect();
+        text.lines().find_map(|line| {
+            let chars: Vec<char> = line.chars().collect();
+            let lower: Vec<char> = chars.iter().map(|c| lowered(*c)).collect();
             let at = lower
                 .windows(term.len())
                 .position(|window| window == term)?;
-            Some((at, term.len()))
+            Some((chars, at, term.len()))
         })
-        .unwrap_or((0, 0));
+    });
+    let (chars, at, length) = found.unwrap_or_else(|| {
+        (
+            text.lines().next().unwrap_or_default().chars().collect(),
+            0,
+            0,
+        )
+    });
     let from = at.saturating_sub(AROUND);
     let to = (at + length + 2 * AROUND).min(chars.len());
     let passage: String = chars.get(from..to).unwrap_or_default().iter().collect();
@@ -52,6 +58,12 @@ mod tests {
         let passage = around(&text, "青霉素");
         assert!(passage.starts_with('…') && passage.ends_with('…'));
         assert!(passage.contains("对青霉素过敏"));
+    }
+
+    #[test]
+    fn the_passage_stays_within_the_line_of_the_match() {
+        let text = "血压 138/82\n青霉素过敏（ICD-10 Z88.0）\n用药 10160-0";
+        assert_eq!(around(text, "青霉素"), "青霉素过敏（ICD-10 Z88.0）");
     }
 
     #[test]
