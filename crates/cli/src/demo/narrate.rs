@@ -1,6 +1,7 @@
 //! The story's lines as sentences, with their figures.
 
 use crate::args::Lang;
+use crate::error::CliError;
 use crate::output::Output;
 use serde_json::Value;
 
@@ -8,8 +9,8 @@ use serde_json::Value;
 pub(crate) fn sentence(line: &Value, output: Output) -> String {
     let step = line["step"].as_str().unwrap_or_default();
     let text = match output.lang {
-        Lang::Zh => chinese(step, line),
-        Lang::En => english(step, line),
+        Lang::Zh => chinese(step, line, output),
+        Lang::En => english(step, line, output),
     };
     match line["seconds"].as_f64() {
         Some(seconds) if step != "done" => format!("✓ {text}  ({seconds:.1} s)"),
@@ -25,7 +26,7 @@ fn word<'a>(line: &'a Value, name: &str) -> &'a str {
     line[name].as_str().unwrap_or_default()
 }
 
-fn chinese(step: &str, line: &Value) -> String {
+fn chinese(step: &str, line: &Value, output: Output) -> String {
     let n = |name| number(line, name);
     let w = |name| word(line, name);
     match step {
@@ -46,7 +47,7 @@ fn chinese(step: &str, line: &Value) -> String {
         "revoke" => "她结束了这次分享".to_owned(),
         "open_after_revoke" => format!("医生再次打开：被拒绝（{}）", w("code")),
         "tamper" => format!(
-            "篡改 {} 处，{} 处被发现并指出名称{}", n("tried"), n("detected"), findings(line),
+            "篡改 {} 处，{} 处被发现并指出名称{}", n("tried"), n("detected"), findings(line, output),
         ),
         "ready" => ready(line, ["账本", "创世文件", "医院", "病历夹", "口令", "分享", "按 Ctrl-C 结束。"]),
         "done" => format!("全部成立，共 {:.1} 秒。", line["seconds"].as_f64().unwrap_or_default()),
@@ -54,7 +55,7 @@ fn chinese(step: &str, line: &Value) -> String {
     }
 }
 
-fn english(step: &str, line: &Value) -> String {
+fn english(step: &str, line: &Value, output: Output) -> String {
     let n = |name| number(line, name);
     let w = |name| word(line, name);
     match step {
@@ -77,7 +78,7 @@ fn english(step: &str, line: &Value) -> String {
         "revoke" => "The owner ends the share".to_owned(),
         "open_after_revoke" => format!("The doctor tries again: refused ({})", w("code")),
         "tamper" => format!(
-            "{} tamperings, {} caught by name{}", n("tried"), n("detected"), findings(line),
+            "{} tamperings, {} caught by name{}", n("tried"), n("detected"), findings(line, output),
         ),
         "ready" => ready(line, ["Ledger", "Genesis", "Hospital", "Folder", "passphrase", "Share", "Ctrl-C stops it."]),
         "done" => format!("All of it held, in {:.1} seconds.", line["seconds"].as_f64().unwrap_or_default()),
@@ -110,11 +111,32 @@ fn titles(line: &Value) -> String {
         .collect()
 }
 
-fn findings(line: &Value) -> String {
-    rows(line, "findings")
-        .map(|f| format!("\n    ✓ {} → {}", word(f, "what"), word(f, "caught_by")))
-        .collect()
+/// Each tampering with the sentence that it was caught by.
+fn findings(line: &Value, output: Output) -> String {
+    let row = |finding: &Value| {
+        let what = word(finding, "what");
+        let known = TAMPERED.iter().find(|(name, _)| *name == what);
+        let what = known.map_or(what, |(name, zh)| output.say(zh, name));
+        let code = word(finding, "caught_by");
+        let (sentence, _) = CliError::new(code, "").sentences(output.lang);
+        format!("\n    ✓ {what} → {sentence} [{code}]")
+    };
+    rows(line, "findings").map(row).collect()
 }
+
+/// What was tampered with, in Chinese.
+const TAMPERED: [(&str, &str); 10] = [
+    ("link cut short", "链接缺了末尾"),
+    ("shared file changed", "改动分享的文件"),
+    ("vault changed on disk", "改动磁盘上的保险库"),
+    ("genesis changed", "改动创世文件"),
+    ("attachment changed", "改动附件"),
+    ("record changed", "改动病历密文"),
+    ("two records swapped", "调换两份病历"),
+    ("record deleted", "删除病历密文"),
+    ("key slot changed", "改动密钥封装"),
+    ("key slot of another visit", "换上另一次就诊的密钥"),
+];
 
 fn ready(line: &Value, words: [&str; 7]) -> String {
     let [ledger, genesis, hospital, folder, passphrase, share, stop] = words;

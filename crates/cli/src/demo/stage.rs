@@ -79,6 +79,9 @@ impl Stage {
         };
         output.progress(output.say("正在阅读病历文件 …", "Reading the files …"));
         let plan = plan::plan(&data, &HOSPITALS.map(str::to_owned))?;
+        if plan.people.is_empty() {
+            return Err(CliError::new("demo.no_patient", data.display()));
+        }
         output.progress(output.say(
             "正在建立联盟：三家医院、一个账本节点，各有自己的进程和密钥 …",
             "Founding a consortium: three hospitals and a ledger node, each with processes and keys of its own …",

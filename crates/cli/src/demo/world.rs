@@ -202,10 +202,8 @@ impl Founder {
             fs::create_dir_all(self.directory.join(folder)).map_err(storage)?;
         }
         let office = Doctor { name: OFFICE.0.to_owned(), licence: OFFICE.1.to_owned() };
-        let mut keys = Vec::new();
-        for (number, doctor) in doctors.iter().chain([&office]).enumerate() {
-            keys.push((self.doctor_key(suite, number, doctor)?, doctor.clone()));
-        }
+        let staff: Vec<&Doctor> = doctors.iter().chain([&office]).collect();
+        let keys = self.doctor_keys(suite, &staff)?;
         write_json(&self.directory.join("inner.json"), &inner_json(self.id, inner))?;
         write_json(&self.directory.join("edge.json"), &edge_json(self.id, edge, ledger))?;
         write_json(&self.directory.join("signer.json"), &signer_json(self.id, inner, keys.len()))?;
@@ -216,6 +214,28 @@ impl Founder {
             inner: format!("http://{inner}"),
             directory: self.directory,
             doctors: keys,
+        })
+    }
+
+    /// Key files of all doctors; each takes a tenth of a second of memory-hard hashing, so they
+    /// are made side by side.
+    fn doctor_keys(
+        &self,
+        suite: Suite,
+        staff: &[&Doctor],
+    ) -> Result<Vec<(PathBuf, Doctor)>, CliError> {
+        let make = |(number, doctor): (usize, &&Doctor)| {
+            let path = self.doctor_key(suite, number, doctor)?;
+            Ok((path, Doctor::clone(doctor)))
+        };
+        std::thread::scope(|scope| {
+            let makers: Vec<_> = staff
+                .iter()
+                .enumerate()
+                .map(|one| scope.spawn(move || make(one)))
+                .collect();
+            let ended = |_| Err(CliError::new("demo.start", "a thread ended"));
+            makers.into_iter().map(|maker| maker.join().unwrap_or_else(ended)).collect()
         })
     }
 
