@@ -18,7 +18,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     files.sort();
     let mut archive = ZipWriter::new(fs::File::create(target)?);
     for file in files {
-        let name = file.strip_prefix(FAMILY)?.to_str().ok_or("a name that is not UTF-8")?;
+        let name = file
+            .strip_prefix(FAMILY)?
+            .to_str()
+            .ok_or("a name that is not UTF-8")?;
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .last_modified_time(zip::DateTime::default());

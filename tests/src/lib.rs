@@ -37,7 +37,10 @@ impl Ended {
     /// The line of a step of the demonstration.
     #[must_use]
     pub fn step(&self, name: &str) -> &Value {
-        self.lines.iter().find(|line| line["step"] == name).unwrap_or(&Value::Null)
+        self.lines
+            .iter()
+            .find(|line| line["step"] == name)
+            .unwrap_or(&Value::Null)
     }
 }
 
@@ -55,9 +58,15 @@ pub fn binary() -> &'static Path {
 
 fn build() -> PathBuf {
     let test = std::env::current_exe().unwrap_or_default();
-    let profile = test.ancestors().nth(2).unwrap_or(Path::new(".")).to_path_buf();
+    let profile = test
+        .ancestors()
+        .nth(2)
+        .unwrap_or(Path::new("."))
+        .to_path_buf();
     let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
-    cargo.args(["build", "--quiet", "--locked", "-p", "medfolder-cli"]).current_dir(root());
+    cargo
+        .args(["build", "--quiet", "--locked", "-p", "medfolder-cli"])
+        .current_dir(root());
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
@@ -72,8 +81,14 @@ fn build() -> PathBuf {
 /// A command of the binary that speaks JSON and English, with no passphrase of the caller's.
 pub fn medfolder(words: &[&str]) -> Command {
     let mut command = Command::new(binary());
-    command.args(words).args(["--json", "--lang", "en"]).env_remove("MEDFOLDER_PASSPHRASE");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(words)
+        .args(["--json", "--lang", "en"])
+        .env_remove("MEDFOLDER_PASSPHRASE");
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -82,7 +97,9 @@ pub fn run(command: &mut Command) -> Ended {
     match command.output() {
         Ok(output) => {
             let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-            let lines = stdout.lines().filter_map(|line| serde_json::from_str(line).ok());
+            let lines = stdout
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok());
             Ended {
                 exit: output.status.code().unwrap_or(-1),
                 lines: lines.collect(),
@@ -134,7 +151,11 @@ impl Served {
             }
         }
         assert_eq!(ready["step"], "ready", "{said}");
-        Self { child, ended: None, ready }
+        Self {
+            child,
+            ended: None,
+            ready,
+        }
     }
 
     /// A `medfolder folder` command in the folder at this place of the ready line.
@@ -142,7 +163,9 @@ impl Served {
         let folder = &self.ready["folders"][number];
         let text = |name: &str| folder[name].as_str().unwrap_or_default().to_owned();
         let mut command = medfolder(&["folder"]);
-        command.args(words).args(["--folder", &text("name"), "--data-dir", &text("data_dir")]);
+        command
+            .args(words)
+            .args(["--folder", &text("name"), "--data-dir", &text("data_dir")]);
         command.env("MEDFOLDER_PASSPHRASE", text("passphrase"));
         command
     }
@@ -150,7 +173,10 @@ impl Served {
     /// A text of the ready line.
     #[must_use]
     pub fn text(&self, pointer: &str) -> &str {
-        self.ready.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+        self.ready
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 
     /// The demonstration's own process.
@@ -164,8 +190,15 @@ impl Served {
         if let Some(exit) = self.ended {
             return exit;
         }
-        let _ = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
-        let exit = self.child.wait().ok().and_then(|status| status.code()).unwrap_or(-1);
+        let _ = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status();
+        let exit = self
+            .child
+            .wait()
+            .ok()
+            .and_then(|status| status.code())
+            .unwrap_or(-1);
         self.ended = Some(exit);
         exit
     }

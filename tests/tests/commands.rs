@@ -1,35 +1,66 @@
 //! The command line's contract, against a demonstration that serves: exit codes, error objects,
 //! lines, and what two processes may not do at once.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use medfolder_tests::{Ended, Served, eventually, medfolder, run};
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::process::Command;
 use std::time::Duration;
 
 fn told(command: &mut Command) -> Ended {
     let ended = run(command);
     assert_eq!(ended.exit, 0, "{}{}", ended.stdout, ended.stderr);
-    assert_eq!(ended.stdout.lines().count(), ended.lines.len(), "{}", ended.stdout);
+    assert_eq!(
+        ended.stdout.lines().count(),
+        ended.lines.len(),
+        "{}",
+        ended.stdout
+    );
     ended
 }
 
 fn refused(command: &mut Command, code: &str) {
     let ended = run(command);
-    assert_eq!((ended.exit, ended.error_code()), (1, code), "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(
+        (ended.exit, ended.error_code()),
+        (1, code),
+        "{}{}",
+        ended.stdout,
+        ended.stderr
+    );
     let error = &ended.last()["error"];
-    assert!(error["message"].as_str().is_some_and(|text| !text.is_empty()));
-    assert!(error["hint"].as_str().is_some_and(|text| !text.is_empty()), "{code} has no hint");
+    assert!(
+        error["message"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty())
+    );
+    assert!(
+        error["hint"].as_str().is_some_and(|text| !text.is_empty()),
+        "{code} has no hint"
+    );
 }
 
 fn text<'a>(line: &'a Value, name: &str) -> &'a str {
-    line[name].as_str().unwrap_or_else(|| panic!("{name} in {line}"))
+    line[name]
+        .as_str()
+        .unwrap_or_else(|| panic!("{name} in {line}"))
 }
 
 #[test]
 fn wrong_usage_exits_with_two() {
-    for words in [&["folder", "frob"][..], &["open"], &["folder", "share"], &["demo", "--suite", "x"]] {
+    for words in [
+        &["folder", "frob"][..],
+        &["open"],
+        &["folder", "share"],
+        &["demo", "--suite", "x"],
+    ] {
         assert_eq!(run(&mut medfolder(words)).exit, 2, "{words:?}");
     }
 }
@@ -49,15 +80,24 @@ fn what_later_versions_bring_is_refused_and_does_nothing() {
     ];
     for words in commands {
         let mut command = medfolder(words);
-        refused(command.arg("--data-dir").arg(place.path()), "not_yet.available");
+        refused(
+            command.arg("--data-dir").arg(place.path()),
+            "not_yet.available",
+        );
     }
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
 }
 
 #[test]
 fn a_link_that_is_none_and_one_that_is_cut_short_are_refused_by_name() {
-    refused(&mut medfolder(&["open", "https://example.org"]), "link.not_a_link");
-    refused(&mut medfolder(&["open", "shlink:/eyJ1cmwiOiJodHRwczovL2"]), "link.cut_short");
+    refused(
+        &mut medfolder(&["open", "https://example.org"]),
+        "link.not_a_link",
+    );
+    refused(
+        &mut medfolder(&["open", "shlink:/eyJ1cmwiOiJodHRwczovL2"]),
+        "link.cut_short",
+    );
 }
 
 #[test]
@@ -92,15 +132,31 @@ fn folders_list_and_search(served: &Served) {
     let first = told(&mut served.folder(0, &["list", "--limit", "5"]));
     let cursor = text(first.last(), "next").to_owned();
     let second = told(&mut served.folder(0, &["list", "--limit", "5", "--after", &cursor]));
-    let ids = |page: &Ended| page.lines.iter().map(|l| text(l, "record").to_owned()).collect::<Vec<_>>();
+    let ids = |page: &Ended| {
+        page.lines
+            .iter()
+            .map(|l| text(l, "record").to_owned())
+            .collect::<Vec<_>>()
+    };
     assert_eq!([ids(&first), ids(&second)].concat(), ids(&all)[..10]);
     let kind = told(&mut served.folder(0, &["list", "--kind", "检验报告", "--to", "2019-12-31"]));
     assert!(!kind.lines.is_empty() && kind.lines.iter().all(|line| line["kind"] == "11502-2"));
     let found = told(&mut served.folder(0, &["search", "青霉素"]));
-    assert!(found.lines.iter().all(|line| text(line, "snippet").contains("青霉素")));
-    refused(&mut served.folder(0, &["list", "--hospital", "不存在的医院"]), "member.unknown");
+    assert!(
+        found
+            .lines
+            .iter()
+            .all(|line| text(line, "snippet").contains("青霉素"))
+    );
+    refused(
+        &mut served.folder(0, &["list", "--hospital", "不存在的医院"]),
+        "member.unknown",
+    );
     let synced = told(&mut served.folder(0, &["sync"]));
-    assert_eq!((synced.last()["new"].as_u64(), &synced.last()["complete"]), (Some(0), &true.into()));
+    assert_eq!(
+        (synced.last()["new"].as_u64(), &synced.last()["complete"]),
+        (Some(0), &true.into())
+    );
 }
 
 fn evidence_verifies_and_a_changed_one_exits_with_three(served: &Served, place: &std::path::Path) {
@@ -109,14 +165,24 @@ fn evidence_verifies_and_a_changed_one_exits_with_three(served: &Served, place: 
     let file = place.join("evidence");
     let path = file.to_string_lossy().into_owned();
     told(&mut served.folder(0, &["show", &record[..12], "--evidence", "--out", &path]));
-    let verified = told(&mut medfolder(&["verify", &path, "--genesis", served.text("/genesis")]));
+    let verified = told(&mut medfolder(&[
+        "verify",
+        &path,
+        "--genesis",
+        served.text("/genesis"),
+    ]));
     assert_eq!(verified.last()["seal"], "verified");
     assert_eq!(verified.last()["trust"], "known");
     let mut bytes = fs::read(&file).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&file, bytes).unwrap();
-    let failed = run(&mut medfolder(&["verify", &path, "--genesis", served.text("/genesis")]));
+    let failed = run(&mut medfolder(&[
+        "verify",
+        &path,
+        "--genesis",
+        served.text("/genesis"),
+    ]));
     assert_eq!(failed.exit, 3, "{}", failed.stdout);
     let fhir = run(&mut served.folder(0, &["show", &record, "--fhir"]));
     let document: Value = serde_json::from_str(&fhir.stdout).unwrap();
@@ -125,14 +191,33 @@ fn evidence_verifies_and_a_changed_one_exits_with_three(served: &Served, place: 
 
 fn a_share_is_made_opened_and_ended(served: &Served) {
     let listed = told(&mut served.folder(1, &["list", "--limit", "2"]));
-    let records = format!("{},{}", text(&listed.lines[0], "record"), text(&listed.lines[1], "record"));
-    let words = ["share", "--records", &records, "--for", "1h", "--openings", "1", "--no-code"];
+    let records = format!(
+        "{},{}",
+        text(&listed.lines[0], "record"),
+        text(&listed.lines[1], "record")
+    );
+    let words = [
+        "share",
+        "--records",
+        &records,
+        "--for",
+        "1h",
+        "--openings",
+        "1",
+        "--no-code",
+    ];
     let made = told(&mut served.folder(1, &words));
-    let (share, link) = (text(made.last(), "share").to_owned(), text(made.last(), "link").to_owned());
+    let (share, link) = (
+        text(made.last(), "share").to_owned(),
+        text(made.last(), "link").to_owned(),
+    );
     assert_eq!(made.last()["passcode"], Value::Null);
     let opened = told(&mut medfolder(&["open", &link, "--recipient", "Dr. Wu"]));
     assert_eq!(opened.last()["records"].as_array().map(Vec::len), Some(2));
-    refused(&mut medfolder(&["open", &link, "--recipient", "Dr. Li"]), "share.used_up");
+    refused(
+        &mut medfolder(&["open", &link, "--recipient", "Dr. Li"]),
+        "share.used_up",
+    );
     told(&mut served.folder(1, &["shorten", &share[..10], "--for", "30m"]));
     told(&mut served.folder(1, &["extend", &share, "--for", "2h"]));
     told(&mut served.folder(1, &["revoke", &share]));
@@ -144,18 +229,32 @@ fn a_share_is_made_opened_and_ended(served: &Served) {
 fn the_passcode_is_counted_and_the_log_is_complete(served: &Served) {
     let link = served.text("/shares/0/link");
     refused(&mut medfolder(&["open", link]), "share.passcode_needed");
-    refused(&mut medfolder(&["open", link, "--passcode", "wrong"]), "share.passcode_wrong");
+    refused(
+        &mut medfolder(&["open", link, "--passcode", "wrong"]),
+        "share.passcode_wrong",
+    );
     let passcode = served.text("/shares/0/passcode");
-    let opened = told(&mut medfolder(&["open", link, "--passcode", passcode, "--recipient", "Dr. He"]));
+    let opened = told(&mut medfolder(&[
+        "open",
+        link,
+        "--passcode",
+        passcode,
+        "--recipient",
+        "Dr. He",
+    ]));
     let records = opened.last()["records"].as_array().unwrap();
     assert!(records.iter().all(|record| record["seal"] == "verified"));
     let names = || {
         let log = told(&mut served.folder(0, &["access-log"]));
         assert_eq!(log.last()["complete"], true);
         let accesses = log.lines.iter().filter(|line| line["outcome"] == "opened");
-        accesses.map(|line| line["who"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        accesses
+            .map(|line| line["who"].as_str().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
     };
-    let reported = eventually(Duration::from_secs(20), || names().iter().any(|who| who == "Dr. He"));
+    let reported = eventually(Duration::from_secs(20), || {
+        names().iter().any(|who| who == "Dr. He")
+    });
     assert!(reported, "the opening is not in the log");
 }
 
@@ -168,7 +267,12 @@ fn two_processes_never_open_one_vault(served: &Served) {
         ended.map(|ended| ended.error_code().to_owned()).collect()
     });
     assert!(codes.iter().any(|code| code.is_empty()), "{codes:?}");
-    assert!(codes.iter().all(|code| code.is_empty() || code == "vault.in_use"), "{codes:?}");
+    assert!(
+        codes
+            .iter()
+            .all(|code| code.is_empty() || code == "vault.in_use"),
+        "{codes:?}"
+    );
     assert!(codes.iter().any(|code| code == "vault.in_use"), "{codes:?}");
     told(&mut served.folder(0, &["list", "--limit", "1"]));
 }
@@ -181,38 +285,83 @@ fn a_new_folder_links_a_card_at_the_front_desk(served: &Served, place: &std::pat
         command.env("MEDFOLDER_PASSPHRASE", "a passphrase of a test");
         command
     };
-    let trust = ["--genesis", served.text("/genesis"), "--ledger", served.text("/ledger")];
+    let trust = [
+        "--genesis",
+        served.text("/genesis"),
+        "--ledger",
+        served.text("/ledger"),
+    ];
     let created = told(folder(&["create"]).args(trust));
     assert_eq!(created.last()["words"].as_array().map(Vec::len), Some(24));
     let inner = served.text("/gateways/0/inner_config");
-    let code = told(&mut medfolder(&["desk", "code", "--config", inner, "--patient", "T00351204"]));
+    let code = told(&mut medfolder(&[
+        "desk",
+        "code",
+        "--config",
+        inner,
+        "--patient",
+        "T00351204",
+    ]));
     let link = text(code.last(), "link").to_owned();
-    let claim = std::thread::spawn({
-        let mut command = folder(&["link", &link]);
-        move || run(&mut command)
+    let code = text(code.last(), "code").to_owned();
+    let mut linking = folder(&["link", &link]).spawn().unwrap();
+    let shown = line_with(linking.stderr.take().unwrap(), "card number");
+    let card_end = &shown[shown.len() - 8..];
+    let confirm = |end: &str| {
+        run(&mut medfolder(&[
+            "desk",
+            "confirm",
+            &code,
+            "--config",
+            inner,
+            "--card-end",
+            end,
+        ]))
+    };
+    // The claim needs a moment through the spool; then another card's number is refused.
+    let arrived = eventually(Duration::from_secs(20), || {
+        confirm("11111111").error_code() == "desk.card_mismatch"
     });
-    // The end of the number that the patient's screen shows is not this one.
-    let wrong = ["desk", "confirm", text(code.last(), "code"), "--config", inner, "--card-end", "11111111"];
-    let answered = eventually(Duration::from_secs(20), || {
-        run(&mut medfolder(&wrong)).error_code() == "desk.card_mismatch"
-    });
-    assert!(answered, "the claim did not arrive");
-    drop(claim);
-    let mut refused_passphrase = folder(&["list"]);
-    refused_passphrase.env("MEDFOLDER_PASSPHRASE", "another passphrase");
-    // The linking process still has the vault, or the passphrase is wrong: never opened.
-    assert_eq!(run(&mut refused_passphrase).exit, 1);
+    assert!(arrived, "the claim did not arrive");
+    assert_eq!(confirm(card_end).exit, 0);
+    let linked = linking.wait_with_output().unwrap();
+    let line: Value = serde_json::from_slice(&linked.stdout).unwrap();
+    assert!(text(&line, "card").ends_with(card_end));
+    assert_eq!(line["member"], served.ready["gateways"][0]["name"]);
+    assert_eq!(confirm(card_end).error_code(), "desk.code_used");
+    refused(&mut folder(&["link", &link]), "card.linked");
+    let synced = told(&mut folder(&["sync"]));
+    assert_eq!(synced.last()["complete"], true);
+    let mut stranger = folder(&["list"]);
+    refused(
+        stranger.env("MEDFOLDER_PASSPHRASE", "another passphrase"),
+        "vault.wrong_passphrase",
+    );
+}
+
+/// The line of a process's standard error that holds `words`.
+fn line_with(stderr: impl std::io::Read, words: &str) -> String {
+    let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
+    lines
+        .find(|line| line.contains(words))
+        .expect("it never asked")
 }
 
 #[test]
 fn a_demonstration_that_is_killed_leaves_no_process_behind() {
     let place = tempfile::tempdir().unwrap();
     let mut served = Served::start(place.path());
-    let ledger = served.text("/ledger").trim_start_matches("http://").to_owned();
+    let ledger = served
+        .text("/ledger")
+        .trim_start_matches("http://")
+        .to_owned();
     let listens = || std::net::TcpStream::connect(&ledger).is_ok();
     assert!(listens());
     served.end_with("-KILL");
-    assert!(eventually(Duration::from_secs(20), || !listens()), "the node still runs");
+    assert!(
+        eventually(Duration::from_secs(20), || !listens()),
+        "the node still runs"
+    );
 }
 
 #[test]

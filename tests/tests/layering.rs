@@ -1,5 +1,10 @@
 //! The direction of dependencies, as ARCHITECTURE.md draws it, read from `cargo metadata`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use medfolder_tests::root;
 use serde_json::Value;
@@ -16,19 +21,39 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("client", &["crypto", "record", "ledger", "share"]),
     ("wasm", &["crypto", "record", "ledger", "share", "fhir"]),
     ("node", &["crypto", "record", "ledger", "share", "client"]),
-    ("gateway", &["crypto", "record", "ledger", "share", "client", "fhir"]),
-    ("folder", &["crypto", "record", "ledger", "share", "client", "fhir"]),
+    (
+        "gateway",
+        &["crypto", "record", "ledger", "share", "client", "fhir"],
+    ),
+    (
+        "folder",
+        &["crypto", "record", "ledger", "share", "client", "fhir"],
+    ),
     (
         "cli",
-        &["crypto", "record", "ledger", "share", "client", "fhir", "node", "gateway", "folder"],
+        &[
+            "crypto", "record", "ledger", "share", "client", "fhir", "node", "gateway", "folder",
+        ],
     ),
 ];
 
 /// Crates that compute and do nothing else: no disk, no network, no runtime, no database, no clock.
 const PURE: [&str; 5] = ["crypto", "record", "ledger", "share", "fhir"];
 const WITH_IO: [&str; 14] = [
-    "tokio", "reqwest", "hyper", "axum", "rusqlite", "nomt", "mio", "socket2", "tempfile", "zip",
-    "rustls", "rpassword", "indicatif", "axum-server",
+    "tokio",
+    "reqwest",
+    "hyper",
+    "axum",
+    "rusqlite",
+    "nomt",
+    "mio",
+    "socket2",
+    "tempfile",
+    "zip",
+    "rustls",
+    "rpassword",
+    "indicatif",
+    "axum-server",
 ];
 
 const HOST: &str = if cfg!(target_arch = "aarch64") {
@@ -41,18 +66,31 @@ fn metadata() -> Value {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
         // Crates of other platforms need not be on this machine.
-        .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", HOST])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--locked",
+            "--filter-platform",
+            HOST,
+        ])
         .current_dir(root())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 fn normal_dependencies(package: &Value) -> BTreeSet<String> {
     let dependencies = package["dependencies"].as_array().unwrap().iter();
     let normal = dependencies.filter(|d| d["kind"].is_null());
-    normal.map(|d| d["name"].as_str().unwrap().to_owned()).collect()
+    normal
+        .map(|d| d["name"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -61,7 +99,9 @@ fn crates_depend_on_those_below_them_only() {
     let allowed: BTreeMap<&str, &[&str]> = ALLOWED.into_iter().collect();
     let mut seen = BTreeSet::new();
     for package in metadata["packages"].as_array().unwrap() {
-        let Some(name) = package["name"].as_str().unwrap().strip_prefix("medfolder-") else { continue };
+        let Some(name) = package["name"].as_str().unwrap().strip_prefix("medfolder-") else {
+            continue;
+        };
         let Some(allowed) = allowed.get(name) else {
             assert_eq!(name, "tests", "{name} stands nowhere in the layers");
             continue;
@@ -69,7 +109,10 @@ fn crates_depend_on_those_below_them_only() {
         seen.insert(name.to_owned());
         for dependency in normal_dependencies(package) {
             if let Some(dependency) = dependency.strip_prefix("medfolder-") {
-                assert!(allowed.contains(&dependency), "{name} must not depend on {dependency}");
+                assert!(
+                    allowed.contains(&dependency),
+                    "{name} must not depend on {dependency}"
+                );
             }
         }
     }
@@ -92,7 +135,9 @@ fn nothing_below_the_client_reaches_disk_or_network() {
         .map(|p| (p["id"].as_str().unwrap(), p["name"].as_str().unwrap()))
         .collect();
     for (id, name) in &names {
-        let Some(short) = name.strip_prefix("medfolder-").filter(|n| PURE.contains(n)) else { continue };
+        let Some(short) = name.strip_prefix("medfolder-").filter(|n| PURE.contains(n)) else {
+            continue;
+        };
         for reached in reachable(id, &graph) {
             let reached = names[reached];
             assert!(!WITH_IO.contains(&reached), "{short} reaches {reached}");

@@ -1,5 +1,10 @@
 //! The story, told by the binary as its own processes, line by line as the contract has it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use medfolder_tests::{Ended, medfolder, root, run};
 use serde_json::Value;
@@ -7,8 +12,17 @@ use std::fs;
 use std::path::Path;
 
 const STEPS: [&str; 11] = [
-    "ingest", "link", "sync", "search", "share", "open", "access_log", "revoke",
-    "open_after_revoke", "tamper", "done",
+    "ingest",
+    "link",
+    "sync",
+    "search",
+    "share",
+    "open",
+    "access_log",
+    "revoke",
+    "open_after_revoke",
+    "tamper",
+    "done",
 ];
 
 fn headless(words: &[&str]) -> Ended {
@@ -16,14 +30,25 @@ fn headless(words: &[&str]) -> Ended {
     let mut command = medfolder(&["demo", "--headless", "--quiet"]);
     let told = run(command.args(words).arg("--data-dir").arg(place.path()));
     assert_eq!(told.exit, 0, "{}{}", told.stdout, told.stderr);
-    assert_eq!(told.stdout.lines().count(), told.lines.len(), "not only JSON: {}", told.stdout);
-    let steps: Vec<&str> = told.lines.iter().filter_map(|line| line["step"].as_str()).collect();
+    assert_eq!(
+        told.stdout.lines().count(),
+        told.lines.len(),
+        "not only JSON: {}",
+        told.stdout
+    );
+    let steps: Vec<&str> = told
+        .lines
+        .iter()
+        .filter_map(|line| line["step"].as_str())
+        .collect();
     assert_eq!(steps, STEPS);
     told
 }
 
 fn count(line: &Value, name: &str) -> u64 {
-    line[name].as_u64().unwrap_or_else(|| panic!("{name} in {line}"))
+    line[name]
+        .as_u64()
+        .unwrap_or_else(|| panic!("{name} in {line}"))
 }
 
 fn whole_story(told: &Ended) {
@@ -69,10 +94,21 @@ fn the_same_story_holds_on_the_national_suite() {
 #[test]
 fn any_folder_of_fhir_files_is_taken_in_and_a_bad_file_is_skipped_by_its_code() {
     let data = tempfile::tempdir().unwrap();
-    copy(&root().join("tests/data/synthea"), &data.path().join("a/b/c"));
+    copy(
+        &root().join("tests/data/synthea"),
+        &data.path().join("a/b/c"),
+    );
     copy(&root().join("tests/data/ips"), &data.path().join("ips"));
-    fs::write(data.path().join("a/bad.json"), r#"{"resourceType":"Bundle","type":"#).unwrap();
-    fs::write(data.path().join("a/latin1.json"), b"{\"resourceType\":\"\xe9\"}").unwrap();
+    fs::write(
+        data.path().join("a/bad.json"),
+        r#"{"resourceType":"Bundle","type":"#,
+    )
+    .unwrap();
+    fs::write(
+        data.path().join("a/latin1.json"),
+        b"{\"resourceType\":\"\xe9\"}",
+    )
+    .unwrap();
     fs::write(data.path().join("notes.txt"), "no record").unwrap();
     let told = headless(&["--data", &data.path().to_string_lossy()]);
     whole_story(&told);
@@ -83,10 +119,21 @@ fn any_folder_of_fhir_files_is_taken_in_and_a_bad_file_is_skipped_by_its_code() 
         .as_array()
         .unwrap()
         .iter()
-        .map(|file| (file["file"].as_str().unwrap(), file["code"].as_str().unwrap()))
+        .map(|file| {
+            (
+                file["file"].as_str().unwrap(),
+                file["code"].as_str().unwrap(),
+            )
+        })
         .collect();
     skipped.sort_unstable();
-    assert_eq!(skipped, [("a/bad.json", "fhir.truncated"), ("a/latin1.json", "fhir.not_utf8")]);
+    assert_eq!(
+        skipped,
+        [
+            ("a/bad.json", "fhir.truncated"),
+            ("a/latin1.json", "fhir.not_utf8")
+        ]
+    );
 }
 
 fn copy(from: &Path, to: &Path) {

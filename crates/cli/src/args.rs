@@ -5,14 +5,20 @@ use std::path::PathBuf;
 
 /// Hold, verify and lend your own medical records.
 #[derive(Parser, Debug)]
-#[command(name = "medfolder", version, about, max_term_width = 100, after_help = "\
+#[command(
+    name = "medfolder",
+    version,
+    about,
+    max_term_width = 100,
+    after_help = "\
 Examples:
   medfolder demo --headless                     tell the whole story on this machine
   medfolder folder create --genesis genesis.cbor --ledger https://node.example
   medfolder folder search 青霉素过敏
   medfolder open 'shlink:/…' --passcode 493817
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 verification failed.")]
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 verification failed."
+)]
 pub(crate) struct Cli {
     /// What is common to all commands.
     #[command(flatten)]

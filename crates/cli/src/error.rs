@@ -22,12 +22,19 @@ pub(crate) struct CliError {
 impl CliError {
     /// Refused or failed.
     pub(crate) fn new(code: impl Into<String>, detail: impl ToString) -> Self {
-        Self { code: code.into(), detail: detail.to_string(), exit: 1 }
+        Self {
+            code: code.into(),
+            detail: detail.to_string(),
+            exit: 1,
+        }
     }
 
     /// Something did not verify.
     pub(crate) fn verification(code: impl Into<String>, detail: impl ToString) -> Self {
-        Self { exit: 3, ..Self::new(code, detail) }
+        Self {
+            exit: 3,
+            ..Self::new(code, detail)
+        }
     }
 
     /// A command or option that a later version brings.
@@ -85,8 +92,14 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     /// Lines that give a code out.
-    const MARKS: [&str; 6] =
-        ["=> \"", "CliError::new(", "verification(", "Problem::new(", "wait(db,", "broken("];
+    const MARKS: [&str; 6] = [
+        "=> \"",
+        "CliError::new(",
+        "verification(",
+        "Problem::new(",
+        "wait(db,",
+        "broken(",
+    ];
 
     fn sources(directory: &Path, into: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(directory).unwrap() {
@@ -103,9 +116,12 @@ mod tests {
     fn is_code(text: &str) -> bool {
         let part = |part: &str| {
             !part.is_empty()
-                && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         };
-        text.split_once('.').is_some_and(|(group, name)| part(group) && part(name))
+        text.split_once('.')
+            .is_some_and(|(group, name)| part(group) && part(name))
     }
 
     fn codes() -> BTreeSet<String> {
@@ -117,15 +133,29 @@ mod tests {
                 sources(&folder, &mut files);
             }
         }
-        let mut codes: BTreeSet<String> =
-            Refusal::ALL.iter().map(|refusal| refusal.code().to_owned()).collect();
-        codes.extend(medfolder_record::Check::CODES.iter().map(|code| (*code).to_owned()));
+        let mut codes: BTreeSet<String> = Refusal::ALL
+            .iter()
+            .map(|refusal| refusal.code().to_owned())
+            .collect();
+        codes.extend(
+            medfolder_record::Check::CODES
+                .iter()
+                .map(|code| (*code).to_owned()),
+        );
         for file in files.iter().filter(|file| !is_test(file)) {
             let text = fs::read_to_string(file).unwrap();
             let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-            let lines = text.lines().filter(|line| MARKS.iter().any(|mark| line.contains(mark)));
+            let lines = text
+                .lines()
+                .filter(|line| MARKS.iter().any(|mark| line.contains(mark)));
             for line in lines {
-                codes.extend(line.split('"').skip(1).step_by(2).filter(|t| is_code(t)).map(str::to_owned));
+                codes.extend(
+                    line.split('"')
+                        .skip(1)
+                        .step_by(2)
+                        .filter(|t| is_code(t))
+                        .map(str::to_owned),
+                );
             }
         }
         codes
@@ -134,7 +164,10 @@ mod tests {
     /// Modules of tests, benches and policy names give no errors out.
     fn is_test(file: &Path) -> bool {
         let named = |name: &str| file.components().any(|part| part.as_os_str() == name);
-        named("tests") || named("bench") || file.ends_with("tests.rs") || file.ends_with("table.rs")
+        named("tests")
+            || named("bench")
+            || file.ends_with("tests.rs")
+            || file.ends_with("table.rs")
             || file.ends_with("report.rs")
     }
 
@@ -142,13 +175,22 @@ mod tests {
     fn every_code_has_a_sentence_and_what_to_do_in_both_languages() {
         let codes = codes();
         assert!(codes.len() > 300, "only {} codes were found", codes.len());
-        let missing: Vec<&String> = codes.iter().filter(|c| !MESSAGES.contains_key(*c)).collect();
+        let missing: Vec<&String> = codes
+            .iter()
+            .filter(|c| !MESSAGES.contains_key(*c))
+            .collect();
         assert!(missing.is_empty(), "no sentence for {missing:?}");
         for (code, entry) in MESSAGES.iter() {
             for text in entry.zh.iter().chain(&entry.en) {
                 assert!(!text.trim().is_empty(), "{code}");
             }
-            assert!(entry.en.iter().all(|text| text.is_ascii() || text.contains('’')), "{code}");
+            assert!(
+                entry
+                    .en
+                    .iter()
+                    .all(|text| text.is_ascii() || text.contains('’')),
+                "{code}"
+            );
             assert!(entry.zh.iter().any(|text| !text.is_ascii()), "{code}");
         }
     }
@@ -159,6 +201,9 @@ mod tests {
         let line = error.to_json(Lang::En);
         assert_eq!(line["error"]["code"], "share.expired");
         assert_eq!(line["error"]["message"], "The share has expired.");
-        assert_eq!(error.to_json(Lang::Zh)["error"]["hint"], "请发送者重新分享。");
+        assert_eq!(
+            error.to_json(Lang::Zh)["error"]["hint"],
+            "请发送者重新分享。"
+        );
     }
 }

@@ -54,6 +54,8 @@ fn run(cli: Cli, output: Output) -> Result<(), CliError> {
 const fn is_service(command: &Command) -> bool {
     matches!(
         command,
-        Command::Node(_) | Command::Signer(_) | Command::Gateway(Gateway::Inner(_) | Gateway::Edge(_))
+        Command::Node(_)
+            | Command::Signer(_)
+            | Command::Gateway(Gateway::Inner(_) | Gateway::Edge(_))
     )
 }

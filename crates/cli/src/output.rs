@@ -74,6 +74,12 @@ impl Output {
 
 fn locale() -> Lang {
     let variables = ["LC_ALL", "LC_MESSAGES", "LANG"];
-    let set = variables.iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
-    if set.is_some_and(|value| value.starts_with("zh")) { Lang::Zh } else { Lang::En }
+    let set = variables
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    if set.is_some_and(|value| value.starts_with("zh")) {
+        Lang::Zh
+    } else {
+        Lang::En
+    }
 }

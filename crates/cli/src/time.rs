@@ -13,7 +13,10 @@ pub(crate) fn duration(text: &str) -> Result<u64, String> {
         _ => return Err(wrong()),
     };
     let number: u64 = number.parse().map_err(|_| wrong())?;
-    number.checked_mul(seconds * 1_000).filter(|ms| *ms > 0).ok_or_else(wrong)
+    number
+        .checked_mul(seconds * 1_000)
+        .filter(|ms| *ms > 0)
+        .ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -24,7 +27,16 @@ mod tests {
     fn a_number_with_a_unit_is_a_duration_and_nothing_else_is() {
         assert_eq!(duration("1h"), Ok(3_600_000));
         assert_eq!(duration("7d"), Ok(604_800_000));
-        for wrong in ["", "h", "1", "0h", "-1h", "1w", "1.5h", "99999999999999999d"] {
+        for wrong in [
+            "",
+            "h",
+            "1",
+            "0h",
+            "-1h",
+            "1w",
+            "1.5h",
+            "99999999999999999d",
+        ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

@@ -29,12 +29,22 @@ pub(crate) async fn run(words: Desk, output: Output) -> Result<(), CliError> {
         Desk::Code { config, patient } => {
             let code = DeskClient::new(&config)?.code(&patient).await?;
             output.line(&code, || {
-                format!("{}\n{}", output.say("请交给病人：", "Give this to the patient:"), code.code)
+                format!(
+                    "{}\n{}",
+                    output.say("请交给病人：", "Give this to the patient:"),
+                    code.code
+                )
             });
         }
-        Desk::Confirm { code, config, card_end } => {
+        Desk::Confirm {
+            code,
+            config,
+            card_end,
+        } => {
             let confirmed = DeskClient::new(&config)?.confirm(&code, &card_end).await?;
-            output.line(&confirmed, || output.say("已确认。", "Confirmed.").to_owned());
+            output.line(&confirmed, || {
+                output.say("已确认。", "Confirmed.").to_owned()
+            });
         }
     }
     Ok(())
@@ -50,25 +60,34 @@ pub(crate) struct DeskClient {
 impl DeskClient {
     /// For the inner zone with this configuration, on this machine.
     pub(crate) fn new(config: &Path) -> Result<Self, CliError> {
-        let config = inner::Config::read(config)
-            .map_err(|error| CliError::new(error.code(), &error))?;
+        let config =
+            inner::Config::read(config).map_err(|error| CliError::new(error.code(), &error))?;
         let token = std::fs::read_to_string(config.desk_token()).map(Zeroizing::new);
         let token = token.map_err(|error| CliError::new("desk.no_token", error))?;
         let http = Http::new(HttpOptions::default())
             .map_err(|error| CliError::new(error.code(), &error))?;
         let base = Url::parse(&format!("http://{}/", config.listen))
             .map_err(|error| CliError::new("inner.config", error))?;
-        Ok(Self { http, base, token: Zeroizing::new(token.trim().to_owned()) })
+        Ok(Self {
+            http,
+            base,
+            token: Zeroizing::new(token.trim().to_owned()),
+        })
     }
 
     /// Makes a code for a patient.
     pub(crate) async fn code(&self, patient: &str) -> Result<Code, CliError> {
-        self.post("v1/desk/codes", &json!({ "patient": patient })).await
+        self.post("v1/desk/codes", &json!({ "patient": patient }))
+            .await
     }
 
     /// Confirms that the card on the patient's screen ends with these characters.
     pub(crate) async fn confirm(&self, code: &str, card_end: &str) -> Result<Value, CliError> {
-        self.post("v1/desk/confirm", &json!({ "code": code, "card_end": card_end })).await
+        self.post(
+            "v1/desk/confirm",
+            &json!({ "code": code, "card_end": card_end }),
+        )
+        .await
     }
 
     /// Asks or tells the inner zone something else that desks may.
@@ -77,7 +96,10 @@ impl DeskClient {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, CliError> {
-        let answer = self.http.post(&self.url(path)?, Some(&self.token), body).await;
+        let answer = self
+            .http
+            .post(&self.url(path)?, Some(&self.token), body)
+            .await;
         answer.map_err(|error| CliError::new(error.code(), &error))
     }
 
@@ -88,6 +110,8 @@ impl DeskClient {
     }
 
     fn url(&self, path: &str) -> Result<Url, CliError> {
-        self.base.join(path).map_err(|error| CliError::new("inner.config", error))
+        self.base
+            .join(path)
+            .map_err(|error| CliError::new("inner.config", error))
     }
 }

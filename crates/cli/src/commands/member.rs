@@ -27,7 +27,9 @@ pub(crate) async fn list(
             "edge": member.endpoints.edge, "voting": member.voting,
             "height": proof.checkpoint.header.height,
         });
-        output.line(&line, || format!("{}  {}  {}", member.id, member.role.as_str(), member.name));
+        output.line(&line, || {
+            format!("{}  {}  {}", member.id, member.role.as_str(), member.name)
+        });
     }
     Ok(())
 }

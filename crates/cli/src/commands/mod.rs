@@ -33,11 +33,7 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<(), CliError> {
     }
 }
 
-async fn once(
-    command: Command,
-    data_dir: Option<PathBuf>,
-    output: Output,
-) -> Result<(), CliError> {
+async fn once(command: Command, data_dir: Option<PathBuf>, output: Output) -> Result<(), CliError> {
     match command {
         Command::Desk(words) => desk::run(words, output).await,
         Command::Folder(words) => folder::run(words, data_dir, output).await,
@@ -49,9 +45,11 @@ async fn once(
         Command::Member(Member::Propose(_)) => Err(CliError::not_yet("member propose")),
         Command::Member(Member::Vote(_)) => Err(CliError::not_yet("member vote")),
         Command::Member(Member::Remove(_)) => Err(CliError::not_yet("member remove")),
-        Command::Policy(Policy::Explain { member, action, genesis }) => {
-            policy::explain(&member, &action, genesis.as_deref(), output)
-        }
+        Command::Policy(Policy::Explain {
+            member,
+            action,
+            genesis,
+        }) => policy::explain(&member, &action, genesis.as_deref(), output),
         Command::Trace { .. } => Err(CliError::not_yet("trace")),
         Command::Bench { names } => bench::run(&names, output).await,
         Command::Demo(_) | Command::Node(_) | Command::Gateway(_) | Command::Signer(_) => Ok(()),

@@ -40,7 +40,9 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
 /// The host's reason is the reader's to see; a link that needs a passcode says how to give one.
 fn refused(error: OpenError) -> CliError {
     let detail = match &error {
-        OpenError::PasscodeWrong { remaining: Some(left) } => format!("{error}; tries left: {left}"),
+        OpenError::PasscodeWrong {
+            remaining: Some(left),
+        } => format!("{error}; tries left: {left}"),
         _ => error.to_string(),
     };
     CliError::new(error.code().to_owned(), detail)
@@ -95,21 +97,28 @@ fn describe(record: &ReceivedRecord) -> Value {
 fn title(body: &[u8]) -> Option<String> {
     let document: Value = serde_json::from_slice(body).ok()?;
     let composition = document["entry"][0]["resource"]["title"].as_str();
-    composition.or(document["resourceType"].as_str()).map(str::to_owned)
+    composition
+        .or(document["resourceType"].as_str())
+        .map(str::to_owned)
 }
 
 /// A file that does not open, or a seal that does not hold, is told by the exit code too.
 fn verdict(line: &Value) -> Result<(), CliError> {
     let problem = line["problems"][0]["code"].as_str();
     if let Some(code) = problem {
-        return Err(CliError::verification(code, "a file of the link does not open"));
+        return Err(CliError::verification(
+            code,
+            "a file of the link does not open",
+        ));
     }
-    let failed = line["records"].as_array().into_iter().flatten();
-    let failed = failed.filter(|r| r["seal"] == SealState::Failed.as_str()).find_map(|r| {
-        Some(r["check"].as_str().unwrap_or("evidence.genesis").to_owned())
-    });
+    let mut records = line["records"].as_array().into_iter().flatten();
+    let failed = records.find(|record| record["seal"] == SealState::Failed.as_str());
+    let failed = failed.map(|record| record["check"].as_str().unwrap_or("evidence.genesis"));
     match failed {
-        Some(code) => Err(CliError::verification(code, "a record's evidence does not hold")),
+        Some(code) => Err(CliError::verification(
+            code,
+            "a record's evidence does not hold",
+        )),
         None => Ok(()),
     }
 }

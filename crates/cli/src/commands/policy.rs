@@ -22,7 +22,7 @@ pub(crate) fn explain(
     genesis_file: Option<&Path>,
     output: Output,
 ) -> Result<(), CliError> {
-    let unknown = |error: policy::UnknownName| CliError::new(error.code(), &error);
+    let unknown = |error: policy::UnknownName| CliError::new(error.code(), error);
     let action: Action = action.parse().map_err(unknown)?;
     let (party, standing) = match member.parse::<Party>() {
         Ok(party) => (party, Standing::Good),
@@ -42,12 +42,19 @@ pub(crate) fn explain(
         "party": party.as_str(), "action": action, "decision": decision, "rule": sentence,
         "while_suspended": rule.while_suspended(),
     });
-    output.line(&line, || format!("{party} · {action} · {}\n{sentence}", word(output, decision)));
+    output.line(&line, || {
+        format!(
+            "{party} · {action} · {}\n{sentence}",
+            word(output, decision)
+        )
+    });
     Ok(())
 }
 
 fn find<'a>(chain: &'a Chain, name: &str) -> Option<&'a Member> {
-    chain.member_named(name).or_else(|| chain.member(&name.parse().ok()?))
+    chain
+        .member_named(name)
+        .or_else(|| chain.member(&name.parse().ok()?))
 }
 
 fn word(output: Output, decision: Decision) -> &'static str {

@@ -30,8 +30,7 @@ pub(crate) async fn inner(config: &Path, asked: watch::Receiver<bool>) -> Result
 
 /// `medfolder gateway edge --config FILE`
 pub(crate) async fn edge(config: &Path, asked: watch::Receiver<bool>) -> Result<(), CliError> {
-    let config =
-        edge::Config::read(config).map_err(|error| CliError::new(error.code(), &error))?;
+    let config = edge::Config::read(config).map_err(|error| CliError::new(error.code(), &error))?;
     let running = edge::serve(config, asked).await;
     let running = running.map_err(|error| CliError::new(error.code(), &error))?;
     tracing::info!(address = %running.addr, origin = running.origin, "the edge listens");
@@ -50,9 +49,12 @@ pub(crate) async fn signer(config: &Path, asked: watch::Receiver<bool>) -> Resul
 }
 
 async fn until_the_end(task: JoinHandle<()>) -> Result<(), CliError> {
-    task.await.map_err(|error| CliError::new("system.runtime", error))
+    task.await
+        .map_err(|error| CliError::new("system.runtime", error))
 }
 
 fn ask_pin(key: &Path) -> Option<Zeroizing<String>> {
-    rpassword::prompt_password(format!("PIN {}: ", key.display())).ok().map(Zeroizing::new)
+    rpassword::prompt_password(format!("PIN {}: ", key.display()))
+        .ok()
+        .map(Zeroizing::new)
 }

@@ -13,12 +13,14 @@ pub(crate) fn run(file: &Path, genesis: Option<&Path>, output: Output) -> Result
     let bytes = std::fs::read(file).map_err(|error| CliError::new("file.read", error))?;
     let known = genesis.map(policy::genesis).transpose()?;
     let evidence = Evidence::from_bytes(&bytes)
-        .map_err(|error| CliError::verification(error.code(), &error))?;
+        .map_err(|error| CliError::verification(error.code(), error))?;
     let report = evidence.verify(known.as_ref(), None);
     for check in &report.checks {
         output.line(check, || row(check, output));
     }
-    output.line(&summary(&report, output), || format!("\n{}", sentence(&report, output)));
+    output.line(&summary(&report, output), || {
+        format!("\n{}", sentence(&report, output))
+    });
     match (report.seal, report.failed()) {
         (SealState::Failed, Some(check)) => Err(CliError::verification(check.code, check.en)),
         (SealState::Failed, None) => Err(CliError::verification("evidence.genesis", "no genesis")),

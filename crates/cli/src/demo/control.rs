@@ -29,7 +29,9 @@ impl core::fmt::Debug for Control {
 impl Control {
     /// For a hospital whose inner zone runs.
     pub(crate) fn new(hospital: &Hospital) -> Result<Self, CliError> {
-        Ok(Self { desk: DeskClient::new(&hospital.file("inner.json"))? })
+        Ok(Self {
+            desk: DeskClient::new(&hospital.file("inner.json"))?,
+        })
     }
 
     /// Enrols a doctor by the public part of a key file.

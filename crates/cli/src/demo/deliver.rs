@@ -10,7 +10,9 @@ use std::path::Path;
 /// Delivers every file of the plan.
 pub(crate) fn deliver(plan: &Plan, hospitals: &[Hospital]) -> Result<(), CliError> {
     for delivery in &plan.deliveries {
-        let Some(hospital) = hospitals.get(delivery.hospital) else { continue };
+        let Some(hospital) = hospitals.get(delivery.hospital) else {
+            continue;
+        };
         one(&plan.root, delivery, &hospital.file("fhir"))
             .map_err(|error| CliError::new("demo.storage", error))?;
     }

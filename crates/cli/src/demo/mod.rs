@@ -57,12 +57,20 @@ async fn tell(
     stage: &mut Stage,
     asked: watch::Receiver<bool>,
 ) -> Result<(), CliError> {
-    if words.serve { serve::run(stage, asked).await } else { story::tell(stage).await }
+    if words.serve {
+        serve::run(stage, asked).await
+    } else {
+        story::tell(stage).await
+    }
 }
 
 /// Whoever serves is stopped by being asked to; a story that is cut short has failed.
 fn interrupted(words: &args::Demo) -> Result<(), CliError> {
-    if words.serve { Ok(()) } else { Err(CliError::new("system.interrupted", "")) }
+    if words.serve {
+        Ok(())
+    } else {
+        Err(CliError::new("system.interrupted", ""))
+    }
 }
 
 /// The world's directory: below the one that was named, which is kept, or a temporary one.
@@ -78,14 +86,22 @@ impl Directory {
             let name = format!("medfolder-demo-{}", std::process::id());
             let path = std::env::temp_dir().join(name);
             std::fs::create_dir(&path).map_err(failed)?;
-            return Ok(Self { path, temporary: true });
+            return Ok(Self {
+                path,
+                temporary: true,
+            });
         };
         std::fs::create_dir_all(named).map_err(failed)?;
         // Every run has a world of its own: keys and a ledger are never mixed.
         for number in 1.. {
             let path = named.join(format!("demo-{number}"));
             match std::fs::create_dir(&path) {
-                Ok(()) => return Ok(Self { path, temporary: false }),
+                Ok(()) => {
+                    return Ok(Self {
+                        path,
+                        temporary: false,
+                    });
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(failed(error)),
             }

@@ -32,25 +32,60 @@ fn chinese(step: &str, line: &Value, output: Output) -> String {
     match step {
         "ingest" => format!(
             "入院系统送来病历：{} 位病人，{} 份病历由 {} 位医生逐份签名，附件 {} 个，跳过 {} 个文件{}",
-            n("patients"), n("records"), n("doctors"), n("attachments"), list_len(line, "skipped"),
+            n("patients"),
+            n("records"),
+            n("doctors"),
+            n("attachments"),
+            list_len(line, "skipped"),
             listed(line),
         ),
-        "link" => format!("在医院前台绑定就诊卡：{} 个病历夹，{} 张卡", n("folders"), n("cards")),
+        "link" => format!(
+            "在医院前台绑定就诊卡：{} 个病历夹，{} 张卡",
+            n("folders"),
+            n("cards")
+        ),
         "sync" => format!(
             "同步：账本上属于她们的 {} 份病历全部取回，{} 份逐项验证并解密，名单完整",
-            n("records"), n("verified"),
+            n("records"),
+            n("verified"),
         ),
-        "search" => format!("离线搜索“{}”：找到 {} 份。{}", w("text"), n("found"), one_line(w("snippet"))),
-        "share" => format!("{}分享 {} 份病历，一天有效，凭口令打开", w("owner"), n("records")),
+        "search" => format!(
+            "离线搜索“{}”：找到 {} 份。{}",
+            w("text"),
+            n("found"),
+            one_line(w("snippet"))
+        ),
+        "share" => format!(
+            "{}分享 {} 份病历，一天有效，凭口令打开",
+            w("owner"),
+            n("records")
+        ),
         "open" => format!("医生用链接和口令打开：{}", titles(line)),
         "access_log" => format!("她看到是谁看了什么：{}，已由账本证明没有遗漏", w("who")),
         "revoke" => "她结束了这次分享".to_owned(),
         "open_after_revoke" => format!("医生再次打开：被拒绝（{}）", w("code")),
         "tamper" => format!(
-            "篡改 {} 处，{} 处被发现并指出名称{}", n("tried"), n("detected"), findings(line, output),
+            "篡改 {} 处，{} 处被发现并指出名称{}",
+            n("tried"),
+            n("detected"),
+            findings(line, output),
         ),
-        "ready" => ready(line, ["账本", "创世文件", "医院", "病历夹", "口令", "分享", "按 Ctrl-C 结束。"]),
-        "done" => format!("全部成立，共 {:.1} 秒。", line["seconds"].as_f64().unwrap_or_default()),
+        "ready" => ready(
+            line,
+            [
+                "账本",
+                "创世文件",
+                "医院",
+                "病历夹",
+                "口令",
+                "分享",
+                "按 Ctrl-C 结束。",
+            ],
+        ),
+        "done" => format!(
+            "全部成立，共 {:.1} 秒。",
+            line["seconds"].as_f64().unwrap_or_default()
+        ),
         other => other.to_owned(),
     }
 }
@@ -62,26 +97,64 @@ fn english(step: &str, line: &Value, output: Output) -> String {
         "ingest" => format!(
             "The hospitals' systems deliver: {} patients, {} records signed one by one by {} \
              doctors, {} attachments, {} files skipped{}",
-            n("patients"), n("records"), n("doctors"), n("attachments"), list_len(line, "skipped"),
+            n("patients"),
+            n("records"),
+            n("doctors"),
+            n("attachments"),
+            list_len(line, "skipped"),
             listed(line),
         ),
-        "link" => format!("Cards linked at the front desks: {} folders, {} cards", n("folders"), n("cards")),
+        "link" => format!(
+            "Cards linked at the front desks: {} folders, {} cards",
+            n("folders"),
+            n("cards")
+        ),
         "sync" => format!(
             "Sync: all {} records that the ledger names are here, {} verified and decrypted, the \
              list is proven whole",
-            n("records"), n("verified"),
+            n("records"),
+            n("verified"),
         ),
-        "search" => format!("Offline search for “{}”: {} found. {}", w("text"), n("found"), one_line(w("snippet"))),
-        "share" => format!("{} shares {} records for a day, under a passcode", w("owner"), n("records")),
+        "search" => format!(
+            "Offline search for “{}”: {} found. {}",
+            w("text"),
+            n("found"),
+            one_line(w("snippet"))
+        ),
+        "share" => format!(
+            "{} shares {} records for a day, under a passcode",
+            w("owner"),
+            n("records")
+        ),
         "open" => format!("The doctor opens link and passcode: {}", titles(line)),
-        "access_log" => format!("The owner sees who opened what: {}; the ledger proves nothing is left out", w("who")),
+        "access_log" => format!(
+            "The owner sees who opened what: {}; the ledger proves nothing is left out",
+            w("who")
+        ),
         "revoke" => "The owner ends the share".to_owned(),
         "open_after_revoke" => format!("The doctor tries again: refused ({})", w("code")),
         "tamper" => format!(
-            "{} tamperings, {} caught by name{}", n("tried"), n("detected"), findings(line, output),
+            "{} tamperings, {} caught by name{}",
+            n("tried"),
+            n("detected"),
+            findings(line, output),
         ),
-        "ready" => ready(line, ["Ledger", "Genesis", "Hospital", "Folder", "passphrase", "Share", "Ctrl-C stops it."]),
-        "done" => format!("All of it held, in {:.1} seconds.", line["seconds"].as_f64().unwrap_or_default()),
+        "ready" => ready(
+            line,
+            [
+                "Ledger",
+                "Genesis",
+                "Hospital",
+                "Folder",
+                "passphrase",
+                "Share",
+                "Ctrl-C stops it.",
+            ],
+        ),
+        "done" => format!(
+            "All of it held, in {:.1} seconds.",
+            line["seconds"].as_f64().unwrap_or_default()
+        ),
         other => other.to_owned(),
     }
 }
@@ -102,7 +175,9 @@ fn rows<'a>(line: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
 /// Skipped files with their codes, the first few.
 fn listed(line: &Value) -> String {
     let skipped = rows(line, "skipped").take(5);
-    skipped.map(|file| format!("\n    {}  {}", word(file, "file"), word(file, "code"))).collect()
+    skipped
+        .map(|file| format!("\n    {}  {}", word(file, "file"), word(file, "code")))
+        .collect()
 }
 
 fn titles(line: &Value) -> String {
@@ -146,15 +221,22 @@ fn ready(line: &Value, words: [&str; 7]) -> String {
     ];
     lines.extend(rows(line, "gateways").map(|gateway| {
         let (name, url) = (word(gateway, "name"), word(gateway, "url"));
-        format!("{hospital}  {name}  {url}  {}", word(gateway, "inner_config"))
+        format!(
+            "{hospital}  {name}  {url}  {}",
+            word(gateway, "inner_config")
+        )
     }));
     lines.extend(rows(line, "folders").map(|f| {
         let (name, place) = (word(f, "name"), word(f, "data_dir"));
-        format!("{folder}  {name}  {place}  {passphrase} {}", word(f, "passphrase"))
+        format!(
+            "{folder}  {name}  {place}  {passphrase} {}",
+            word(f, "passphrase")
+        )
     }));
-    lines.extend(rows(line, "shares").map(|s| {
-        format!("{share}  {}  {}", word(s, "link"), word(s, "passcode"))
-    }));
+    lines.extend(
+        rows(line, "shares")
+            .map(|s| format!("{share}  {}  {}", word(s, "link"), word(s, "passcode"))),
+    );
     lines.push(stop.to_owned());
     lines.join("\n  ")
 }

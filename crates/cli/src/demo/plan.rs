@@ -83,7 +83,10 @@ fn collect(directory: &Path, into: &mut Vec<PathBuf>) -> std::io::Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             collect(&path, into)?;
-        } else if path.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("json")) {
+        } else if path
+            .extension()
+            .is_some_and(|ext| ext.eq_ignore_ascii_case("json"))
+        {
             into.push(path);
         }
     }
@@ -121,7 +124,11 @@ impl<'a> Planner<'a> {
         let relative = file.strip_prefix(self.root).unwrap_or(file).to_path_buf();
         let Ok(intake) = intake::read(&bytes, &Limits::default()) else {
             let hospital = self.next_turn();
-            self.deliveries.push(Delivery { file: relative, hospital, attachments: Vec::new() });
+            self.deliveries.push(Delivery {
+                file: relative,
+                hospital,
+                attachments: Vec::new(),
+            });
             return Ok(());
         };
         let hospital = self.hospital(&intake);
@@ -134,17 +141,30 @@ impl<'a> Planner<'a> {
             self.word = word(&intake);
         }
         let attachments = attachments(&relative, &intake);
-        self.deliveries.push(Delivery { file: relative, hospital, attachments });
+        self.deliveries.push(Delivery {
+            file: relative,
+            hospital,
+            attachments,
+        });
         Ok(())
     }
 
     fn hospital(&mut self, intake: &Intake) -> usize {
-        let named = intake.visits.iter().filter_map(|visit| visit.hospital.as_ref());
+        let named = intake
+            .visits
+            .iter()
+            .filter_map(|visit| visit.hospital.as_ref());
         let ours = |name: &str| self.hospitals.iter().position(|hospital| hospital == name);
-        if let Some(found) = named.filter_map(|organisation| ours(&organisation.name)).next() {
+        if let Some(found) = named
+            .map(|organisation| ours(&organisation.name))
+            .find_map(|found| found)
+        {
             return found;
         }
-        let number = intake.patient.medical_record_number().map(|number| number.token());
+        let number = intake
+            .patient
+            .medical_record_number()
+            .map(|number| number.token());
         let number = number.unwrap_or_default();
         if let Some(home) = self.homes.get(&number) {
             return *home;
@@ -161,10 +181,24 @@ impl<'a> Planner<'a> {
     }
 
     fn count_authors(&mut self, hospital: usize, intake: &Intake) {
-        let Some(counts) = self.authors.get_mut(hospital) else { return };
-        for author in intake.visits.iter().flat_map(|v| &v.records).map(|record| &record.author) {
-            if let Some(licence) = author.identifier.as_ref().filter(|_| !author.name.is_empty()) {
-                let doctor = Doctor { name: author.name.clone(), licence: licence.value.clone() };
+        let Some(counts) = self.authors.get_mut(hospital) else {
+            return;
+        };
+        for author in intake
+            .visits
+            .iter()
+            .flat_map(|v| &v.records)
+            .map(|record| &record.author)
+        {
+            if let Some(licence) = author
+                .identifier
+                .as_ref()
+                .filter(|_| !author.name.is_empty())
+            {
+                let doctor = Doctor {
+                    name: author.name.clone(),
+                    licence: licence.value.clone(),
+                };
                 *counts.entry(doctor).or_default() += 1;
             }
         }
@@ -252,17 +286,27 @@ fn unique_names(people: &mut [Person]) {
 fn attachments(file: &Path, intake: &Intake) -> Vec<PathBuf> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let records = intake.visits.iter().flat_map(|visit| &visit.records);
-    let named: BTreeSet<PathBuf> =
-        records.flat_map(|record| &record.attachments).map(|a| folder.join(&a.path)).collect();
+    let named: BTreeSet<PathBuf> = records
+        .flat_map(|record| &record.attachments)
+        .map(|a| folder.join(&a.path))
+        .collect();
     named.into_iter().collect()
 }
 
 /// The longest word of the first record that is made of letters only.
 fn word(intake: &Intake) -> Option<String> {
-    let record = intake.visits.iter().flat_map(|visit| &visit.records).next()?;
+    let record = intake
+        .visits
+        .iter()
+        .flat_map(|visit| &visit.records)
+        .next()?;
     let text = medfolder_fhir::text::plain(&record.body, &Limits::default()).ok()?;
-    let words = text.split(|c: char| !c.is_alphabetic()).filter(|word| word.len() >= 4);
-    words.max_by_key(|word| word.len().min(24)).map(str::to_owned)
+    let words = text
+        .split(|c: char| !c.is_alphabetic())
+        .filter(|word| word.len() >= 4);
+    words
+        .max_by_key(|word| word.len().min(24))
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -279,15 +323,22 @@ mod tests {
     #[test]
     fn the_family_is_three_people_with_a_number_at_each_of_their_hospitals() {
         let plan = family();
-        let people: Vec<(&str, usize)> =
-            plan.people.iter().map(|p| (p.name.as_str(), p.numbers.len())).collect();
+        let people: Vec<(&str, usize)> = plan
+            .people
+            .iter()
+            .map(|p| (p.name.as_str(), p.numbers.len()))
+            .collect();
         assert_eq!(people, [("王秀兰", 2), ("李敏", 2), ("陈小满", 3)]);
     }
 
     #[test]
     fn a_visit_goes_to_the_hospital_that_it_names_with_the_files_that_it_names() {
         let plan = family();
-        let ecg = plan.deliveries.iter().find(|d| d.file.ends_with("03-ecg-report.json")).unwrap();
+        let ecg = plan
+            .deliveries
+            .iter()
+            .find(|d| d.file.ends_with("03-ecg-report.json"))
+            .unwrap();
         assert_eq!(ecg.hospital, 2);
         assert_eq!(ecg.attachments.len(), 1);
         assert!(plan.root.join(&ecg.attachments[0]).is_file());

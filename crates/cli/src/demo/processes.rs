@@ -50,7 +50,12 @@ impl Processes {
     }
 
     /// Starts a service with its configuration.
-    pub(crate) fn start(&mut self, name: &str, words: &[&str], config: &Path) -> Result<(), CliError> {
+    pub(crate) fn start(
+        &mut self,
+        name: &str,
+        words: &[&str],
+        config: &Path,
+    ) -> Result<(), CliError> {
         let failed = |error| CliError::new("demo.start", format!("{name}: {error}"));
         let log = File::create(self.log(name)).map_err(failed)?;
         let child = Command::new(&self.executable)
@@ -64,7 +69,10 @@ impl Processes {
             .kill_on_drop(true)
             .spawn()
             .map_err(failed)?;
-        self.children.push(Service { name: name.to_owned(), child });
+        self.children.push(Service {
+            name: name.to_owned(),
+            child,
+        });
         Ok(())
     }
 
@@ -80,7 +88,10 @@ impl Processes {
         while !self.healthy(&url).await {
             self.all_run()?;
             if began.elapsed() > START {
-                return Err(CliError::new("demo.start", format!("no answer from {address}")));
+                return Err(CliError::new(
+                    "demo.start",
+                    format!("no answer from {address}"),
+                ));
             }
             tokio::time::sleep(POLL).await;
         }
@@ -88,8 +99,13 @@ impl Processes {
     }
 
     async fn healthy(&self, url: &Url) -> bool {
-        let Ok(request) = self.http.request(reqwest::Method::GET, url) else { return false };
-        request.send().await.is_ok_and(|answer| answer.status().is_success())
+        let Ok(request) = self.http.request(reqwest::Method::GET, url) else {
+            return false;
+        };
+        request
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
     }
 
     /// That no service has ended by itself.
@@ -103,7 +119,10 @@ impl Processes {
             Some(what) => {
                 let name = what.split(' ').next().unwrap_or_default().to_owned();
                 let log = last_lines(&self.log(&name));
-                Err(CliError::new("demo.process_ended", format!("{what}: {log}")))
+                Err(CliError::new(
+                    "demo.process_ended",
+                    format!("{what}: {log}"),
+                ))
             }
         }
     }
@@ -115,7 +134,10 @@ impl Processes {
             drop(service.child.stdin.take());
         }
         while let Some(mut service) = self.children.pop() {
-            if tokio::time::timeout(STOP, service.child.wait()).await.is_err() {
+            if tokio::time::timeout(STOP, service.child.wait())
+                .await
+                .is_err()
+            {
                 let _ = service.child.kill().await;
             }
         }
@@ -126,7 +148,10 @@ fn last_lines(log: &Path) -> String {
     let text = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
-    lines.get(lines.len().saturating_sub(3)..).unwrap_or_default().join(" / ")
+    lines
+        .get(lines.len().saturating_sub(3)..)
+        .unwrap_or_default()
+        .join(" / ")
 }
 
 /// Addresses on this machine: from `first` on, or free ones.
@@ -135,7 +160,9 @@ pub(crate) fn addresses(count: usize, first: Option<u16>) -> Result<Vec<SocketAd
     if let Some(first) = first {
         let ports = (first..).take(count);
         let ports: Vec<SocketAddr> = ports.map(local).collect();
-        let busy = ports.iter().find(|address| TcpListener::bind(address).is_err());
+        let busy = ports
+            .iter()
+            .find(|address| TcpListener::bind(address).is_err());
         return match busy {
             Some(address) => Err(CliError::new("demo.port_in_use", address)),
             None if ports.len() < count => Err(CliError::new("demo.port_in_use", first)),
@@ -163,6 +190,9 @@ mod tests {
     fn a_port_that_is_in_use_is_named() {
         let held = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = held.local_addr().unwrap().port();
-        assert_eq!(addresses(2, Some(port)).unwrap_err().code, "demo.port_in_use");
+        assert_eq!(
+            addresses(2, Some(port)).unwrap_err().code,
+            "demo.port_in_use"
+        );
     }
 }

@@ -14,5 +14,8 @@ static FAMILY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/family.zip"));
 /// Writes the family's files below `directory`.
 pub(crate) fn unpack(directory: &Path) -> Result<(), CliError> {
     let failed = |error: zip::result::ZipError| CliError::new("demo.storage", error);
-    ZipArchive::new(Cursor::new(FAMILY)).map_err(failed)?.extract(directory).map_err(failed)
+    ZipArchive::new(Cursor::new(FAMILY))
+        .map_err(failed)?
+        .extract(directory)
+        .map_err(failed)
 }

@@ -12,7 +12,10 @@ use tokio::sync::watch;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Serves until asked to stop.
-pub(crate) async fn run(stage: &mut Stage, mut asked: watch::Receiver<bool>) -> Result<(), CliError> {
+pub(crate) async fn run(
+    stage: &mut Stage,
+    mut asked: watch::Receiver<bool>,
+) -> Result<(), CliError> {
     let begun = begin(stage).await?;
     let made = &begun.shared.made;
     let share = json!({
@@ -36,7 +39,10 @@ pub(crate) async fn run(stage: &mut Stage, mut asked: watch::Receiver<bool>) -> 
         "gateways": gateways, "folders": folders, "shares": [share],
     });
     story::say(stage, &ready);
-    while tokio::time::timeout(LOOK, shutdown::wait(&mut asked)).await.is_err() {
+    while tokio::time::timeout(LOOK, shutdown::wait(&mut asked))
+        .await
+        .is_err()
+    {
         stage.processes.all_run()?;
     }
     Ok(())

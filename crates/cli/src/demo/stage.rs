@@ -67,8 +67,10 @@ impl Stage {
     ) -> Result<Self, CliError> {
         let began = Instant::now();
         let clock = Clock::system();
-        let suite: Suite =
-            words.suite.parse().map_err(|_| CliError::new("demo.start", "unknown suite"))?;
+        let suite: Suite = words
+            .suite
+            .parse()
+            .map_err(|_| CliError::new("demo.start", "unknown suite"))?;
         let data = match &words.data {
             Some(data) => data.clone(),
             None => {
@@ -101,7 +103,16 @@ impl Stage {
         };
         let (owners, safes) = people(&plan, words.data.is_none(), &world, &clock)?;
         Ok(Self {
-            world, plan, processes, controls, owners, safes, clock, output, searched, began,
+            world,
+            plan,
+            processes,
+            controls,
+            owners,
+            safes,
+            clock,
+            output,
+            searched,
+            began,
         })
     }
 
@@ -119,7 +130,10 @@ impl Stage {
 
     /// Closes the vaults, so that other processes may open them.
     pub(crate) fn close_vaults(&mut self) -> Vec<(PathBuf, String)> {
-        self.safes.drain(..).map(|safe| (safe.directory, safe.passphrase)).collect()
+        self.safes
+            .drain(..)
+            .map(|safe| (safe.directory, safe.passphrase))
+            .collect()
     }
 }
 
@@ -128,8 +142,16 @@ async fn start(world: &World, processes: &mut Processes) -> Result<Vec<Control>,
     processes.wait_for(&world.ledger).await?;
     for (number, hospital) in world.hospitals.iter().enumerate() {
         let name = |part: &str| format!("hospital-{}-{part}", number + 1);
-        processes.start(&name("inner"), &["gateway", "inner"], &hospital.file("inner.json"))?;
-        processes.start(&name("edge"), &["gateway", "edge"], &hospital.file("edge.json"))?;
+        processes.start(
+            &name("inner"),
+            &["gateway", "inner"],
+            &hospital.file("inner.json"),
+        )?;
+        processes.start(
+            &name("edge"),
+            &["gateway", "edge"],
+            &hospital.file("edge.json"),
+        )?;
     }
     let mut controls = Vec::new();
     for (number, hospital) in world.hospitals.iter().enumerate() {
@@ -152,19 +174,30 @@ fn people(
 ) -> Result<(Vec<Owner>, Vec<Safe>), CliError> {
     let genesis = world.chain.to_bytes();
     let ledger = [world.ledger.clone()];
-    let trust = Trust { genesis: &genesis, ledger: &ledger };
+    let trust = Trust {
+        genesis: &genesis,
+        ledger: &ledger,
+    };
     let mut owners = Vec::new();
     let mut safes: Vec<Safe> = Vec::new();
     for (number, person) in plan.people.iter().enumerate() {
         if !family || safes.is_empty() {
-            let name = if family { "family".to_owned() } else { format!("{}", number + 1) };
+            let name = if family {
+                "family".to_owned()
+            } else {
+                format!("{}", number + 1)
+            };
             safes.push(Safe::new(world.directory.join("folders").join(name))?);
         }
         let vault = safes.len().saturating_sub(1);
         if let Some(safe) = safes.get(vault) {
-            safe.vault.create_folder(&person.name, &trust, clock.now())?;
+            safe.vault
+                .create_folder(&person.name, &trust, clock.now())?;
         }
-        owners.push(Owner { person: person.clone(), vault });
+        owners.push(Owner {
+            person: person.clone(),
+            vault,
+        });
     }
     Ok((owners, safes))
 }
@@ -175,7 +208,11 @@ impl Safe {
         let passphrase = hex::encode(Secret32::random(&mut os_rng()).expose());
         let passphrase = passphrase.get(..20).unwrap_or(&passphrase).to_owned();
         let vault = Vault::create(&directory, &Unlock::Passphrase(&passphrase))?;
-        Ok(Self { directory, passphrase, vault })
+        Ok(Self {
+            directory,
+            passphrase,
+            vault,
+        })
     }
 
     /// The vault.

@@ -28,19 +28,28 @@ pub(crate) async fn begin(stage: &mut Stage) -> Result<Begun, CliError> {
     say(stage, &found.line);
     let shared = share::run(stage, &found).await?;
     say(stage, &shared.line);
-    Ok(Begun { owner: found.owner, shared })
+    Ok(Begun {
+        owner: found.owner,
+        shared,
+    })
 }
 
 /// The whole story.
 pub(crate) async fn tell(stage: &mut Stage) -> Result<(), CliError> {
     let Begun { owner, shared } = begin(stage).await?;
-    say(stage, &open::run(stage, &shared.made, shared.records.len()).await?);
+    say(
+        stage,
+        &open::run(stage, &shared.made, shared.records.len()).await?,
+    );
     say(stage, &access_log::run(stage, owner).await?);
     say(stage, &revoke::run(stage, owner, &shared.made).await?);
     say(stage, &open::refused(stage, &shared.made).await?);
     let tampered = tamper::run(stage, owner).await?;
     say(stage, &tampered);
-    say(stage, &json!({ "step": "done", "ok": true, "seconds": seconds(stage.began) }));
+    say(
+        stage,
+        &json!({ "step": "done", "ok": true, "seconds": seconds(stage.began) }),
+    );
     Ok(())
 }
 

@@ -29,7 +29,10 @@ pub(crate) async fn run(stage: &mut Stage, owner: usize) -> Result<Value, CliErr
     let began = Instant::now();
     let mut findings = papers::run(stage, owner).await?;
     findings.extend(device::run(stage, owner).await?);
-    let detected = findings.iter().filter(|finding| finding.caught_by.is_some()).count();
+    let detected = findings
+        .iter()
+        .filter(|finding| finding.caught_by.is_some())
+        .count();
     let lines: Vec<Value> = findings
         .iter()
         .map(|finding| json!({ "what": finding.what, "caught_by": finding.caught_by }))
@@ -38,5 +41,9 @@ pub(crate) async fn run(stage: &mut Stage, owner: usize) -> Result<Value, CliErr
         "step": "tamper", "tried": findings.len(), "detected": detected, "findings": lines,
         "seconds": seconds(began),
     });
-    if detected == findings.len() { Ok(line) } else { Err(broken("tamper", line)) }
+    if detected == findings.len() {
+        Ok(line)
+    } else {
+        Err(broken("tamper", line))
+    }
 }

@@ -20,12 +20,10 @@ use medfolder_crypto::{
     Digest, EncryptionSecret, PublicKeyBytes, Secret32, SigningKey, Suite, os_rng,
 };
 use medfolder_gateway::signer::keyfile as doctor_key;
-use medfolder_ledger::genesis::{self, EngineKeys, Genesis};
-use medfolder_ledger::member::{
-    Endpoints, Member, MemberKeys, MemberRole, Standing, StorageArea,
-};
-use medfolder_ledger::policy::{ConsentText, Policy};
 use medfolder_ledger::Chain;
+use medfolder_ledger::genesis::{self, EngineKeys, Genesis};
+use medfolder_ledger::member::{Endpoints, Member, MemberKeys, MemberRole, Standing, StorageArea};
+use medfolder_ledger::policy::{ConsentText, Policy};
 use medfolder_node::engine_signer;
 use medfolder_record::{AreaId, MemberId};
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -37,11 +35,13 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// The hospitals, as the sample family's records name them.
-pub(crate) const HOSPITALS: [&str; 3] =
-    ["浦江市第一人民医院", "浦江市儿童医院", "东湖区中心医院"];
+pub(crate) const HOSPITALS: [&str; 3] = ["浦江市第一人民医院", "浦江市儿童医院", "东湖区中心医院"];
 const OPERATOR: &str = "浦江市卫生健康委员会";
 const CONSENT: [(&str, &str); 2] = [
-    ("zh", "本人同意将本院为我出具的病历以密文保存，仅由我本人及我授权的人阅读，并可随时撤回授权。"),
+    (
+        "zh",
+        "本人同意将本院为我出具的病历以密文保存，仅由我本人及我授权的人阅读，并可随时撤回授权。",
+    ),
     (
         "en",
         "I agree that this hospital keeps its records about me encrypted, to be read only by me \
@@ -110,14 +110,20 @@ pub(crate) struct Wishes<'a> {
 /// Makes keys, genesis and configurations.
 pub(crate) fn make(wishes: &Wishes<'_>) -> Result<World, CliError> {
     let addresses = processes::addresses(1 + 2 * HOSPITALS.len(), wishes.port)?;
-    let (node_address, others) =
-        addresses.split_first().ok_or_else(|| CliError::new("demo.port_in_use", ""))?;
+    let (node_address, others) = addresses
+        .split_first()
+        .ok_or_else(|| CliError::new("demo.port_in_use", ""))?;
     let ledger = format!("http://{node_address}");
     let node = Founder::new(wishes, "node", OPERATOR, MemberRole::Regulator)?;
     let mut founders = Vec::new();
     for (number, name) in HOSPITALS.iter().enumerate() {
         let directory = format!("hospital-{}", number + 1);
-        founders.push(Founder::new(wishes, &directory, name, MemberRole::Hospital)?);
+        founders.push(Founder::new(
+            wishes,
+            &directory,
+            name,
+            MemberRole::Hospital,
+        )?);
     }
     let chain = found(wishes, &node, &founders, &ledger, others)?;
     let genesis = wishes.directory.join("genesis.cbor");
@@ -130,7 +136,14 @@ pub(crate) fn make(wishes: &Wishes<'_>) -> Result<World, CliError> {
         hospitals.push(founder.open(wishes.suite, addresses, &ledger, doctors)?);
     }
     let directory = wishes.directory.to_path_buf();
-    Ok(World { directory, genesis, chain, ledger, node_config, hospitals })
+    Ok(World {
+        directory,
+        genesis,
+        chain,
+        ledger,
+        node_config,
+        hospitals,
+    })
 }
 
 /// A member before genesis: its folder and keys.
@@ -161,14 +174,22 @@ impl Founder {
         let keys = MemberKeys {
             alliance: signing(offline.join(format!("{directory}-alliance.key")), suite)?,
             seal: signing(own.join("seal.key"), suite)?,
-            receive: EncryptionSecret::from_seed(suite, &receive).public().to_bytes(),
+            receive: EncryptionSecret::from_seed(suite, &receive)
+                .public()
+                .to_bytes(),
             host: signing(own.join("host.key"), suite)?,
             consensus: Some(engine_signer(suite, &seed(&own.join("engine.key"))?).public()),
             tls: Some(signing(own.join("tls.key"), Suite::International)?),
             credential: Some(credential(&own.join("credential.p8"))?),
         };
         let id = MemberId::random(&mut os_rng());
-        Ok(Self { directory: own, name: name.to_owned(), id, role, keys })
+        Ok(Self {
+            directory: own,
+            name: name.to_owned(),
+            id,
+            role,
+            keys,
+        })
     }
 
     fn member(&self, node: Option<&str>, edge: Option<SocketAddr>, suite: Suite) -> Member {
@@ -197,16 +218,30 @@ impl Founder {
         ledger: &str,
         doctors: &[Doctor],
     ) -> Result<Hospital, CliError> {
-        let [edge, inner] = addresses else { return Err(CliError::new("demo.port_in_use", "")) };
+        let [edge, inner] = addresses else {
+            return Err(CliError::new("demo.port_in_use", ""));
+        };
         for folder in ["fhir", "inner", "edge", "spool/out", "spool/in", "doctors"] {
             fs::create_dir_all(self.directory.join(folder)).map_err(storage)?;
         }
-        let office = Doctor { name: OFFICE.0.to_owned(), licence: OFFICE.1.to_owned() };
+        let office = Doctor {
+            name: OFFICE.0.to_owned(),
+            licence: OFFICE.1.to_owned(),
+        };
         let staff: Vec<&Doctor> = doctors.iter().chain([&office]).collect();
         let keys = self.doctor_keys(suite, &staff)?;
-        write_json(&self.directory.join("inner.json"), &inner_json(self.id, inner))?;
-        write_json(&self.directory.join("edge.json"), &edge_json(self.id, edge, ledger))?;
-        write_json(&self.directory.join("signer.json"), &signer_json(self.id, inner, keys.len()))?;
+        write_json(
+            &self.directory.join("inner.json"),
+            &inner_json(self.id, inner),
+        )?;
+        write_json(
+            &self.directory.join("edge.json"),
+            &edge_json(self.id, edge, ledger),
+        )?;
+        write_json(
+            &self.directory.join("signer.json"),
+            &signer_json(self.id, inner, keys.len()),
+        )?;
         Ok(Hospital {
             name: self.name,
             member: self.id,
@@ -235,7 +270,10 @@ impl Founder {
                 .map(|one| scope.spawn(move || make(one)))
                 .collect();
             let ended = |_| Err(CliError::new("demo.start", "a thread ended"));
-            makers.into_iter().map(|maker| maker.join().unwrap_or_else(ended)).collect()
+            makers
+                .into_iter()
+                .map(|maker| maker.join().unwrap_or_else(ended))
+                .collect()
         })
     }
 
@@ -270,7 +308,11 @@ fn found(
         let member = hospital.member(None, addresses.first().copied(), suite);
         let endpoints = member.endpoints.edge.iter().cloned().collect();
         let id = AreaId::random(&mut os_rng());
-        areas.push(StorageArea { id, member: member.id, endpoints });
+        areas.push(StorageArea {
+            id,
+            member: member.id,
+            endpoints,
+        });
         members.push(member);
     }
     members.sort_by_key(|member| member.id);
@@ -280,7 +322,11 @@ fn found(
         version: 1,
         language: (*language).to_owned(),
     });
-    let engine = node.keys.consensus.clone().ok_or_else(|| CliError::new("genesis.key", ""))?;
+    let engine = node
+        .keys
+        .consensus
+        .clone()
+        .ok_or_else(|| CliError::new("genesis.key", ""))?;
     let genesis = Genesis {
         version: genesis::VERSION,
         suite,
@@ -289,7 +335,10 @@ fn found(
         time: wishes.now,
         members,
         areas,
-        policy: Policy { consent_texts: consent_texts.collect(), ..Policy::default() },
+        policy: Policy {
+            consent_texts: consent_texts.collect(),
+            ..Policy::default()
+        },
         engine: EngineKeys::Embedded(engine),
     };
     Chain::new(genesis).map_err(|error| CliError::new(error.code(), &error))

@@ -20,9 +20,16 @@ pub(crate) fn create(
 ) -> Result<(), CliError> {
     let genesis = genesis(trust)?;
     let vault = place.open_or_create()?;
-    let trust = Trust { genesis: &genesis, ledger: &trust.ledger };
+    let trust = Trust {
+        genesis: &genesis,
+        ledger: &trust.ledger,
+    };
     let folder = vault.create_folder(place.new_name(), &trust, clock.now())?;
-    let list = if output.lang == Lang::Zh { WordList::Chinese } else { WordList::English };
+    let list = if output.lang == Lang::Zh {
+        WordList::Chinese
+    } else {
+        WordList::English
+    };
     let words = folder.recovery_words(list)?;
     let line = json!({
         "folder": folder.number, "name": folder.name, "words": words.as_slice(),
@@ -54,7 +61,10 @@ pub(crate) fn restore(
     let genesis = genesis(trust)?;
     let words = words()?;
     let vault = place.open_or_create()?;
-    let trust = Trust { genesis: &genesis, ledger: &trust.ledger };
+    let trust = Trust {
+        genesis: &genesis,
+        ledger: &trust.ledger,
+    };
     let folder = vault.restore_folder(place.new_name(), &words, &trust, clock.now())?;
     let line = json!({ "folder": folder.number, "name": folder.name });
     output.line(&line, || told(&folder, output));
@@ -77,7 +87,9 @@ fn genesis(trust: &args::Trust) -> Result<Vec<u8>, CliError> {
 fn words() -> Result<Zeroizing<String>, CliError> {
     let failed = |error: std::io::Error| CliError::new("words.count", error);
     if std::io::stdin().is_terminal() {
-        return rpassword::prompt_password("24 个词 24 words: ").map(Zeroizing::new).map_err(failed);
+        return rpassword::prompt_password("24 个词 24 words: ")
+            .map(Zeroizing::new)
+            .map_err(failed);
     }
     let mut all = Zeroizing::new(String::new());
     for line in std::io::stdin().lock().lines() {

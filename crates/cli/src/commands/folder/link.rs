@@ -33,13 +33,20 @@ pub(crate) async fn run(
 
 /// What the desk compares.
 pub(crate) fn card_end(number: &str) -> &str {
-    number.len().checked_sub(8).and_then(|start| number.get(start..)).unwrap_or(number)
+    number
+        .len()
+        .checked_sub(8)
+        .and_then(|start| number.get(start..))
+        .unwrap_or(number)
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn the_desk_compares_the_last_eight_characters() {
-        assert_eq!(super::card_end("1BoatSLRHtKNngkdXEeobR76b53LETtpyT"), "3LETtpyT");
+        assert_eq!(
+            super::card_end("1BoatSLRHtKNngkdXEeobR76b53LETtpyT"),
+            "3LETtpyT"
+        );
     }
 }

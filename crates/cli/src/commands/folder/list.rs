@@ -12,11 +12,18 @@ use serde_json::{Value, json};
 const DAY: i64 = 86_400_000;
 
 /// `medfolder folder list`; the last line of a page holds the cursor of the next.
-pub(crate) fn list(folder: &Folder<'_>, words: &args::List, output: Output) -> Result<(), CliError> {
+pub(crate) fn list(
+    folder: &Folder<'_>,
+    words: &args::List,
+    output: Output,
+) -> Result<(), CliError> {
     let page = folder.list(&filter(folder, words)?)?;
     for (number, record) in page.records.iter().enumerate() {
         let mut line = line(folder, record);
-        let next = page.next.as_ref().filter(|_| number + 1 == page.records.len());
+        let next = page
+            .next
+            .as_ref()
+            .filter(|_| number + 1 == page.records.len());
         if let Some(next) = next {
             line["next"] = json!(next);
         }
@@ -39,7 +46,11 @@ pub(crate) fn search(
         let mut line = line(folder, &found.record);
         line["snippet"] = json!(found.snippet);
         output.line(&line, || {
-            format!("{}\n      {}", row(folder, &found.record), found.snippet.replace('\n', " "))
+            format!(
+                "{}\n      {}",
+                row(folder, &found.record),
+                found.snippet.replace('\n', " ")
+            )
         });
     }
     Ok(())
@@ -48,7 +59,11 @@ pub(crate) fn search(
 fn filter(folder: &Folder<'_>, words: &args::List) -> Result<Filter, CliError> {
     let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc().timestamp_millis();
     Ok(Filter {
-        hospital: words.hospital.as_deref().map(|name| folder.member_named(name)).transpose()?,
+        hospital: words
+            .hospital
+            .as_deref()
+            .map(|name| folder.member_named(name))
+            .transpose()?,
         kind: words.kind.as_deref().map(kind).transpose()?,
         from: words.from.map(midnight),
         until: words.to.map(|day| midnight(day).saturating_add(DAY)),
@@ -63,8 +78,14 @@ fn kind(text: &str) -> Result<String, CliError> {
     if let Some(kind) = Kind::parse(text) {
         return Ok(kind.loinc().to_owned());
     }
-    let is_code = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    if is_code { Ok(text.to_owned()) } else { Err(CliError::new("list.kind", text)) }
+    let is_code = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'-');
+    if is_code {
+        Ok(text.to_owned())
+    } else {
+        Err(CliError::new("list.kind", text))
+    }
 }
 
 /// A record as the contract prints it.
@@ -89,7 +110,11 @@ pub(crate) fn row(folder: &Folder<'_>, record: &Listed) -> String {
         State::Waiting => '…',
     };
     let id = record.record.to_string();
-    let version = if record.version > 1 { format!("  v{}", record.version) } else { String::new() };
+    let version = if record.version > 1 {
+        format!("  v{}", record.version)
+    } else {
+        String::new()
+    };
     format!(
         "{mark} {}  {}  {}  {}{version}",
         date(record.date).get(..10).unwrap_or_default(),

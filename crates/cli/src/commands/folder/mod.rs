@@ -28,7 +28,10 @@ pub(crate) async fn run(
     data_dir: Option<PathBuf>,
     output: Output,
 ) -> Result<(), CliError> {
-    let args::Folder { folder: name, command } = words;
+    let args::Folder {
+        folder: name,
+        command,
+    } = words;
     refuse_later(&command)?;
     let place = Place::new(data_dir, name)?;
     let clock = Clock::system();
@@ -46,7 +49,12 @@ pub(crate) async fn run(
         FolderCommand::Sync => sync::run(&folder, &clock, output).await,
         FolderCommand::List(words) => list::list(&folder, &words, output),
         FolderCommand::Search { text, limit } => list::search(&folder, &text, limit, output),
-        FolderCommand::Show { record, fhir, evidence, out } => {
+        FolderCommand::Show {
+            record,
+            fhir,
+            evidence,
+            out,
+        } => {
             let form = show::Form::of(fhir, evidence);
             show::run(&folder, &record, form, out.as_deref(), &clock, output).await
         }

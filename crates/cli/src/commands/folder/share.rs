@@ -39,10 +39,20 @@ fn records(folder: &Folder<'_>, words: &args::Share) -> Result<Vec<RecordId>, Cl
     let visit = words.visit.as_deref().map(str::parse).transpose();
     let visit = visit.map_err(|_| CliError::new("share.visit", "not a visit's id"))?;
     if words.all || visit.is_some() {
-        let page = folder.list(&Filter { visit, ..Filter::default() })?;
-        return Ok(page.records.into_iter().map(|listed| listed.record).collect());
+        let page = folder.list(&Filter {
+            visit,
+            ..Filter::default()
+        })?;
+        return Ok(page
+            .records
+            .into_iter()
+            .map(|listed| listed.record)
+            .collect());
     }
-    let named = words.records.iter().map(|name| folder.open_record(name.trim()));
+    let named = words
+        .records
+        .iter()
+        .map(|name| folder.open_record(name.trim()));
     named.map(|shown| Ok(shown?.listed.record)).collect()
 }
 
@@ -67,22 +77,36 @@ pub(crate) fn line(made: &Made) -> Value {
 fn told(made: &Made, output: Output) -> String {
     let mut lines = vec![made.link.to_string()];
     if let Some(passcode) = &made.passcode {
-        let text = output.say("口令（请另行告知，例如电话）", "Passcode (tell it another way, by voice)");
+        let text = output.say(
+            "口令（请另行告知，例如电话）",
+            "Passcode (tell it another way, by voice)",
+        );
         lines.push(format!("{text}: {}", passcode.as_str()));
     }
-    lines.push(format!("{}: {}", output.say("有效至", "Ends"), rfc3339(made.ends)));
+    lines.push(format!(
+        "{}: {}",
+        output.say("有效至", "Ends"),
+        rfc3339(made.ends)
+    ));
     lines.join("\n")
 }
 
 fn write_qr(path: &Path, link: &str) -> Result<(), CliError> {
     let code = qrcode::QrCode::with_error_correction_level(link, qrcode::EcLevel::M)
         .map_err(|error| CliError::new("link.qr_too_long", error))?;
-    let svg = code.render::<qrcode::render::svg::Color<'_>>().min_dimensions(320, 320).build();
+    let svg = code
+        .render::<qrcode::render::svg::Color<'_>>()
+        .min_dimensions(320, 320)
+        .build();
     std::fs::write(path, svg).map_err(|error| CliError::new("file.write", error))
 }
 
 /// `medfolder folder shares`
-pub(crate) async fn list(folder: &Folder<'_>, clock: &Clock, output: Output) -> Result<(), CliError> {
+pub(crate) async fn list(
+    folder: &Folder<'_>,
+    clock: &Clock,
+    output: Output,
+) -> Result<(), CliError> {
     for share in folder.shares(clock.now())? {
         let host = match share.standing {
             Standing::Active => folder.share_state(&share, clock).await.ok(),
@@ -113,7 +137,11 @@ fn row(line: &Value) -> String {
     let id = text("share");
     format!(
         "{}  {}  {}  {}  {}",
-        id.get(..12).unwrap_or(&id), text("state"), text("expires"), text("host"), text("label"),
+        id.get(..12).unwrap_or(&id),
+        text("state"),
+        text("expires"),
+        text("host"),
+        text("label"),
     )
 }
 
@@ -129,7 +157,12 @@ pub(crate) async fn revoke(
     let line = json!({ "share": share.grant, "state": Standing::Revoked });
     output.line(&line, || {
         let text = "已结束。已经看过的人可能留有副本；调阅记录会告诉您谁看过什么。";
-        output.say(text, "Ended. Whoever opened it before may have kept it: see access-log.").to_owned()
+        output
+            .say(
+                text,
+                "Ended. Whoever opened it before may have kept it: see access-log.",
+            )
+            .to_owned()
     });
     Ok(())
 }
@@ -164,7 +197,9 @@ pub(crate) async fn extend(
 
 fn moved(share: &ShareInfo, ends: u64, output: Output) {
     let line = json!({ "share": share.grant, "state": share.standing, "expires": rfc3339(ends) });
-    output.line(&line, || format!("{}: {}", output.say("有效至", "Ends"), rfc3339(ends)));
+    output.line(&line, || {
+        format!("{}: {}", output.say("有效至", "Ends"), rfc3339(ends))
+    });
 }
 
 /// `medfolder folder access-log`
@@ -178,10 +213,16 @@ pub(crate) async fn access_log(
         let line = access_line(access);
         output.line(&line, || access_row(access, output));
     }
-    output.line(&json!({ "complete": log.complete }), || match log.complete {
-        true => output.say("以上是各医院上报的全部调阅。", "This is every access that hospitals reported."),
-        false => output.say("记录不完整！", "This list is not complete!"),
-    }.to_owned());
+    output.line(&json!({ "complete": log.complete }), || {
+        match log.complete {
+            true => output.say(
+                "以上是各医院上报的全部调阅。",
+                "This is every access that hospitals reported.",
+            ),
+            false => output.say("记录不完整！", "This list is not complete!"),
+        }
+        .to_owned()
+    });
     Ok(())
 }
 
@@ -199,8 +240,10 @@ fn access_row(access: &LoggedAccess, output: Output) -> String {
     let outcome = json!(access.outcome);
     format!(
         "{}  {}“{who}”  {}  {} {}",
-        rfc3339(access.time), output.say("自称", "calls herself "),
-        outcome.as_str().unwrap_or_default(), access.records.len(),
+        rfc3339(access.time),
+        output.say("自称", "calls herself "),
+        outcome.as_str().unwrap_or_default(),
+        access.records.len(),
         output.say("份", "records"),
     )
 }

@@ -50,9 +50,7 @@ pub(crate) async fn run(
         (Form::Plain, Some(path)) => write(path, page(folder, &shown, output).as_bytes(), output),
         (Form::Fhir, Some(path)) => write(path, shown.record.body(), output),
         (Form::Fhir, None) => print_bytes(shown.record.body()),
-        (Form::Evidence, Some(path)) => {
-            write(path, &folder.evidence(&shown, clock).await?, output)
-        }
+        (Form::Evidence, Some(path)) => write(path, &folder.evidence(&shown, clock).await?, output),
         (Form::Evidence, None) => print_bytes(&folder.evidence(&shown, clock).await?),
     }
 }
@@ -84,11 +82,31 @@ fn line(folder: &Folder<'_>, shown: &Shown) -> Value {
 
 /// What held when the record was opened just now, in the order of the checks.
 const CHECKS: [(&str, &str, &str); 5] = [
-    ("record.leaf", "医院的签章盖在这份病历上", "the hospital's seal covers this record"),
-    ("record.sealed_content", "密文与签章时一致", "the ciphertext is the one that was sealed"),
-    ("record.slot", "密钥只为您的就诊卡封装", "its key was wrapped for your card"),
-    ("record.content_root", "内容与医生签署的一致", "the content is what was signed"),
-    ("record.signature", "医生的签名有效", "the doctor's signature is valid"),
+    (
+        "record.leaf",
+        "医院的签章盖在这份病历上",
+        "the hospital's seal covers this record",
+    ),
+    (
+        "record.sealed_content",
+        "密文与签章时一致",
+        "the ciphertext is the one that was sealed",
+    ),
+    (
+        "record.slot",
+        "密钥只为您的就诊卡封装",
+        "its key was wrapped for your card",
+    ),
+    (
+        "record.content_root",
+        "内容与医生签署的一致",
+        "the content is what was signed",
+    ),
+    (
+        "record.signature",
+        "医生的签名有效",
+        "the doctor's signature is valid",
+    ),
 ];
 
 fn text(shown: &Shown) -> String {
@@ -101,7 +119,11 @@ fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
     let statement = shown.record.statement();
     let mut lines = vec![
         listed.title.clone(),
-        format!("{}  {}", folder.member_name(&listed.hospital), statement.department),
+        format!(
+            "{}  {}",
+            folder.member_name(&listed.hospital),
+            statement.department
+        ),
         format!("{}  {}", statement.author.name, list::date(listed.date)),
         String::new(),
         text(shown),
@@ -132,8 +154,12 @@ pub(crate) fn write(path: &Path, bytes: &[u8], output: Output) -> Result<(), Cli
         _ => CliError::new("file.write", error),
     };
     let mut file = std::fs::File::create_new(path).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-    output.line(&json!({ "out": path, "bytes": bytes.len() }), || path.display().to_string());
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
+    output.line(&json!({ "out": path, "bytes": bytes.len() }), || {
+        path.display().to_string()
+    });
     Ok(())
 }
 
@@ -145,7 +171,12 @@ pub(crate) fn export(folder: &Folder<'_>, out: &Path, output: Output) -> Result<
         "left_out": exported.left_out,
     });
     output.line(&line, || {
-        format!("{}  {}  {}", out.display(), exported.records, exported.attachments)
+        format!(
+            "{}  {}  {}",
+            out.display(),
+            exported.records,
+            exported.attachments
+        )
     });
     Ok(())
 }

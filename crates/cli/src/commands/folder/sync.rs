@@ -12,7 +12,11 @@ use serde_json::json;
 const INDEX_BATCH: usize = 200;
 
 /// `medfolder folder sync`
-pub(crate) async fn run(folder: &Folder<'_>, clock: &Clock, output: Output) -> Result<(), CliError> {
+pub(crate) async fn run(
+    folder: &Folder<'_>,
+    clock: &Clock,
+    output: Output,
+) -> Result<(), CliError> {
     let bar = bar(output);
     let progress = |progress: Progress| show(&bar, output, progress);
     let report = whole(folder, clock, &progress).await;
@@ -28,7 +32,11 @@ pub(crate) async fn whole(
     clock: &Clock,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<SyncReport, CliError> {
-    let options = SyncOptions { clock: clock.clone(), progress, cancel: Cancel::default() };
+    let options = SyncOptions {
+        clock: clock.clone(),
+        progress,
+        cancel: Cancel::default(),
+    };
     let report = folder.sync(&options).await?;
     while folder.index(INDEX_BATCH)?.more {
         tokio::task::yield_now().await;
@@ -50,17 +58,28 @@ pub(crate) fn line(report: &SyncReport) -> serde_json::Value {
 }
 
 fn told(report: &SyncReport, output: Output) -> String {
-    let SyncReport { new, verified, failed, complete } = report;
+    let SyncReport {
+        new,
+        verified,
+        failed,
+        complete,
+    } = report;
     let whole = match complete {
         true => output.say("名单完整。", "The list is complete."),
         false => output.say("名单不完整！", "The list is not complete!"),
     };
     match output.lang {
         crate::args::Lang::Zh => {
-            format!("新增 {new} 份，已验证 {verified} 份，未通过 {} 份。{whole}", failed.len())
+            format!(
+                "新增 {new} 份，已验证 {verified} 份，未通过 {} 份。{whole}",
+                failed.len()
+            )
         }
         crate::args::Lang::En => {
-            format!("{new} new, {verified} verified, {} failed. {whole}", failed.len())
+            format!(
+                "{new} new, {verified} verified, {} failed. {whole}",
+                failed.len()
+            )
         }
     }
 }

@@ -42,7 +42,10 @@ impl Place {
             return Err(medfolder_folder::FolderError::VaultMissing.into());
         }
         let passphrase = passphrase(false)?;
-        Ok(Vault::open(&self.directory, &Unlock::Passphrase(&passphrase))?)
+        Ok(Vault::open(
+            &self.directory,
+            &Unlock::Passphrase(&passphrase),
+        )?)
     }
 
     /// Opens the vault, or makes it when there is none.
@@ -51,13 +54,20 @@ impl Place {
             return self.open();
         }
         let passphrase = passphrase(true)?;
-        Ok(Vault::create(&self.directory, &Unlock::Passphrase(&passphrase))?)
+        Ok(Vault::create(
+            &self.directory,
+            &Unlock::Passphrase(&passphrase),
+        )?)
     }
 }
 
 /// The XDG data folder.
 fn platform_folder() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let variable = |name| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
     variable("XDG_DATA_HOME")
         .filter(|path| path.is_absolute())
         .or_else(|| variable("HOME").map(|home| home.join(".local/share")))
@@ -70,7 +80,10 @@ fn passphrase(new: bool) -> Result<Zeroizing<String>, CliError> {
         return Ok(Zeroizing::new(passphrase));
     }
     if !std::io::stdin().is_terminal() {
-        return Err(CliError::new("vault.no_passphrase", "no terminal to ask at"));
+        return Err(CliError::new(
+            "vault.no_passphrase",
+            "no terminal to ask at",
+        ));
     }
     let ask = |text: &str| {
         rpassword::prompt_password(text)

@@ -15,12 +15,17 @@ const POLL: Duration = Duration::from_millis(100);
 /// Waits until the opening is on the ledger.
 pub(crate) async fn run(stage: &Stage, owner: usize) -> Result<Value, CliError> {
     let began = Instant::now();
-    let owner = stage.owners.get(owner).ok_or_else(|| broken("access_log", "nobody"))?;
+    let owner = stage
+        .owners
+        .get(owner)
+        .ok_or_else(|| broken("access_log", "nobody"))?;
     let folder = stage.folder(owner)?;
     loop {
         let log = folder.access_log(&stage.clock).await?;
         let lines: Vec<Value> = log.accesses.iter().map(access_line).collect();
-        let opened = lines.iter().any(|line| line["who"] == READER && line["outcome"] == "opened");
+        let opened = lines
+            .iter()
+            .any(|line| line["who"] == READER && line["outcome"] == "opened");
         if opened && log.complete {
             return Ok(json!({
                 "step": "access_log", "accesses": lines.len(), "who": READER, "lines": lines,

@@ -36,11 +36,20 @@ pub(crate) async fn run(stage: &mut Stage) -> Result<Ingested, CliError> {
         .map(|skipped| (skipped.file.as_str(), skipped.code.as_str()))
         .collect();
     let bad: BTreeSet<&Path> = skipped.iter().map(|(file, _)| Path::new(*file)).collect();
-    let taken = stage.plan.deliveries.iter().filter(|d| !bad.contains(d.file.as_path()));
-    let attachments: BTreeSet<&Path> =
-        taken.flat_map(|delivery| &delivery.attachments).map(|path| path.as_path()).collect();
-    let held: Vec<&str> =
-        states.iter().flat_map(|s| &s.held).map(|held| held.reason.as_str()).collect();
+    let taken = stage
+        .plan
+        .deliveries
+        .iter()
+        .filter(|d| !bad.contains(d.file.as_path()));
+    let attachments: BTreeSet<&Path> = taken
+        .flat_map(|delivery| &delivery.attachments)
+        .map(|path| path.as_path())
+        .collect();
+    let held: Vec<&str> = states
+        .iter()
+        .flat_map(|s| &s.held)
+        .map(|held| held.reason.as_str())
+        .collect();
     let records = usize::try_from(records).map_err(|error| broken("ingest", error))?;
     let mut line = json!({
         "step": "ingest", "patients": stage.plan.people.len(), "records": records,
@@ -69,7 +78,9 @@ async fn enrol(stage: &Stage) -> Result<(), CliError> {
 fn signed(state: &Status) -> u64 {
     let unassigned: u64 = state.unassigned.values().sum();
     let held = state.held.iter().filter(|held| held.record != 0).count();
-    state.records.saturating_sub(unassigned + state.to_sign + held as u64)
+    state
+        .records
+        .saturating_sub(unassigned + state.to_sign + held as u64)
 }
 
 async fn settle(stage: &mut Stage) -> Result<Vec<Status>, CliError> {
@@ -79,19 +90,33 @@ async fn settle(stage: &mut Stage) -> Result<Vec<Status>, CliError> {
         for control in &stage.controls {
             states.push(control.status().await?);
         }
-        let waiting_files: usize =
-            stage.world.hospitals.iter().map(|h| documents(&h.file("fhir"))).sum();
-        let unsigned: u64 =
-            states.iter().map(|s| s.to_sign + s.unassigned.values().sum::<u64>()).sum();
+        let waiting_files: usize = stage
+            .world
+            .hospitals
+            .iter()
+            .map(|h| documents(&h.file("fhir")))
+            .sum();
+        let unsigned: u64 = states
+            .iter()
+            .map(|s| s.to_sign + s.unassigned.values().sum::<u64>())
+            .sum();
         if waiting_files == 0 && unsigned == 0 {
             return Ok(states);
         }
-        let now = (waiting_files, states.iter().map(signed).collect::<Vec<u64>>());
+        let now = (
+            waiting_files,
+            states.iter().map(signed).collect::<Vec<u64>>(),
+        );
         if last.first() != Some(&now) {
             (last, changed) = (vec![now], Instant::now());
         } else if changed.elapsed() > STANDSTILL {
-            return if waiting_files == 0 { Ok(states) } else {
-                Err(broken("ingest", format!("{waiting_files} files were not taken in")))
+            return if waiting_files == 0 {
+                Ok(states)
+            } else {
+                Err(broken(
+                    "ingest",
+                    format!("{waiting_files} files were not taken in"),
+                ))
             };
         }
         stage.processes.all_run()?;
@@ -101,12 +126,17 @@ async fn settle(stage: &mut Stage) -> Result<Vec<Status>, CliError> {
 
 /// Documents below a watched folder.
 fn documents(folder: &Path) -> usize {
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return 0;
+    };
     let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
     paths
         .map(|path| match path.is_dir() {
             true => documents(&path),
-            false => usize::from(path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"))),
+            false => usize::from(
+                path.extension()
+                    .is_some_and(|e| e.eq_ignore_ascii_case("json")),
+            ),
         })
         .sum()
 }

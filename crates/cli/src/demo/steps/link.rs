@@ -29,7 +29,9 @@ pub(crate) async fn run(stage: &Stage) -> Result<Value, CliError> {
 async fn person(stage: &Stage, owner: &Owner) -> Result<usize, CliError> {
     let folder = stage.folder(owner)?;
     for (hospital, number) in &owner.person.numbers {
-        let Some(desk) = stage.controls.get(*hospital) else { continue };
+        let Some(desk) = stage.controls.get(*hospital) else {
+            continue;
+        };
         let code = desk.code(number).await?;
         let invitation = folder.read_invitation(&code.link, None)?;
         let pending = folder.claim_card(&invitation, &stage.clock).await?;

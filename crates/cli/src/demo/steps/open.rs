@@ -24,12 +24,24 @@ pub(crate) struct Reading {
 }
 
 /// Runs `medfolder open`.
-pub(crate) async fn read(directory: &Path, link: &str, passcode: Option<&str>) -> Result<Reading, CliError> {
+pub(crate) async fn read(
+    directory: &Path,
+    link: &str,
+    passcode: Option<&str>,
+) -> Result<Reading, CliError> {
     let failed = |error| broken("open", error);
     let empty = directory.join("reader");
     std::fs::create_dir_all(&empty).map_err(failed)?;
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
-    command.args(["open", link, "--json", "--lang", "en", "--recipient", READER]);
+    command.args([
+        "open",
+        link,
+        "--json",
+        "--lang",
+        "en",
+        "--recipient",
+        READER,
+    ]);
     if let Some(passcode) = passcode {
         command.args(["--passcode", passcode]);
     }
@@ -42,8 +54,14 @@ pub(crate) async fn read(directory: &Path, link: &str, passcode: Option<&str>) -
         .await
         .map_err(failed)?;
     let text = String::from_utf8_lossy(&done.stdout);
-    let line = text.lines().last().and_then(|line| serde_json::from_str(line).ok());
-    Ok(Reading { exit: done.status.code().unwrap_or(-1), line: line.unwrap_or(Value::Null) })
+    let line = text
+        .lines()
+        .last()
+        .and_then(|line| serde_json::from_str(line).ok());
+    Ok(Reading {
+        exit: done.status.code().unwrap_or(-1),
+        line: line.unwrap_or(Value::Null),
+    })
 }
 
 /// The reader opens the share and sees whose seal each record carries.
@@ -51,10 +69,19 @@ pub(crate) async fn run(stage: &Stage, made: &Made, records: usize) -> Result<Va
     let began = Instant::now();
     let passcode = made.passcode.as_ref().map(|passcode| passcode.as_str());
     let reading = read(&stage.world.directory, &made.link, passcode).await?;
-    let opened = reading.line["records"].as_array().cloned().unwrap_or_default();
-    let verified = opened.iter().filter(|record| record["seal"] == "verified").count();
+    let opened = reading.line["records"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let verified = opened
+        .iter()
+        .filter(|record| record["seal"] == "verified")
+        .count();
     if reading.exit != 0 || opened.len() != records || verified != records {
-        return Err(broken("open", format!("exit {}: {}", reading.exit, reading.line)));
+        return Err(broken(
+            "open",
+            format!("exit {}: {}", reading.exit, reading.line),
+        ));
     }
     let titles: Vec<Value> = opened
         .iter()
@@ -72,7 +99,10 @@ pub(crate) async fn refused(stage: &Stage, made: &Made) -> Result<Value, CliErro
     let reading = read(&stage.world.directory, &made.link, passcode).await?;
     let code = reading.line["error"]["code"].clone();
     if reading.exit != 1 || code != "share.revoked" {
-        return Err(broken("open_after_revoke", format!("exit {}: {code}", reading.exit)));
+        return Err(broken(
+            "open_after_revoke",
+            format!("exit {}: {code}", reading.exit),
+        ));
     }
     Ok(json!({ "step": "open_after_revoke", "refused": true, "code": code }))
 }

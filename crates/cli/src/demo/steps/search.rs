@@ -23,7 +23,10 @@ pub(crate) struct Found {
 
 /// Searches for the stage's word.
 pub(crate) fn run(stage: &Stage) -> Result<Found, CliError> {
-    let word = stage.searched.as_deref().ok_or_else(|| broken("search", "no word to search for"))?;
+    let word = stage
+        .searched
+        .as_deref()
+        .ok_or_else(|| broken("search", "no word to search for"))?;
     let (mut found, mut best, mut snippet) = (0, (0, Vec::new()), String::new());
     let mut slowest = 0.0_f64;
     for (number, owner) in stage.owners.iter().enumerate() {
@@ -32,8 +35,14 @@ pub(crate) fn run(stage: &Stage) -> Result<Found, CliError> {
         slowest = slowest.max(began.elapsed().as_secs_f64() * 1_000.0);
         found += hits.len();
         if hits.len() > best.1.len() {
-            snippet = hits.first().map(|hit| hit.snippet.clone()).unwrap_or_default();
-            best = (number, hits.into_iter().map(|hit| hit.record.record).collect());
+            snippet = hits
+                .first()
+                .map(|hit| hit.snippet.clone())
+                .unwrap_or_default();
+            best = (
+                number,
+                hits.into_iter().map(|hit| hit.record.record).collect(),
+            );
         }
     }
     if found == 0 {
@@ -43,5 +52,9 @@ pub(crate) fn run(stage: &Stage) -> Result<Found, CliError> {
         "step": "search", "text": word, "found": found, "snippet": snippet,
         "milliseconds": slowest.round(),
     });
-    Ok(Found { line, owner: best.0, records: best.1 })
+    Ok(Found {
+        line,
+        owner: best.0,
+        records: best.1,
+    })
 }

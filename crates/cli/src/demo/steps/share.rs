@@ -27,10 +27,18 @@ pub(crate) struct Shared {
 /// Shares what was found, filled up with the newest records.
 pub(crate) async fn run(stage: &Stage, found: &Found) -> Result<Shared, CliError> {
     let began = Instant::now();
-    let owner = stage.owners.get(found.owner).ok_or_else(|| broken("share", "nobody to share"))?;
+    let owner = stage
+        .owners
+        .get(found.owner)
+        .ok_or_else(|| broken("share", "nobody to share"))?;
     let folder = stage.folder(owner)?;
     let mut records = found.records.clone();
-    let newest = folder.list(&Filter { limit: RECORDS * 2, ..Filter::default() })?.records;
+    let newest = folder
+        .list(&Filter {
+            limit: RECORDS * 2,
+            ..Filter::default()
+        })?
+        .records;
     for record in newest.into_iter().map(|listed| listed.record) {
         if !records.contains(&record) {
             records.push(record);
@@ -49,5 +57,9 @@ pub(crate) async fn run(stage: &Stage, found: &Found) -> Result<Shared, CliError
         "step": "share", "share": made.grant, "owner": owner.person.name,
         "records": records.len(), "passcode": made.passcode.is_some(), "seconds": seconds(began),
     });
-    Ok(Shared { line, made, records })
+    Ok(Shared {
+        line,
+        made,
+        records,
+    })
 }

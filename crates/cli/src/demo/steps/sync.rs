@@ -60,10 +60,23 @@ async fn all(stage: &Stage) -> Result<(usize, usize, Vec<String>, bool), CliErro
         let folder = stage.folder(owner)?;
         let report = whole(&folder, &stage.clock, &|_| ()).await?;
         complete &= report.complete;
-        failed.extend(report.failed.iter().map(|f| format!("{}: {}", f.record, f.check)));
-        let listed = folder.list(&Filter { all_versions: true, ..Filter::default() })?.records;
+        failed.extend(
+            report
+                .failed
+                .iter()
+                .map(|f| format!("{}: {}", f.record, f.check)),
+        );
+        let listed = folder
+            .list(&Filter {
+                all_versions: true,
+                ..Filter::default()
+            })?
+            .records;
         records += listed.len();
-        verified += listed.iter().filter(|record| record.state == State::Verified).count();
+        verified += listed
+            .iter()
+            .filter(|record| record.state == State::Verified)
+            .count();
     }
     Ok((records, verified, failed, complete))
 }

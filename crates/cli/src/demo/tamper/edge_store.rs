@@ -1,7 +1,7 @@
 //! What a malicious operator of an edge can do: change its blobs and its index, behind its back.
 
-use crate::error::CliError;
 use crate::demo::world::Hospital;
+use crate::error::CliError;
 use medfolder_record::RecordId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::fs;
@@ -31,7 +31,10 @@ impl EdgeStore {
         let directory = hospital.file("edge");
         let index = Connection::open(directory.join("index.db")).map_err(failed)?;
         index.busy_timeout(Duration::from_secs(5)).map_err(failed)?;
-        Ok(Self { index, blobs: directory.join("blobs") })
+        Ok(Self {
+            index,
+            blobs: directory.join("blobs"),
+        })
     }
 
     /// A record, if this edge has it.
@@ -42,7 +45,11 @@ impl EdgeStore {
                 [record.as_bytes()],
                 |row| {
                     let seal = (row.get(0)?, row.get(1)?);
-                    Ok(Stored { record: *record, seal, envelope: row.get(2)? })
+                    Ok(Stored {
+                        record: *record,
+                        seal,
+                        envelope: row.get(2)?,
+                    })
                 },
             )
             .optional()
@@ -58,7 +65,9 @@ impl EdgeStore {
     pub(crate) fn swap_envelopes(&self, one: &Stored, other: &Stored) -> Result<(), CliError> {
         let set = |record: &Stored, envelope: &[u8]| {
             let sql = "UPDATE record SET envelope = ?2 WHERE id = ?1";
-            self.index.execute(sql, params![record.record.as_bytes(), envelope]).map_err(failed)
+            self.index
+                .execute(sql, params![record.record.as_bytes(), envelope])
+                .map_err(failed)
         };
         set(one, &other.envelope)?;
         set(other, &one.envelope).map(drop)
@@ -84,13 +93,18 @@ impl EdgeStore {
     fn slot(&self, stored: &Stored) -> Result<Vec<u8>, CliError> {
         let (visit, seq) = &stored.seal;
         let sql = "SELECT slot FROM slot WHERE visit = ?1 AND seq = ?2";
-        self.index.query_row(sql, params![visit, seq], |row| row.get(0)).map_err(failed)
+        self.index
+            .query_row(sql, params![visit, seq], |row| row.get(0))
+            .map_err(failed)
     }
 
     fn set_slot(&self, stored: &Stored, slot: &[u8]) -> Result<(), CliError> {
         let (visit, seq) = &stored.seal;
         let sql = "UPDATE slot SET slot = ?3 WHERE visit = ?1 AND seq = ?2";
-        self.index.execute(sql, params![visit, seq, slot]).map(drop).map_err(failed)
+        self.index
+            .execute(sql, params![visit, seq, slot])
+            .map(drop)
+            .map_err(failed)
     }
 
     /// Changes a byte of a record's first attachment; false when it has none.
@@ -111,8 +125,10 @@ impl EdgeStore {
     pub(crate) fn change_share_file(&self, grant: &[u8]) -> Result<(), CliError> {
         let sql = "SELECT share_file.blob FROM share_file JOIN share ON share.id = share_file.share
                    WHERE share.grant_id = ?1 ORDER BY k LIMIT 1";
-        let blob: Vec<u8> =
-            self.index.query_row(sql, [grant], |row| row.get(0)).map_err(failed)?;
+        let blob: Vec<u8> = self
+            .index
+            .query_row(sql, [grant], |row| row.get(0))
+            .map_err(failed)?;
         self.change_blob(&blob)
     }
 
@@ -124,7 +140,9 @@ impl EdgeStore {
 
     fn path(&self, name: &[u8]) -> PathBuf {
         let name = hex::encode(name);
-        self.blobs.join(name.get(..2).unwrap_or_default()).join(name)
+        self.blobs
+            .join(name.get(..2).unwrap_or_default())
+            .join(name)
     }
 }
 

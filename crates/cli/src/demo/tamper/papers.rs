@@ -3,8 +3,8 @@
 use super::Finding;
 use super::edge_store::{EdgeStore, flipped};
 use crate::demo::stage::{Safe, Stage};
-use crate::demo::steps::open::read;
 use crate::demo::steps::broken;
+use crate::demo::steps::open::read;
 use crate::error::CliError;
 use medfolder_folder::records::Filter;
 use medfolder_folder::share::{Code, ShareOptions};
@@ -17,15 +17,23 @@ const HOUR: u64 = 60 * 60 * 1_000;
 pub(crate) async fn run(stage: &Stage, owner: usize) -> Result<Vec<Finding>, CliError> {
     let mut findings = share(stage, owner).await?;
     findings.push(vault(stage)?);
-    findings.push(genesis(stage)?);
+    findings.push(genesis(stage, owner).await?);
     Ok(findings)
 }
 
 /// A share whose link is cut or mistyped, and whose ciphertext its host changes.
 async fn share(stage: &Stage, owner: usize) -> Result<Vec<Finding>, CliError> {
-    let owner = stage.owners.get(owner).ok_or_else(|| broken("tamper", "nobody"))?;
+    let owner = stage
+        .owners
+        .get(owner)
+        .ok_or_else(|| broken("tamper", "nobody"))?;
     let folder = stage.folder(owner)?;
-    let one = folder.list(&Filter { limit: 1, ..Filter::default() })?.records;
+    let one = folder
+        .list(&Filter {
+            limit: 1,
+            ..Filter::default()
+        })?
+        .records;
     let options = ShareOptions {
         records: one.iter().map(|record| record.record).collect(),
         code: Code::None,
@@ -35,17 +43,32 @@ async fn share(stage: &Stage, owner: usize) -> Result<Vec<Finding>, CliError> {
     };
     let made = folder.share(&options, &stage.clock).await?;
     let directory = &stage.world.directory;
-    let cut = made.link.get(..made.link.len().saturating_sub(9)).unwrap_or_default();
+    let cut = made
+        .link
+        .get(..made.link.len().saturating_sub(9))
+        .unwrap_or_default();
     let cut = read(directory, cut, None).await?;
-    let host = folder.find_share(&made.grant.to_string(), stage.clock.now())?.host;
-    let hospital = stage.world.hospitals.iter().find(|hospital| hospital.member == host);
+    let host = folder
+        .find_share(&made.grant.to_string(), stage.clock.now())?
+        .host;
+    let hospital = stage
+        .world
+        .hospitals
+        .iter()
+        .find(|hospital| hospital.member == host);
     let hospital = hospital.ok_or_else(|| broken("tamper", "no host"))?;
     EdgeStore::open(hospital)?.change_share_file(made.grant.as_bytes())?;
     let changed = read(directory, &made.link, None).await?;
     let code = |line: &serde_json::Value| line.as_str().map(str::to_owned);
     Ok(vec![
-        Finding { what: "link cut short", caught_by: code(&cut.line["error"]["code"]) },
-        Finding { what: "shared file changed", caught_by: code(&changed.line["error"]["code"]) },
+        Finding {
+            what: "link cut short",
+            caught_by: code(&cut.line["error"]["code"]),
+        },
+        Finding {
+            what: "shared file changed",
+            caught_by: code(&changed.line["error"]["code"]),
+        },
     ])
 }
 
@@ -70,18 +93,44 @@ fn vault(stage: &Stage) -> Result<Finding, CliError> {
     })
 }
 
-/// A genesis in which one bit was changed: another consortium, to which nothing here belongs.
-fn genesis(stage: &Stage) -> Result<Finding, CliError> {
+/// A genesis in which one bit was changed is another consortium's, or none: a folder that trusts
+/// it takes no link of a front desk here.
+async fn genesis(stage: &Stage, owner: usize) -> Result<Finding, CliError> {
     let safe = Safe::new(stage.world.directory.join("folders/other-genesis"))?;
     let genesis = flipped(stage.world.chain.to_bytes());
     let ledger = [stage.world.ledger.clone()];
-    let trust = Trust { genesis: &genesis, ledger: &ledger };
-    let caught_by = match safe.vault().create_folder("folder", &trust, stage.clock.now()) {
-        Err(error) => Some(error.code().to_owned()),
-        Ok(folder) if folder.consortium.digest() != stage.world.chain.digest() => {
-            Some("desk.other_consortium".to_owned())
-        }
-        Ok(_) => None,
+    let trust = Trust {
+        genesis: &genesis,
+        ledger: &ledger,
     };
-    Ok(Finding { what: "genesis changed", caught_by })
+    let caught_by = match safe
+        .vault()
+        .create_folder("folder", &trust, stage.clock.now())
+    {
+        Err(error) => Some(error.code().to_owned()),
+        Ok(folder) => {
+            let link = desk_link(stage, owner).await?;
+            let read = folder.read_invitation(&link, None);
+            read.err().map(|error| error.code().to_owned())
+        }
+    };
+    Ok(Finding {
+        what: "genesis changed",
+        caught_by,
+    })
+}
+
+/// A fresh link of the front desk at one of the owner's hospitals.
+async fn desk_link(stage: &Stage, owner: usize) -> Result<String, CliError> {
+    let owner = stage
+        .owners
+        .get(owner)
+        .ok_or_else(|| broken("tamper", "nobody"))?;
+    let first = owner.person.numbers.iter().next();
+    let (hospital, number) = first.ok_or_else(|| broken("tamper", "no patient number"))?;
+    let desk = stage
+        .controls
+        .get(*hospital)
+        .ok_or_else(|| broken("tamper", "no hospital"))?;
+    Ok(desk.code(number).await?.link)
 }
