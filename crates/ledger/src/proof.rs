@@ -13,7 +13,7 @@ use medfolder_crypto::{CborError, Digest, Suite, from_cbor, merkle, to_cbor};
 use medfolder_record::{MemberId, RecordId};
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
-use crate::block::{BlockError, Checkpoint, Header};
+use crate::block::{BlockError, Checkpoint, Header, transactions_digest};
 use crate::genesis::Chain;
 use crate::log::{ConsistencyProof, InclusionProof};
 use crate::refusal::Refusal;
@@ -100,7 +100,7 @@ macro_rules! proof_bytes {
     )* };
 }
 
-proof_bytes! { Receipt EntryProof HistoryPage }
+proof_bytes! { Receipt RefusalProof EntryProof HistoryPage }
 
 /// A transaction was accepted: its inclusion in the log of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -130,6 +130,37 @@ impl Receipt {
         } else {
             Err(ProofError::Inclusion)
         }
+    }
+}
+
+/// A transaction was refused: the list of a block's results, to which its header commits. Shows
+/// digests of the block's other transactions and nothing of what they say, so anybody may have it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct RefusalProof {
+    /// Leaf hash and result of each of the block's transactions, in order.
+    #[n(0)]
+    pub results: Vec<(Digest, u16)>,
+    /// The block's checkpoint.
+    #[n(1)]
+    pub checkpoint: Checkpoint,
+}
+
+impl RefusalProof {
+    /// Verifies for a transaction's stored bytes; returns why it was refused.
+    ///
+    /// # Errors
+    /// [`ProofError::Checkpoint`] or [`ProofError::Inclusion`].
+    pub fn verify(&self, chain: &Chain, stored: &[u8]) -> Result<Refusal, ProofError> {
+        self.checkpoint.verify(chain)?;
+        let suite = chain.suite();
+        if transactions_digest(suite, &self.results) != self.checkpoint.header.transactions {
+            return Err(ProofError::Inclusion);
+        }
+        let leaf = merkle::leaf_hash(suite, &[stored]);
+        let mut own = self.results.iter().filter(|(digest, _)| *digest == leaf);
+        own.find_map(|(_, result)| Refusal::of(*result))
+            .ok_or(ProofError::Inclusion)
     }
 }
 

@@ -82,6 +82,9 @@ pub struct TransactionStatus {
     /// CBOR of a `Receipt`: its inclusion under the checkpoint of its block.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Blob>,
+    /// CBOR of a `RefusalProof`: the block's results, to which its header commits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Blob>,
 }
 
 /// One state entry, present or absent, with its proof.

@@ -70,26 +70,6 @@ impl LedgerClient {
         }
         Ok(())
     }
-
-    /// One block: certified, with the transactions that its header commits to.
-    pub(super) async fn block(&self, height: u64) -> Result<Block, LedgerError> {
-        self.ask(&format!("v1/blocks/{height}"), MAX_ANSWER, |bytes| {
-            let mut blocks = read_sequence(bytes)?;
-            let (Some(one), true) = (blocks.pop(), blocks.is_empty()) else {
-                return Err(HttpError::Malformed.into());
-            };
-            one.checkpoint().verify(self.chain())?;
-            let suite = self.chain().suite();
-            let header = &one.block.header;
-            let digest =
-                medfolder_ledger::block::transactions_digest(suite, &one.block.results(suite));
-            if header.height != height || header.transactions != digest {
-                return Err(BlockError::Transactions.into());
-            }
-            Ok((one.block, None))
-        })
-        .await
-    }
 }
 
 fn read_sequence(bytes: &[u8]) -> Result<Vec<CertifiedBlock>, LedgerError> {

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use medfolder_ledger::proof::Receipt;
+use medfolder_ledger::proof::{Receipt, RefusalProof};
 use medfolder_ledger::{Refusal, Transaction, TxId};
 use reqwest::{Method, StatusCode};
 use tokio::time::Instant;
@@ -243,8 +243,8 @@ impl LedgerClient {
                 self.accepted(node, id, stored, &receipt.0).await.map(Some)
             }
             TransactionState::Refused => {
-                let height = status.height.ok_or(HttpError::Malformed)?;
-                self.refused(id, stored, height).await.map(Some)
+                let proof = status.refusal.ok_or(HttpError::Malformed)?;
+                self.refused(id, stored, &proof.0).map(Some)
             }
         }
     }
@@ -274,20 +274,14 @@ impl LedgerClient {
         }))
     }
 
-    async fn refused(&self, id: TxId, stored: &[u8], height: u64) -> Result<Attempt, LedgerError> {
-        let block = self.block(height).await?;
-        let said = block
-            .transactions
-            .iter()
-            .find(|tx| tx.bytes == stored && tx.result != 0);
-        let refusal = said.and_then(|tx| Refusal::of(tx.result));
-        match refusal {
-            Some(refusal) => Ok(Attempt::Done(Submission::Refused {
-                id,
-                refusal,
-                height,
-            })),
-            None => Err(HttpError::Malformed.into()),
-        }
+    fn refused(&self, id: TxId, stored: &[u8], proof: &[u8]) -> Result<Attempt, LedgerError> {
+        let proof = RefusalProof::from_bytes(proof)?;
+        let refusal = proof.verify(self.chain(), stored)?;
+        let height = proof.checkpoint.header.height;
+        Ok(Attempt::Done(Submission::Refused {
+            id,
+            refusal,
+            height,
+        }))
     }
 }

@@ -16,7 +16,7 @@ use axum::routing::{get, post};
 use medfolder_crypto::{Digest, Suite, to_cbor};
 use medfolder_ledger::body::{By, FreezeCard};
 use medfolder_ledger::login::{LoginSubject, ShownKeys};
-use medfolder_ledger::proof::HistoryItem;
+use medfolder_ledger::proof::{HistoryItem, RefusalProof};
 use medfolder_ledger::{Prepared, StateKey, Subject};
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -140,11 +140,20 @@ fn fate(world: &World, bytes: &[u8]) -> TransactionStatus {
         time: None,
         position: None,
         receipt: None,
+        refusal: None,
     };
-    for (block, _) in &world.blocks {
+    for (block, certificate) in &world.blocks {
         for tx in block.transactions.iter().filter(|tx| tx.bytes == bytes) {
             status.height = Some(block.header.height);
             status.state = TransactionState::Refused;
+            let proof = RefusalProof {
+                results: block.results(world.chain.suite()),
+                checkpoint: Checkpoint {
+                    header: block.header.clone(),
+                    certificate: certificate.clone(),
+                },
+            };
+            status.refusal = Some(Blob(proof.to_bytes()));
             if tx.result == 0 {
                 status.state = TransactionState::Final;
                 status.receipt = Some(Blob(world.receipt(bytes).to_bytes()));
@@ -200,6 +209,7 @@ async fn status(State(served): State<Served>, Path(id): Path<String>) -> Json<Tr
         time: None,
         position: None,
         receipt: None,
+        refusal: None,
     };
     Json(found.unwrap_or(unknown))
 }

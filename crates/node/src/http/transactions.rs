@@ -12,7 +12,7 @@ use medfolder_client::api::ledger::{
 };
 use medfolder_ledger::log::InclusionProof;
 use medfolder_ledger::policy::Action;
-use medfolder_ledger::proof::Receipt;
+use medfolder_ledger::proof::{Receipt, RefusalProof};
 use medfolder_ledger::{Refusal, TxId};
 use serde::Deserialize;
 
@@ -83,6 +83,7 @@ fn blank(id: TxId, state: TransactionState) -> TransactionStatus {
         time: None,
         position: None,
         receipt: None,
+        refusal: None,
     }
 }
 
@@ -132,6 +133,10 @@ fn settled_status(app: &App, settled: &Settled) -> Result<TransactionStatus, Ref
         Err(refusal) => {
             status.state = TransactionState::Refused;
             status.code = Some(refusal.code().to_owned());
+            let blocks = app.ledger.blocks(settled.height, 1)?;
+            let (block, _) = blocks.first().ok_or(Refused::storage())?;
+            let results = block.results(app.ledger.chain().suite());
+            status.refusal = Some(Blob(RefusalProof { results, checkpoint }.to_bytes()));
         }
         Ok(position) => {
             let (suite, size) = (app.ledger.chain().suite(), checkpoint.header.log_size);

@@ -8,7 +8,7 @@ use medfolder_client::api::ledger::{
 use medfolder_crypto::{Suite, from_cbor};
 use medfolder_ledger::body::{By, FreezeCard};
 use medfolder_ledger::log::ConsistencyProof;
-use medfolder_ledger::proof::{EntryProof, Receipt, verify_consistency};
+use medfolder_ledger::proof::{EntryProof, Receipt, RefusalProof, verify_consistency};
 use medfolder_ledger::state::MemberEntry;
 use medfolder_ledger::{Checkpoint, Running, StateKey, Subject};
 use medfolder_node::clock::Clock as _;
@@ -96,12 +96,15 @@ async fn a_refused_transaction_is_in_a_block_with_its_code_and_changes_nothing()
     let mut node = start(dir.path(), &fixture).await;
     let card = node.registered(1).await;
     // The second registration has another time of consent and so another id.
-    let status = node
-        .submit(fixture.register(&card, node.clock.now() - 1))
-        .await
-        .unwrap();
+    let second = fixture.register(&card, node.clock.now() - 1);
+    let status = node.submit(second.clone()).await.unwrap();
     assert_eq!(status.state, TransactionState::Refused);
     assert_eq!(status.code.as_deref(), Some("card.exists"));
+    let proof = RefusalProof::from_bytes(&status.refusal.unwrap().0).unwrap();
+    let proven = proof.verify(&fixture.chain, &second).unwrap();
+    assert_eq!(proven.code(), "card.exists");
+    let other = fixture.register(&card, node.clock.now() - 2);
+    assert!(proof.verify(&fixture.chain, &other).is_err());
     assert_eq!(node.running().ledger.head().header.log_size, 1);
     let stats: Stats = node.member_door().get("v1/stats").await.unwrap();
     assert_eq!((stats.log_size, stats.refused), (1, 1));
