@@ -128,14 +128,49 @@ fn told(line: &Value, output: Output) -> String {
     if let Some(label) = line["label"].as_str() {
         lines.push(label.to_owned());
     }
-    for record in line["records"].as_array().into_iter().flatten() {
+    let records = || line["records"].as_array().into_iter().flatten();
+    for record in records() {
         let text = |name: &str| record[name].as_str().unwrap_or_default().to_owned();
-        let seal = match record["seal"].as_str() {
-            Some("verified") => output.say("✓ 签章已验证", "✓ seal verified"),
-            Some("none") => output.say("· 没有证据", "· no evidence"),
-            _ => output.say("✗ 签章不成立", "✗ the seal does not hold"),
-        };
-        lines.push(format!("{seal}  {}  {}", text("hospital"), text("title")));
+        lines.push(format!(
+            "{}  {}  {}",
+            seal_word(record, output),
+            text("hospital"),
+            text("title")
+        ));
+        lines.extend(standing(record, output).map(|said| format!("    {said}")));
+    }
+    // Whoever invents a ledger can name a hospital on it as she likes.
+    if records().any(|record| record["trust"] == "self_declared") {
+        let unknown = output.say(
+            "账本由链接自己带来，本机并不认识它：医院的名字只按那个账本成立。用 medfolder verify --genesis 核对。",
+            "The ledger came with the link and is not known here: the hospitals are who that ledger says. \
+             Check with medfolder verify --genesis.",
+        );
+        lines.push(unknown.to_owned());
     }
     lines.join("\n")
+}
+
+fn seal_word(record: &Value, output: Output) -> &'static str {
+    match record["seal"].as_str() {
+        Some("verified") => output.say("✓ 签章已验证", "✓ seal verified"),
+        Some("verified_in_part") => output.say("✓ 部分内容已验证", "✓ verified in part"),
+        Some("seal_only") => output.say("· 只验证了签章", "· only the seal is verified"),
+        Some("none") => output.say("· 没有证据", "· no evidence"),
+        _ => output.say("✗ 签章不成立", "✗ the seal does not hold"),
+    }
+}
+
+fn standing(record: &Value, output: Output) -> Option<&'static str> {
+    match record["standing"]["state"].as_str()? {
+        "replaced" => Some(output.say(
+            "医院已有更正后的版本，请向病人索取。",
+            "A corrected version exists; ask the patient.",
+        )),
+        "withdrawn" => Some(output.say(
+            "医院已撤回这份病历，请询问病人。",
+            "The hospital withdrew this record; ask the patient.",
+        )),
+        _ => None,
+    }
 }
