@@ -97,8 +97,11 @@ pub(crate) enum Command {
     },
     /// Measure, as ratios against a peer in the same run.
     Bench {
-        /// Which figures (default: all).
+        /// Which figures, by name or by what their names begin with (default: all).
         names: Vec<String>,
+        /// A few records only: that everything works, not how fast.
+        #[arg(long)]
+        small: bool,
     },
 }
 

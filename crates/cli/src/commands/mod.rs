@@ -51,7 +51,7 @@ async fn once(command: Command, data_dir: Option<PathBuf>, output: Output) -> Re
             genesis,
         }) => policy::explain(&member, &action, genesis.as_deref(), output),
         Command::Trace { .. } => Err(CliError::not_yet("trace")),
-        Command::Bench { names } => bench::run(&names, output).await,
+        Command::Bench { names, small } => bench::run(&names, small, output).await,
         Command::Demo(_) | Command::Node(_) | Command::Gateway(_) | Command::Signer(_) => Ok(()),
     }
 }

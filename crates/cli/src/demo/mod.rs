@@ -8,11 +8,11 @@ mod plan;
 mod processes;
 mod sample;
 mod serve;
-mod stage;
-mod steps;
+pub(crate) mod stage;
+pub(crate) mod steps;
 mod story;
 mod tamper;
-mod world;
+pub(crate) mod world;
 
 use crate::args::{self, Engine, Global};
 use crate::error::CliError;
@@ -74,13 +74,15 @@ fn interrupted(words: &args::Demo) -> Result<(), CliError> {
 }
 
 /// The world's directory: below the one that was named, which is kept, or a temporary one.
-struct Directory {
-    path: PathBuf,
+pub(crate) struct Directory {
+    /// Where it is.
+    pub(crate) path: PathBuf,
     temporary: bool,
 }
 
 impl Directory {
-    fn new(named: Option<&Path>) -> Result<Self, CliError> {
+    /// Makes it.
+    pub(crate) fn new(named: Option<&Path>) -> Result<Self, CliError> {
         let failed = |error| CliError::new("demo.storage", error);
         let Some(named) = named else {
             let name = format!("medfolder-demo-{}", std::process::id());

@@ -38,7 +38,7 @@ pub(crate) async fn run(stage: &mut Stage, expected: usize) -> Result<Value, Cli
 }
 
 /// Until no inner zone has a visit on its way.
-async fn wait_for_seals(stage: &mut Stage) -> Result<(), CliError> {
+pub(crate) async fn wait_for_seals(stage: &mut Stage) -> Result<(), CliError> {
     let began = Instant::now();
     loop {
         let mut waiting = 0;

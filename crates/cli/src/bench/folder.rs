@@ -1,0 +1,133 @@
+//! Figures of a folder: sync, indexing, the first page, search, one record, a share of fifty.
+
+use super::figure::{against, plain, wanted};
+use super::primitives::{Primitives, processor};
+use crate::demo::stage::Stage;
+use crate::error::CliError;
+use medfolder_folder::records::Filter;
+use medfolder_folder::share::{Code, ShareOptions};
+use medfolder_folder::sync::{Cancel, SyncOptions};
+use medfolder_folder::{Folder, FolderError};
+use medfolder_node::bench::Figure;
+use std::time::Instant;
+
+/// How often a short operation is timed; the median counts.
+const TIMES: usize = 21;
+const PAGE: usize = 50;
+const SHARED: usize = 50;
+const HOUR: u64 = 60 * 60 * 1_000;
+
+/// Measures in the first owner's folder.
+pub(super) async fn measure(
+    stage: &Stage,
+    records: usize,
+    alone: &Primitives,
+    report: &mut dyn FnMut(Figure),
+) -> Result<(), CliError> {
+    let owner = stage.owners.first().ok_or_else(|| CliError::new("bench.failed", "nobody"))?;
+    let folder = stage.folder(owner)?;
+    sync(stage, &folder, records, alone, report).await?;
+    index(&folder, alone, report)?;
+    reads(&folder, report)?;
+    share(stage, &folder, report).await
+}
+
+async fn sync(
+    stage: &Stage,
+    folder: &Folder<'_>,
+    records: usize,
+    alone: &Primitives,
+    report: &mut dyn FnMut(Figure),
+) -> Result<(), CliError> {
+    let clock = stage.clock.clone();
+    let options = SyncOptions { clock, progress: &|_| (), cancel: Cancel::default() };
+    // Linux: 5 sets the peak back to what is used now.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    let (before, began) = (processor(), Instant::now());
+    let synced = folder.sync(&options).await?;
+    let (used, seconds) = (processor() - before, began.elapsed().as_secs_f64());
+    if synced.verified != records || !synced.complete {
+        return Err(CliError::new("bench.failed", format!("{} records synced", synced.verified)));
+    }
+    let figure = plain("records.sync_processor", used, "s");
+    let figure = against(figure, "primitives and plain inserts", alone.sync);
+    report(wanted(figure, "<= 1.5 of the primitives", used <= 1.5 * alone.sync));
+    report(plain("records.sync_rate", records as f64 / seconds, "records/s"));
+    let peak = peak_memory();
+    report(wanted(plain("records.sync_memory", peak, "MB"), "< 200 MB", peak < 200.0));
+    Ok(())
+}
+
+/// Most memory that this process held, in MB.
+fn peak_memory() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    kilobytes.unwrap_or(f64::NAN) / 1_024.0
+}
+
+fn index(
+    folder: &Folder<'_>,
+    alone: &Primitives,
+    report: &mut dyn FnMut(Figure),
+) -> Result<(), CliError> {
+    let began = Instant::now();
+    let mut indexed = 0;
+    loop {
+        let batch = folder.index(200)?;
+        indexed += batch.added;
+        if !batch.more {
+            break;
+        }
+    }
+    let rate = indexed as f64 / began.elapsed().as_secs_f64();
+    let peer = indexed as f64 / alone.index;
+    let figure = against(plain("records.index", rate, "records/s"), "plain FTS5 inserts", peer);
+    report(wanted(figure, ">= 0.6 of the inserts", rate >= 0.6 * peer));
+    Ok(())
+}
+
+fn reads(folder: &Folder<'_>, report: &mut dyn FnMut(Figure)) -> Result<(), CliError> {
+    let first = Filter { limit: PAGE, ..Filter::default() };
+    let page = folder.list(&first)?.records;
+    let listed = median(|| folder.list(&first).map(drop))?;
+    report(wanted(plain("records.first_page", listed, "ms"), "<= 50 ms", listed <= 50.0));
+    let found = median(|| folder.search("指标7 mmol", 20).map(drop))?;
+    report(wanted(plain("records.search", found, "ms"), "<= 50 ms", found <= 50.0));
+    let name = page.first().map(|record| record.record.to_string()).unwrap_or_default();
+    let opened = median(|| folder.open_record(&name).map(drop))?;
+    report(wanted(plain("records.open", opened, "ms"), "<= 20 ms", opened <= 20.0));
+    Ok(())
+}
+
+/// Milliseconds, the median of several times.
+fn median(mut work: impl FnMut() -> Result<(), FolderError>) -> Result<f64, CliError> {
+    let mut times = Vec::with_capacity(TIMES);
+    for _ in 0..TIMES {
+        let began = Instant::now();
+        work()?;
+        times.push(began.elapsed().as_secs_f64() * 1_000.0);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times.get(TIMES / 2).copied().unwrap_or(f64::NAN))
+}
+
+async fn share(
+    stage: &Stage,
+    folder: &Folder<'_>,
+    report: &mut dyn FnMut(Figure),
+) -> Result<(), CliError> {
+    let page = folder.list(&Filter { limit: SHARED, ..Filter::default() })?.records;
+    let options = ShareOptions {
+        records: page.into_iter().map(|record| record.record).collect(),
+        code: Code::Drawn,
+        duration: HOUR,
+        openings: None,
+        label: None,
+    };
+    let began = Instant::now();
+    folder.share(&options, &stage.clock).await?;
+    let taken = began.elapsed().as_secs_f64() * 1_000.0;
+    report(wanted(plain("records.share_fifty", taken, "ms"), "<= 500 ms", taken <= 500.0));
+    Ok(())
+}

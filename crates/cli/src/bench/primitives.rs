@@ -1,0 +1,183 @@
+//! What the work cannot do without, run alone: reading, hashing, signing, checking, encrypting,
+//! wrapping, and plain writes to disk and database.
+
+use super::data::VISIT;
+use medfolder_crypto::{
+    AeadKey, EncryptionSecret, Label, Secret32, SigningKey, Suite, os_rng,
+};
+use medfolder_fhir::intake;
+use medfolder_fhir::json::Limits;
+use rusqlite::Connection;
+use std::fs::{self, File};
+use std::io::{Error, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+const SUITE: Suite = Suite::International;
+/// Rows of a transaction, as the folder's sync writes them.
+const BATCH: usize = 200;
+
+/// What was measured.
+#[derive(Debug)]
+pub(super) struct Primitives {
+    /// Records a second that a hospital could do if it did nothing else, on all cores.
+    pub(super) hospital: f64,
+    /// Processor seconds of what a folder's sync cannot do without, for all records.
+    pub(super) sync: f64,
+    /// Seconds of plain FTS5 inserts of all texts.
+    pub(super) index: f64,
+}
+
+impl Primitives {
+    /// Measures with the documents below `data`.
+    pub(super) fn measure(directory: &Path, data: &Path, records: usize) -> Result<Self, Error> {
+        fs::create_dir_all(directory)?;
+        let files: Vec<PathBuf> = (0..records)
+            .map(|n| data.join(format!("visit-{:05}/{}.json", n / VISIT, n % VISIT)))
+            .collect();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let began = Instant::now();
+        let visits: Vec<&[PathBuf]> = files.chunks(VISIT).collect();
+        let share = visits.len().div_ceil(cores).max(1);
+        let done: Result<Vec<()>, Error> = std::thread::scope(|scope| {
+            let workers: Vec<_> = visits
+                .chunks(share)
+                .enumerate()
+                .map(|(n, visits)| scope.spawn(move || hospital(directory, n, visits)))
+                .collect();
+            let ended = |_| Err(Error::other("a thread ended"));
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(ended)).collect()
+        });
+        done?;
+        let hospital = records as f64 / began.elapsed().as_secs_f64();
+        let bodies: Vec<Vec<u8>> = files.iter().map(fs::read).collect::<Result<_, _>>()?;
+        Ok(Self {
+            hospital,
+            sync: sync(directory, &bodies).map_err(Error::other)?,
+            index: index(directory, &bodies).map_err(Error::other)?,
+        })
+    }
+}
+
+/// Takes visits in: read, understand, hash, sign, check, encrypt, hash, write; per visit wrap the
+/// key, sign the seal and make it durable.
+fn hospital(directory: &Path, worker: usize, visits: &[&[PathBuf]]) -> Result<(), Error> {
+    let key = SigningKey::from_seed(SUITE, &Secret32::random(&mut os_rng()));
+    let checks = key.verifying_key();
+    let card = EncryptionSecret::from_seed(SUITE, &Secret32::random(&mut os_rng())).public();
+    let mut out = File::create(directory.join(format!("sealed-{worker}")))?;
+    for visit in visits {
+        for file in *visit {
+            let body = fs::read(file)?;
+            intake::read(&body, &Limits::default()).map_err(Error::other)?;
+            let root = SUITE.hash(&[&body]);
+            let signature = key.sign(Label::RECORD_SIGNATURE, &[&root.0]);
+            checks
+                .verify(Label::RECORD_SIGNATURE, &[&root.0], &signature)
+                .map_err(|_| Error::other("signature"))?;
+            let aead = AeadKey::new(SUITE, Secret32::random(&mut os_rng()));
+            let sealed = aead.seal_once(&root.0, &body);
+            SUITE.hash(&[&sealed]);
+            out.write_all(&sealed)?;
+        }
+        let seal_key = Secret32::random(&mut os_rng());
+        let wrapped = card.wrap(b"slot", seal_key.expose(), &mut os_rng());
+        let wrapped = wrapped.map_err(|_| Error::other("wrap"))?;
+        key.sign(Label::RECORD_SIGNATURE, &[&wrapped]);
+        out.write_all(&wrapped)?;
+        out.sync_data()?;
+    }
+    Ok(())
+}
+
+/// Processor seconds of: hash and decrypt each record, hash its content, check its signature, one
+/// unwrap a visit, and plain inserts into an encrypted database.
+fn sync(directory: &Path, bodies: &[Vec<u8>]) -> Result<f64, Box<dyn std::error::Error + Send + Sync>> {
+    let failed = |_| "a primitive failed";
+    let key = SigningKey::from_seed(SUITE, &Secret32::random(&mut os_rng()));
+    let checks = key.verifying_key();
+    let card = EncryptionSecret::from_seed(SUITE, &Secret32::random(&mut os_rng()));
+    let wrapped = card
+        .public()
+        .wrap(b"slot", Secret32::random(&mut os_rng()).expose(), &mut os_rng())
+        .map_err(|_| "wrap")?;
+    let sealed: Vec<_> = bodies
+        .iter()
+        .map(|body| {
+            let secret = Secret32::random(&mut os_rng());
+            let root = SUITE.hash(&[body]);
+            let signature = key.sign(Label::RECORD_SIGNATURE, &[&root.0]);
+            (AeadKey::new(SUITE, secret.duplicate()).seal_once(&[], body), secret, signature)
+        })
+        .collect();
+    let mut database = Connection::open(directory.join("plain.db"))?;
+    database.execute_batch(&format!(
+        "PRAGMA key = \"x'{}'\"; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+         CREATE TABLE record (id INTEGER PRIMARY KEY, name TEXT NOT NULL, title TEXT NOT NULL) STRICT;
+         CREATE TABLE content (id INTEGER PRIMARY KEY, envelope BLOB NOT NULL) STRICT;",
+        hex::encode(Secret32::random(&mut os_rng()).expose())
+    ))?;
+    let before = processor();
+    for (number, batch) in sealed.chunks(BATCH).enumerate() {
+        let transaction = database.transaction()?;
+        for (k, (envelope, secret, signature)) in batch.iter().enumerate() {
+            let name = SUITE.hash(&[envelope]);
+            let aead = AeadKey::new(SUITE, secret.duplicate());
+            let body = aead.open_once(&[], envelope).map_err(failed)?;
+            let root = SUITE.hash(&[&body]);
+            checks
+                .verify(Label::RECORD_SIGNATURE, &[&root.0], signature)
+                .map_err(|_| "signature")?;
+            if k % VISIT == 0 {
+                card.unwrap_secret(b"slot", &wrapped).map_err(failed)?;
+            }
+            let id = (number * BATCH + k) as i64;
+            transaction
+                .prepare_cached("INSERT INTO record (id, name, title) VALUES (?1, ?2, '检验报告')")?
+                .execute((id, name.to_string()))?;
+            transaction
+                .prepare_cached("INSERT INTO content (id, envelope) VALUES (?1, ?2)")?
+                .execute((id, envelope))?;
+        }
+        transaction.commit()?;
+    }
+    Ok(processor() - before)
+}
+
+/// Seconds of plain inserts of the records' words into FTS5.
+fn index(directory: &Path, bodies: &[Vec<u8>]) -> Result<f64, Box<dyn std::error::Error + Send + Sync>> {
+    let texts: Vec<String> = bodies
+        .iter()
+        .map(|body| medfolder_fhir::text::plain(body, &Limits::default()))
+        .collect::<Result<_, _>>()?;
+    let texts: Vec<String> = texts
+        .iter()
+        .map(|text| text.chars().flat_map(|c| [c, if c.is_ascii() { '\0' } else { ' ' }]).filter(|c| *c != '\0').collect())
+        .collect();
+    let mut database = Connection::open(directory.join("words.db"))?;
+    database.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+         CREATE VIRTUAL TABLE words USING fts5(body, content = '', contentless_delete = 1,
+             tokenize = \"unicode61 remove_diacritics 2\");",
+    )?;
+    let began = Instant::now();
+    for (number, batch) in texts.chunks(BATCH).enumerate() {
+        let transaction = database.transaction()?;
+        for (k, text) in batch.iter().enumerate() {
+            transaction
+                .prepare_cached("INSERT INTO words (rowid, body) VALUES (?1, ?2)")?
+                .execute(((number * BATCH + k) as i64, text))?;
+        }
+        transaction.commit()?;
+    }
+    Ok(began.elapsed().as_secs_f64())
+}
+
+/// Processor seconds that this process has used so far.
+pub(super) fn processor() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Fields 14 and 15, in ticks of 10 ms; the name before them may hold spaces but ends in ')'.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum();
+    ticks as f64 / 100.0
+}
