@@ -62,7 +62,11 @@ fn chinese(step: &str, line: &Value, output: Output) -> String {
         ),
         "open" => format!("医生用链接和口令打开：{}", titles(line)),
         "access_log" => format!("她看到是谁看了什么：{}，已由账本证明没有遗漏", w("who")),
-        "revoke" => "她结束了这次分享".to_owned(),
+        "revoke" => format!(
+            "她结束了这次分享：结束前对方收到了 {} 份中的 {} 份，可能已经保存",
+            n("of"),
+            n("received")
+        ),
         "open_after_revoke" => format!("医生再次打开：被拒绝（{}）", w("code")),
         "tamper" => format!(
             "篡改 {} 处，{} 处被发现并指出名称{}",
@@ -131,7 +135,11 @@ fn english(step: &str, line: &Value, output: Output) -> String {
             "The owner sees who opened what: {}; the ledger proves nothing is left out",
             w("who")
         ),
-        "revoke" => "The owner ends the share".to_owned(),
+        "revoke" => format!(
+            "The owner ends the share: {} of {} were received before and may have been kept",
+            n("received"),
+            n("of")
+        ),
         "open_after_revoke" => format!("The doctor tries again: refused ({})", w("code")),
         "tamper" => format!(
             "{} tamperings, {} caught by name{}",

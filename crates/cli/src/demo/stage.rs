@@ -178,28 +178,37 @@ fn people(
         genesis: &genesis,
         ledger: &ledger,
     };
+    let names: Vec<String> = match family {
+        true => vec!["family".to_owned()],
+        false => (1..=plan.people.len()).map(|number| number.to_string()).collect(),
+    };
+    let safes = vaults(&world.directory.join("folders"), &names)?;
     let mut owners = Vec::new();
-    let mut safes: Vec<Safe> = Vec::new();
     for (number, person) in plan.people.iter().enumerate() {
-        if !family || safes.is_empty() {
-            let name = if family {
-                "family".to_owned()
-            } else {
-                format!("{}", number + 1)
-            };
-            safes.push(Safe::new(world.directory.join("folders").join(name))?);
-        }
-        let vault = safes.len().saturating_sub(1);
+        let vault = if family { 0 } else { number };
         if let Some(safe) = safes.get(vault) {
-            safe.vault
-                .create_folder(&person.name, &trust, clock.now())?;
+            safe.vault.create_folder(&person.name, &trust, clock.now())?;
         }
-        owners.push(Owner {
-            person: person.clone(),
-            vault,
-        });
+        owners.push(Owner { person: person.clone(), vault });
     }
     Ok((owners, safes))
+}
+
+/// New vaults; making one takes a tenth of a second of memory-hard hashing, so every core makes
+/// some.
+fn vaults(folders: &Path, names: &[String]) -> Result<Vec<Safe>, CliError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = names.len().div_ceil(cores).max(1);
+    let make = |names: &[String]| -> Result<Vec<Safe>, CliError> {
+        names.iter().map(|name| Safe::new(folders.join(name))).collect()
+    };
+    let made: Result<Vec<Vec<Safe>>, CliError> = std::thread::scope(|scope| {
+        let makers: Vec<_> =
+            names.chunks(share).map(|names| scope.spawn(move || make(names))).collect();
+        let ended = |_| Err(CliError::new("demo.start", "a thread ended"));
+        makers.into_iter().map(|maker| maker.join().unwrap_or_else(ended)).collect()
+    });
+    Ok(made?.into_iter().flatten().collect())
 }
 
 impl Safe {

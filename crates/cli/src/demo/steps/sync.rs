@@ -9,28 +9,28 @@ use medfolder_folder::records::{Filter, State};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// How long sealing may take after the last card was linked.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How long nothing may change before what is missing counts as missing.
+const STANDSTILL: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(200);
 
 /// Syncs until all `expected` records are there.
 pub(crate) async fn run(stage: &mut Stage, expected: usize) -> Result<Value, CliError> {
     let began = Instant::now();
     wait_for_seals(stage).await?;
+    let (mut last, mut changed) = (0, Instant::now());
     loop {
-        let (records, verified, failed, complete) = all(stage).await?;
-        let settled = records >= expected && verified == records;
-        if settled || !failed.is_empty() || began.elapsed() > PATIENCE {
-            if !failed.is_empty() || !complete || records != expected || !settled {
-                let what = format!(
-                    "{records} records of {expected}, {verified} verified, {failed:?} failed",
-                );
-                return Err(broken("sync", what));
-            }
+        let synced = all(stage).await?;
+        if synced.holds(expected) {
             return Ok(json!({
-                "step": "sync", "records": records, "verified": verified, "failed": 0,
-                "complete": complete, "seconds": seconds(began),
+                "step": "sync", "records": synced.records, "verified": synced.verified,
+                "failed": 0, "complete": synced.complete, "seconds": seconds(began),
             }));
+        }
+        if synced.verified != last {
+            (last, changed) = (synced.verified, Instant::now());
+        }
+        if !synced.failed.is_empty() || changed.elapsed() > STANDSTILL {
+            return Err(broken("sync", format!("{synced:?} of {expected}")));
         }
         stage.processes.all_run()?;
         tokio::time::sleep(POLL).await;
@@ -39,14 +39,17 @@ pub(crate) async fn run(stage: &mut Stage, expected: usize) -> Result<Value, Cli
 
 /// Until no inner zone has a visit on its way.
 pub(crate) async fn wait_for_seals(stage: &mut Stage) -> Result<(), CliError> {
-    let began = Instant::now();
+    let (mut last, mut changed) = (0, Instant::now());
     loop {
         let mut waiting = 0;
         for control in &stage.controls {
             let status = control.status().await?;
             waiting += status.signed + status.sealed + status.outbox;
         }
-        if waiting == 0 || began.elapsed() > PATIENCE {
+        if waiting != last {
+            (last, changed) = (waiting, Instant::now());
+        }
+        if waiting == 0 || changed.elapsed() > STANDSTILL {
             return Ok(());
         }
         stage.processes.all_run()?;
@@ -54,29 +57,35 @@ pub(crate) async fn wait_for_seals(stage: &mut Stage) -> Result<(), CliError> {
     }
 }
 
-async fn all(stage: &Stage) -> Result<(usize, usize, Vec<String>, bool), CliError> {
-    let (mut records, mut verified, mut failed, mut complete) = (0, 0, Vec::new(), true);
+/// What all folders hold.
+#[derive(Debug)]
+struct Synced {
+    records: usize,
+    verified: usize,
+    failed: Vec<String>,
+    complete: bool,
+}
+
+impl Synced {
+    fn holds(&self, expected: usize) -> bool {
+        let all = self.records == expected && self.verified == expected;
+        all && self.failed.is_empty() && self.complete
+    }
+}
+
+async fn all(stage: &Stage) -> Result<Synced, CliError> {
+    let mut synced = Synced { records: 0, verified: 0, failed: Vec::new(), complete: true };
     for owner in &stage.owners {
         let folder = stage.folder(owner)?;
         let report = whole(&folder, &stage.clock, &|_| ()).await?;
-        complete &= report.complete;
-        failed.extend(
-            report
-                .failed
-                .iter()
-                .map(|f| format!("{}: {}", f.record, f.check)),
-        );
-        let listed = folder
-            .list(&Filter {
-                all_versions: true,
-                ..Filter::default()
-            })?
-            .records;
-        records += listed.len();
-        verified += listed
-            .iter()
-            .filter(|record| record.state == State::Verified)
-            .count();
+        synced.complete &= report.complete;
+        let failed = report.failed.iter().map(|failure| (failure.record, &failure.check));
+        synced.failed.extend(failed.map(|(record, check)| format!("{record}: {check}")));
+        let filter = Filter { all_versions: true, ..Filter::default() };
+        let listed = folder.list(&filter)?.records;
+        synced.records += listed.len();
+        let verified = listed.iter().filter(|record| record.state == State::Verified);
+        synced.verified += verified.count();
     }
-    Ok((records, verified, failed, complete))
+    Ok(synced)
 }
