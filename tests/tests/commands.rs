@@ -369,3 +369,75 @@ fn a_demonstration_that_is_asked_to_stop_exits_with_zero() {
     let place = tempfile::tempdir().unwrap();
     assert_eq!(Served::start(place.path()).end_with("-INT"), 0);
 }
+
+#[test]
+fn a_bench_prints_a_figure_a_line_with_its_peer_and_target() {
+    let ended = told(&mut medfolder(&["bench", "--small", "--quiet"]));
+    let names: Vec<&str> = ended.lines.iter().map(|line| text(line, "name")).collect();
+    for name in [
+        "records.ingest",
+        "records.sync_processor",
+        "records.share_fifty",
+        "primitive.bound",
+    ] {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+    for line in &ended.lines {
+        for member in [
+            "value",
+            "unit",
+            "peer",
+            "peer_value",
+            "ratio",
+            "target",
+            "met",
+        ] {
+            assert!(line.get(member).is_some(), "{member} in {line}");
+        }
+    }
+    let one = told(&mut medfolder(&[
+        "bench",
+        "--small",
+        "--quiet",
+        "records.open",
+    ]));
+    assert_eq!(one.lines.len(), 1);
+    assert_eq!(one.last()["met"], true);
+}
+
+#[test]
+fn a_service_without_its_configuration_says_so() {
+    for words in [
+        &["node"][..],
+        &["gateway", "inner"],
+        &["gateway", "edge"],
+        &["signer"],
+    ] {
+        let mut command = medfolder(words);
+        let ended = run(command.args(["--config", "/nowhere/config.json"]));
+        assert_eq!(ended.exit, 1, "{words:?}");
+        assert!(ended.error_code().contains("config"), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn policy_rules_are_explained_by_role_and_an_unknown_one_is_refused() {
+    let seal = told(&mut medfolder(&[
+        "policy",
+        "explain",
+        "hospital",
+        "record.seal",
+    ]));
+    assert_eq!(seal.last()["decision"], "allowed");
+    let card = told(&mut medfolder(&[
+        "policy",
+        "explain",
+        "card",
+        "record.seal",
+    ]));
+    assert_eq!(card.last()["decision"], "role");
+    refused(
+        &mut medfolder(&["policy", "explain", "hospital", "record.burn"]),
+        "policy.unknown_name",
+    );
+}

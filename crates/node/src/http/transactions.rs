@@ -136,7 +136,13 @@ fn settled_status(app: &App, settled: &Settled) -> Result<TransactionStatus, Ref
             let blocks = app.ledger.blocks(settled.height, 1)?;
             let (block, _) = blocks.first().ok_or(Refused::storage())?;
             let results = block.results(app.ledger.chain().suite());
-            status.refusal = Some(Blob(RefusalProof { results, checkpoint }.to_bytes()));
+            status.refusal = Some(Blob(
+                RefusalProof {
+                    results,
+                    checkpoint,
+                }
+                .to_bytes(),
+            ));
         }
         Ok(position) => {
             let (suite, size) = (app.ledger.chain().suite(), checkpoint.header.log_size);
