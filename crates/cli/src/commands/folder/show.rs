@@ -4,6 +4,7 @@ use super::list;
 use crate::error::CliError;
 use crate::output::Output;
 use medfolder_client::clock::Clock;
+use medfolder_fhir::summary::{Flag, ResultLine};
 use medfolder_folder::Folder;
 use medfolder_folder::records::Shown;
 use serde_json::{Value, json};
@@ -114,6 +115,51 @@ fn text(shown: &Shown) -> String {
     medfolder_fhir::text::plain(shown.record.body(), &limits).unwrap_or_default()
 }
 
+/// Sections and results as a person reads them; the plain text of what has no sections.
+fn read(shown: &Shown) -> String {
+    let limits = medfolder_fhir::json::Limits::default();
+    let Ok(summary) = medfolder_fhir::summary::read(shown.record.body(), &limits) else {
+        return text(shown);
+    };
+    let mut lines = Vec::new();
+    for section in &summary.sections {
+        lines.push(section.title.clone());
+        lines.extend(section.lines.iter().map(|line| format!("  {line}")));
+    }
+    // The narrative holds the results; without one they are told from the coded entries.
+    if lines.is_empty() {
+        lines.extend(summary.results.iter().map(result_row));
+    }
+    if lines.is_empty() {
+        text(shown)
+    } else {
+        lines.join("\n")
+    }
+}
+
+/// Name, value and unit, the report's own range and flag.
+fn result_row(result: &ResultLine) -> String {
+    let flag = match result.flag {
+        Some(Flag::High) => "↑",
+        Some(Flag::Low) => "↓",
+        Some(Flag::CriticalHigh) => "↑↑",
+        Some(Flag::CriticalLow) => "↓↓",
+        Some(Flag::Abnormal) => "!",
+        Some(Flag::CriticalAbnormal) => "!!",
+        Some(Flag::Normal) | None => "",
+    };
+    let range = result
+        .range
+        .as_ref()
+        .map_or_else(String::new, |range| format!("  [{range}]"));
+    format!(
+        "{}  {} {}{range} {flag}",
+        result.name, result.value, result.unit
+    )
+    .trim_end()
+    .to_owned()
+}
+
 fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
     let listed = &shown.listed;
     let statement = shown.record.statement();
@@ -126,7 +172,7 @@ fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
         ),
         format!("{}  {}", statement.author.name, list::date(listed.date)),
         String::new(),
-        text(shown),
+        read(shown),
         String::new(),
     ];
     lines.extend(CHECKS.map(|(_, zh, en)| format!("✓ {}", output.say(zh, en))));
