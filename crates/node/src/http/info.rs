@@ -33,6 +33,10 @@ pub(super) async fn stats(State(app): Shared, headers: HeaderMap) -> Result<Json
     permit(&app, &headers, Action::ReadStats)?;
     blocking(move || {
         let head = app.ledger.head();
+        // Refusals are counted by the index, which follows the blocks.
+        if !app.ledger.index.reach(head.header.height) {
+            return Err(Refused::storage());
+        }
         Ok(Json(Stats {
             height: head.header.height,
             time: head.header.time,
