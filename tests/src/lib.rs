@@ -5,7 +5,6 @@ use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// How a process ended.
@@ -50,32 +49,20 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The binary, built as the tests are.
-pub fn binary() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(build)
-}
-
-fn build() -> PathBuf {
+/// The binary of the same build: Cargo builds it before the tests of its package, two folders above
+/// their own executables.
+pub fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap_or_default();
-    let profile = test
+    let built = test
         .ancestors()
         .nth(2)
         .unwrap_or(Path::new("."))
-        .to_path_buf();
-    let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
-    cargo
-        .args(["build", "--quiet", "--locked", "-p", "medfolder-cli"])
-        .current_dir(root());
-    if profile.ends_with("release") {
-        cargo.arg("--release");
-    }
-    if let Some(target) = profile.parent() {
-        cargo.env("CARGO_TARGET_DIR", target);
-    }
-    let built = cargo.status().is_ok_and(|status| status.success());
-    assert!(built, "the medfolder binary does not build");
-    profile.join("medfolder")
+        .join("medfolder");
+    assert!(
+        built.exists(),
+        "run these tests with `cargo test -p medfolder-cli`"
+    );
+    built
 }
 
 /// A command of the binary that speaks JSON and English, with no passphrase of the caller's.

@@ -1,6 +1,11 @@
 //! A patient's devices: one that is killed while it syncs, and one that gets the folder back from
 //! its 24 words.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use medfolder_tests::{Ended, Served, eventually, medfolder, root, run};
 use serde_json::Value;
