@@ -25,7 +25,9 @@ pub(super) fn write(directory: &Path, records: usize) -> std::io::Result<()> {
 /// Day `visit` after the first of January 2000.
 fn day(visit: usize) -> String {
     let first = chrono::NaiveDate::from_ymd_opt(2000, 1, 1).unwrap_or_default();
-    let day = first.checked_add_days(chrono::Days::new(visit as u64)).unwrap_or(first);
+    let day = first
+        .checked_add_days(chrono::Days::new(visit as u64))
+        .unwrap_or(first);
     day.format("%Y-%m-%d").to_string()
 }
 

@@ -24,7 +24,10 @@ pub(super) async fn measure(
     alone: &Primitives,
     report: &mut dyn FnMut(Figure),
 ) -> Result<(), CliError> {
-    let owner = stage.owners.first().ok_or_else(|| CliError::new("bench.failed", "nobody"))?;
+    let owner = stage
+        .owners
+        .first()
+        .ok_or_else(|| CliError::new("bench.failed", "nobody"))?;
     let folder = stage.folder(owner)?;
     sync(stage, &folder, records, alone, report).await?;
     index(&folder, alone, report)?;
@@ -40,21 +43,40 @@ async fn sync(
     report: &mut dyn FnMut(Figure),
 ) -> Result<(), CliError> {
     let clock = stage.clock.clone();
-    let options = SyncOptions { clock, progress: &|_| (), cancel: Cancel::default() };
+    let options = SyncOptions {
+        clock,
+        progress: &|_| (),
+        cancel: Cancel::default(),
+    };
     // Linux: 5 sets the peak back to what is used now.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
     let (before, began) = (processor(), Instant::now());
     let synced = folder.sync(&options).await?;
     let (used, seconds) = (processor() - before, began.elapsed().as_secs_f64());
     if synced.verified != records || !synced.complete {
-        return Err(CliError::new("bench.failed", format!("{} records synced", synced.verified)));
+        return Err(CliError::new(
+            "bench.failed",
+            format!("{} records synced", synced.verified),
+        ));
     }
     let figure = plain("records.sync_processor", used, "s");
     let figure = against(figure, "primitives and plain inserts", alone.sync);
-    report(wanted(figure, "<= 1.5 of the primitives", used <= 1.5 * alone.sync));
-    report(plain("records.sync_rate", records as f64 / seconds, "records/s"));
+    report(wanted(
+        figure,
+        "<= 1.5 of the primitives",
+        used <= 1.5 * alone.sync,
+    ));
+    report(plain(
+        "records.sync_rate",
+        records as f64 / seconds,
+        "records/s",
+    ));
     let peak = peak_memory();
-    report(wanted(plain("records.sync_memory", peak, "MB"), "< 200 MB", peak < 200.0));
+    report(wanted(
+        plain("records.sync_memory", peak, "MB"),
+        "< 200 MB",
+        peak < 200.0,
+    ));
     Ok(())
 }
 
@@ -82,21 +104,43 @@ fn index(
     }
     let rate = indexed as f64 / began.elapsed().as_secs_f64();
     let peer = indexed as f64 / alone.index;
-    let figure = against(plain("records.index", rate, "records/s"), "plain FTS5 inserts", peer);
+    let figure = against(
+        plain("records.index", rate, "records/s"),
+        "plain FTS5 inserts",
+        peer,
+    );
     report(wanted(figure, ">= 0.6 of the inserts", rate >= 0.6 * peer));
     Ok(())
 }
 
 fn reads(folder: &Folder<'_>, report: &mut dyn FnMut(Figure)) -> Result<(), CliError> {
-    let first = Filter { limit: PAGE, ..Filter::default() };
+    let first = Filter {
+        limit: PAGE,
+        ..Filter::default()
+    };
     let page = folder.list(&first)?.records;
     let listed = median(|| folder.list(&first).map(drop))?;
-    report(wanted(plain("records.first_page", listed, "ms"), "<= 50 ms", listed <= 50.0));
+    report(wanted(
+        plain("records.first_page", listed, "ms"),
+        "<= 50 ms",
+        listed <= 50.0,
+    ));
     let found = median(|| folder.search("指标7 mmol", 20).map(drop))?;
-    report(wanted(plain("records.search", found, "ms"), "<= 50 ms", found <= 50.0));
-    let name = page.first().map(|record| record.record.to_string()).unwrap_or_default();
+    report(wanted(
+        plain("records.search", found, "ms"),
+        "<= 50 ms",
+        found <= 50.0,
+    ));
+    let name = page
+        .first()
+        .map(|record| record.record.to_string())
+        .unwrap_or_default();
     let opened = median(|| folder.open_record(&name).map(drop))?;
-    report(wanted(plain("records.open", opened, "ms"), "<= 20 ms", opened <= 20.0));
+    report(wanted(
+        plain("records.open", opened, "ms"),
+        "<= 20 ms",
+        opened <= 20.0,
+    ));
     Ok(())
 }
 
@@ -117,7 +161,12 @@ async fn share(
     folder: &Folder<'_>,
     report: &mut dyn FnMut(Figure),
 ) -> Result<(), CliError> {
-    let page = folder.list(&Filter { limit: SHARED, ..Filter::default() })?.records;
+    let page = folder
+        .list(&Filter {
+            limit: SHARED,
+            ..Filter::default()
+        })?
+        .records;
     let options = ShareOptions {
         records: page.into_iter().map(|record| record.record).collect(),
         code: Code::Drawn,
@@ -128,6 +177,10 @@ async fn share(
     let began = Instant::now();
     folder.share(&options, &stage.clock).await?;
     let taken = began.elapsed().as_secs_f64() * 1_000.0;
-    report(wanted(plain("records.share_fifty", taken, "ms"), "<= 500 ms", taken <= 500.0));
+    report(wanted(
+        plain("records.share_fifty", taken, "ms"),
+        "<= 500 ms",
+        taken <= 500.0,
+    ));
     Ok(())
 }

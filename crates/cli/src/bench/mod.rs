@@ -56,12 +56,19 @@ async fn measure(
     sync::wait_for_seals(stage).await?;
     let seconds = signing.as_secs_f64() + linked.elapsed().as_secs_f64();
     if taken != records {
-        return Err(CliError::new("bench.failed", format!("{taken} of {records} records")));
+        return Err(CliError::new(
+            "bench.failed",
+            format!("{taken} of {records} records"),
+        ));
     }
     let rate = records as f64 / seconds;
     let figure = plain("records.ingest", rate, "records/s");
     let figure = against(figure, "primitives on all cores", alone.hospital);
     let met = rate >= 1_000.0 && rate >= 0.5 * alone.hospital;
-    report(wanted(figure, ">= 1000/s and >= 0.5 of the primitives", met));
+    report(wanted(
+        figure,
+        ">= 1000/s and >= 0.5 of the primitives",
+        met,
+    ));
     folder::measure(stage, records, alone, report).await
 }

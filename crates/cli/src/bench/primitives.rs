@@ -2,9 +2,7 @@
 //! wrapping, and plain writes to disk and database.
 
 use super::data::VISIT;
-use medfolder_crypto::{
-    AeadKey, EncryptionSecret, Label, Secret32, SigningKey, Suite, os_rng,
-};
+use medfolder_crypto::{AeadKey, EncryptionSecret, Label, Secret32, SigningKey, Suite, os_rng};
 use medfolder_fhir::intake;
 use medfolder_fhir::json::Limits;
 use rusqlite::Connection;
@@ -46,7 +44,10 @@ impl Primitives {
                 .map(|(n, visits)| scope.spawn(move || hospital(directory, n, visits)))
                 .collect();
             let ended = |_| Err(Error::other("a thread ended"));
-            workers.into_iter().map(|worker| worker.join().unwrap_or_else(ended)).collect()
+            workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap_or_else(ended))
+                .collect()
         });
         done?;
         let hospital = records as f64 / began.elapsed().as_secs_f64();
@@ -92,14 +93,21 @@ fn hospital(directory: &Path, worker: usize, visits: &[&[PathBuf]]) -> Result<()
 
 /// Processor seconds of: hash and decrypt each record, hash its content, check its signature, one
 /// unwrap a visit, and plain inserts into an encrypted database.
-fn sync(directory: &Path, bodies: &[Vec<u8>]) -> Result<f64, Box<dyn std::error::Error + Send + Sync>> {
+fn sync(
+    directory: &Path,
+    bodies: &[Vec<u8>],
+) -> Result<f64, Box<dyn std::error::Error + Send + Sync>> {
     let failed = |_| "a primitive failed";
     let key = SigningKey::from_seed(SUITE, &Secret32::random(&mut os_rng()));
     let checks = key.verifying_key();
     let card = EncryptionSecret::from_seed(SUITE, &Secret32::random(&mut os_rng()));
     let wrapped = card
         .public()
-        .wrap(b"slot", Secret32::random(&mut os_rng()).expose(), &mut os_rng())
+        .wrap(
+            b"slot",
+            Secret32::random(&mut os_rng()).expose(),
+            &mut os_rng(),
+        )
         .map_err(|_| "wrap")?;
     let sealed: Vec<_> = bodies
         .iter()
@@ -107,7 +115,11 @@ fn sync(directory: &Path, bodies: &[Vec<u8>]) -> Result<f64, Box<dyn std::error:
             let secret = Secret32::random(&mut os_rng());
             let root = SUITE.hash(&[body]);
             let signature = key.sign(Label::RECORD_SIGNATURE, &[&root.0]);
-            (AeadKey::new(SUITE, secret.duplicate()).seal_once(&[], body), secret, signature)
+            (
+                AeadKey::new(SUITE, secret.duplicate()).seal_once(&[], body),
+                secret,
+                signature,
+            )
         })
         .collect();
     let mut database = Connection::open(directory.join("plain.db"))?;
@@ -145,14 +157,22 @@ fn sync(directory: &Path, bodies: &[Vec<u8>]) -> Result<f64, Box<dyn std::error:
 }
 
 /// Seconds of plain inserts of the records' words into FTS5.
-fn index(directory: &Path, bodies: &[Vec<u8>]) -> Result<f64, Box<dyn std::error::Error + Send + Sync>> {
+fn index(
+    directory: &Path,
+    bodies: &[Vec<u8>],
+) -> Result<f64, Box<dyn std::error::Error + Send + Sync>> {
     let texts: Vec<String> = bodies
         .iter()
         .map(|body| medfolder_fhir::text::plain(body, &Limits::default()))
         .collect::<Result<_, _>>()?;
     let texts: Vec<String> = texts
         .iter()
-        .map(|text| text.chars().flat_map(|c| [c, if c.is_ascii() { '\0' } else { ' ' }]).filter(|c| *c != '\0').collect())
+        .map(|text| {
+            text.chars()
+                .flat_map(|c| [c, if c.is_ascii() { '\0' } else { ' ' }])
+                .filter(|c| *c != '\0')
+                .collect()
+        })
         .collect();
     let mut database = Connection::open(directory.join("words.db"))?;
     database.execute_batch(
@@ -177,7 +197,15 @@ fn index(directory: &Path, bodies: &[Vec<u8>]) -> Result<f64, Box<dyn std::error
 pub(super) fn processor() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // Fields 14 and 15, in ticks of 10 ms; the name before them may hold spaces but ends in ')'.
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let ticks: u64 = fields.skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum();
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
+    let ticks: u64 = fields
+        .skip(11)
+        .take(2)
+        .filter_map(|f| f.parse::<u64>().ok())
+        .sum();
     ticks as f64 / 100.0
 }

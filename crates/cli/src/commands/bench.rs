@@ -40,7 +40,9 @@ pub(crate) async fn run(names: &[String], small: bool, output: Output) -> Result
 }
 
 fn row(figure: &Figure) -> String {
-    let Figure { name, value, unit, .. } = figure;
+    let Figure {
+        name, value, unit, ..
+    } = figure;
     let mark = match figure.met {
         Some(true) => '✓',
         Some(false) => '✗',

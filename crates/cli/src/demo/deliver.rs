@@ -20,14 +20,16 @@ pub(crate) fn deliver(plan: &Plan, hospitals: &[Hospital]) -> Result<(), CliErro
 }
 
 fn one(root: &Path, delivery: &Delivery, inlet: &Path) -> std::io::Result<()> {
+    let from = root.join(&delivery.file);
+    let to = inlet.join(&delivery.place);
     for attachment in &delivery.attachments {
-        let from = root.join(attachment);
+        let named = from.with_file_name(attachment);
         // A file that is named and missing is the hospital's to report.
-        if from.is_file() {
-            place(&from, &inlet.join(attachment))?;
+        if named.is_file() {
+            place(&named, &to.with_file_name(attachment))?;
         }
     }
-    place(&root.join(&delivery.file), &inlet.join(&delivery.file))
+    place(&from, &to)
 }
 
 fn place(from: &Path, to: &Path) -> std::io::Result<()> {

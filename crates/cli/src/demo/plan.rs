@@ -20,10 +20,12 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Delivery {
     /// Below the data directory.
     pub(crate) file: PathBuf,
+    /// Below the hospital's watched folder: the same, unless that is deeper than hospitals look.
+    pub(crate) place: PathBuf,
     /// Which hospital.
     pub(crate) hospital: usize,
-    /// Files beside it that it names, below the data directory.
-    pub(crate) attachments: Vec<PathBuf>,
+    /// Files that it names, relative to its own folder.
+    pub(crate) attachments: BTreeSet<PathBuf>,
 }
 
 /// Somebody whose folder the story fills.
@@ -50,18 +52,21 @@ pub(crate) struct Doctor {
 pub(crate) struct Plan {
     /// The directory.
     pub(crate) root: PathBuf,
-    /// Every file.
+    /// Every file that can be read.
     pub(crate) deliveries: Vec<Delivery>,
+    /// Files that no hospital gets, with the code that says why.
+    pub(crate) unread: Vec<(PathBuf, &'static str)>,
     /// Every person with at least one readable file.
     pub(crate) people: Vec<Person>,
     /// Those who sign most, per hospital.
     pub(crate) doctors: Vec<Vec<Doctor>>,
-    /// A word that stands in the first person's records.
-    pub(crate) word: Option<String>,
 }
 
 /// Doctors of one hospital with a key of their own; the records office signs for the others.
 const MOST_DOCTORS: usize = 12;
+
+/// Levels of folders that a delivery keeps.
+const MOST_LEVELS: usize = 10;
 
 /// Reads every JSON file below `root`.
 pub(crate) fn plan(root: &Path, hospitals: &[String]) -> Result<Plan, CliError> {
@@ -73,24 +78,37 @@ pub(crate) fn plan(root: &Path, hospitals: &[String]) -> Result<Plan, CliError> 
     }
     let mut planner = Planner::new(root, hospitals);
     for file in files {
-        planner.take(&file)?;
+        planner.take(&file);
     }
     Ok(planner.finish())
 }
 
+/// Links to folders are not followed: they may lead in circles.
 fn collect(directory: &Path, into: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path.is_dir() {
+        let entry = entry?;
+        let path = entry.path();
+        let is_json = |path: &Path| {
+            path.extension()
+                .is_some_and(|e| e.eq_ignore_ascii_case("json"))
+        };
+        if entry.file_type()?.is_dir() {
             collect(&path, into)?;
-        } else if path
-            .extension()
-            .is_some_and(|ext| ext.eq_ignore_ascii_case("json"))
-        {
+        } else if is_json(&path) && !path.is_dir() {
             into.push(path);
         }
     }
     Ok(())
+}
+
+/// The bytes of a file, or the code of why it is not read.
+fn read(file: &Path) -> Result<Vec<u8>, &'static str> {
+    let unreadable = |_| "file.read";
+    let size = fs::metadata(file).map_err(unreadable)?.len();
+    if size > Limits::default().bytes as u64 {
+        return Err("fhir.too_large");
+    }
+    fs::read(file).map_err(unreadable)
 }
 
 struct Planner<'a> {
@@ -100,9 +118,9 @@ struct Planner<'a> {
     homes: BTreeMap<String, usize>,
     turn: usize,
     deliveries: Vec<Delivery>,
+    unread: Vec<(PathBuf, &'static str)>,
     patients: BTreeMap<(usize, String), PatientInfo>,
     authors: Vec<BTreeMap<Doctor, usize>>,
-    word: Option<String>,
 }
 
 impl<'a> Planner<'a> {
@@ -113,40 +131,51 @@ impl<'a> Planner<'a> {
             homes: BTreeMap::new(),
             turn: 0,
             deliveries: Vec::new(),
+            unread: Vec::new(),
             patients: BTreeMap::new(),
             authors: vec![BTreeMap::new(); hospitals.len()],
-            word: None,
         }
     }
 
-    fn take(&mut self, file: &Path) -> Result<(), CliError> {
-        let bytes = fs::read(file).map_err(|error| CliError::new("demo.data", error))?;
+    fn take(&mut self, file: &Path) {
         let relative = file.strip_prefix(self.root).unwrap_or(file).to_path_buf();
-        let Ok(intake) = intake::read(&bytes, &Limits::default()) else {
-            let hospital = self.next_turn();
-            self.deliveries.push(Delivery {
-                file: relative,
-                hospital,
-                attachments: Vec::new(),
-            });
-            return Ok(());
+        let bytes = match read(file) {
+            Ok(bytes) => bytes,
+            Err(code) => return self.unread.push((relative, code)),
         };
-        let hospital = self.hospital(&intake);
+        let place = self.place(&relative);
+        // What cannot be understood is delivered like everything else: its hospital says why.
+        let (hospital, attachments) = match intake::read(&bytes, &Limits::default()) {
+            Ok(intake) => (self.understood(&intake), attachments(&intake)),
+            Err(_) => (self.next_turn(), BTreeSet::new()),
+        };
+        self.deliveries.push(Delivery {
+            file: relative,
+            place,
+            hospital,
+            attachments,
+        });
+    }
+
+    /// Hospitals look a certain number of folders deep.
+    fn place(&self, relative: &Path) -> PathBuf {
+        if relative.components().count() <= MOST_LEVELS {
+            return relative.to_path_buf();
+        }
+        let name = relative.file_name().map(Path::new).unwrap_or(relative);
+        Path::new("deep")
+            .join(self.deliveries.len().to_string())
+            .join(name)
+    }
+
+    fn understood(&mut self, intake: &Intake) -> usize {
+        let hospital = self.hospital(intake);
         if let Some(number) = intake.patient.medical_record_number() {
             let key = (hospital, number.token());
             merge(self.patients.entry(key), &intake.patient);
         }
-        self.count_authors(hospital, &intake);
-        if self.word.is_none() {
-            self.word = word(&intake);
-        }
-        let attachments = attachments(&relative, &intake);
-        self.deliveries.push(Delivery {
-            file: relative,
-            hospital,
-            attachments,
-        });
-        Ok(())
+        self.count_authors(hospital, intake);
+        hospital
     }
 
     fn hospital(&mut self, intake: &Intake) -> usize {
@@ -209,9 +238,9 @@ impl<'a> Planner<'a> {
         Plan {
             root: self.root.to_path_buf(),
             deliveries: self.deliveries,
+            unread: self.unread,
             people: people(self.patients),
             doctors,
-            word: self.word,
         }
     }
 }
@@ -283,30 +312,12 @@ fn unique_names(people: &mut [Person]) {
     }
 }
 
-fn attachments(file: &Path, intake: &Intake) -> Vec<PathBuf> {
-    let folder = file.parent().unwrap_or(Path::new(""));
+fn attachments(intake: &Intake) -> BTreeSet<PathBuf> {
     let records = intake.visits.iter().flat_map(|visit| &visit.records);
-    let named: BTreeSet<PathBuf> = records
+    records
         .flat_map(|record| &record.attachments)
-        .map(|a| folder.join(&a.path))
-        .collect();
-    named.into_iter().collect()
-}
-
-/// The longest word of the first record that is made of letters only.
-fn word(intake: &Intake) -> Option<String> {
-    let record = intake
-        .visits
-        .iter()
-        .flat_map(|visit| &visit.records)
-        .next()?;
-    let text = medfolder_fhir::text::plain(&record.body, &Limits::default()).ok()?;
-    let words = text
-        .split(|c: char| !c.is_alphabetic())
-        .filter(|word| word.len() >= 4);
-    words
-        .max_by_key(|word| word.len().min(24))
-        .map(str::to_owned)
+        .map(|named| PathBuf::from(&named.path))
+        .collect()
 }
 
 #[cfg(test)]
@@ -341,7 +352,27 @@ mod tests {
             .unwrap();
         assert_eq!(ecg.hospital, 2);
         assert_eq!(ecg.attachments.len(), 1);
-        assert!(plan.root.join(&ecg.attachments[0]).is_file());
+        let folder = plan.root.join(&ecg.file);
+        let beside = folder.parent().unwrap();
+        assert!(
+            ecg.attachments
+                .iter()
+                .all(|named| beside.join(named).is_file())
+        );
+    }
+
+    #[test]
+    fn deep_files_are_delivered_near_the_top_and_links_are_not_followed_in_circles() {
+        let data = tempfile::tempdir().unwrap();
+        let deep = data.path().join(["d"; 20].join("/"));
+        fs::create_dir_all(&deep).unwrap();
+        fs::write(deep.join("x.json"), "{}").unwrap();
+        std::os::unix::fs::symlink(data.path(), deep.join("circle")).unwrap();
+        std::os::unix::fs::symlink("/nowhere", data.path().join("dangling.json")).unwrap();
+        let plan = plan(data.path(), &["A".to_owned()]).unwrap();
+        assert_eq!(plan.deliveries.len(), 1);
+        assert_eq!(plan.deliveries[0].place, Path::new("deep/0/x.json"));
+        assert_eq!(plan.unread, [(PathBuf::from("dangling.json"), "file.read")]);
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(crate) struct Stage {
     pub(crate) clock: Clock,
     /// How this run speaks.
     pub(crate) output: Output,
-    /// What is searched for.
+    /// What is searched for; a word of the first record when nothing is named.
     pub(crate) searched: Option<String>,
     /// Begin of the demonstration.
     pub(crate) began: Instant,
@@ -99,7 +99,7 @@ impl Stage {
         let controls = start(&world, &mut processes).await?;
         let searched = match words.data {
             None => Some(sample::SEARCHED.to_owned()),
-            Some(_) => plan.word.clone(),
+            Some(_) => None,
         };
         let (owners, safes) = people(&plan, words.data.is_none(), &world, &clock)?;
         Ok(Self {
@@ -180,16 +180,22 @@ fn people(
     };
     let names: Vec<String> = match family {
         true => vec!["family".to_owned()],
-        false => (1..=plan.people.len()).map(|number| number.to_string()).collect(),
+        false => (1..=plan.people.len())
+            .map(|number| number.to_string())
+            .collect(),
     };
     let safes = vaults(&world.directory.join("folders"), &names)?;
     let mut owners = Vec::new();
     for (number, person) in plan.people.iter().enumerate() {
         let vault = if family { 0 } else { number };
         if let Some(safe) = safes.get(vault) {
-            safe.vault.create_folder(&person.name, &trust, clock.now())?;
+            safe.vault
+                .create_folder(&person.name, &trust, clock.now())?;
         }
-        owners.push(Owner { person: person.clone(), vault });
+        owners.push(Owner {
+            person: person.clone(),
+            vault,
+        });
     }
     Ok((owners, safes))
 }
@@ -200,13 +206,21 @@ fn vaults(folders: &Path, names: &[String]) -> Result<Vec<Safe>, CliError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let share = names.len().div_ceil(cores).max(1);
     let make = |names: &[String]| -> Result<Vec<Safe>, CliError> {
-        names.iter().map(|name| Safe::new(folders.join(name))).collect()
+        names
+            .iter()
+            .map(|name| Safe::new(folders.join(name)))
+            .collect()
     };
     let made: Result<Vec<Vec<Safe>>, CliError> = std::thread::scope(|scope| {
-        let makers: Vec<_> =
-            names.chunks(share).map(|names| scope.spawn(move || make(names))).collect();
+        let makers: Vec<_> = names
+            .chunks(share)
+            .map(|names| scope.spawn(move || make(names)))
+            .collect();
         let ended = |_| Err(CliError::new("demo.start", "a thread ended"));
-        makers.into_iter().map(|maker| maker.join().unwrap_or_else(ended)).collect()
+        makers
+            .into_iter()
+            .map(|maker| maker.join().unwrap_or_else(ended))
+            .collect()
     });
     Ok(made?.into_iter().flatten().collect())
 }

@@ -7,7 +7,7 @@ use crate::error::CliError;
 use medfolder_gateway::inner::Status;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long nothing may change before what is left is taken as it is.
@@ -30,21 +30,8 @@ pub(crate) async fn run(stage: &mut Stage) -> Result<Ingested, CliError> {
     stage.deliver()?;
     let states = settle(stage).await?;
     let records: u64 = states.iter().map(signed).sum();
-    let skipped: Vec<(&str, &str)> = states
-        .iter()
-        .flat_map(|state| &state.skipped)
-        .map(|skipped| (skipped.file.as_str(), skipped.code.as_str()))
-        .collect();
-    let bad: BTreeSet<&Path> = skipped.iter().map(|(file, _)| Path::new(*file)).collect();
-    let taken = stage
-        .plan
-        .deliveries
-        .iter()
-        .filter(|d| !bad.contains(d.file.as_path()));
-    let attachments: BTreeSet<&Path> = taken
-        .flat_map(|delivery| &delivery.attachments)
-        .map(|path| path.as_path())
-        .collect();
+    let skipped = skipped(stage, &states);
+    let attachments = attachments(stage, &skipped);
     let held: Vec<&str> = states
         .iter()
         .flat_map(|s| &s.held)
@@ -53,7 +40,7 @@ pub(crate) async fn run(stage: &mut Stage) -> Result<Ingested, CliError> {
     let records = usize::try_from(records).map_err(|error| broken("ingest", error))?;
     let mut line = json!({
         "step": "ingest", "patients": stage.plan.people.len(), "records": records,
-        "attachments": attachments.len(), "hospitals": stage.world.hospitals.len(),
+        "attachments": attachments, "hospitals": stage.world.hospitals.len(),
         "doctors": stage.world.hospitals.iter().map(|h| h.doctors.len()).sum::<usize>(),
         "skipped": skipped.iter().map(|(file, code)| json!({ "file": file, "code": code }))
             .collect::<Vec<Value>>(),
@@ -63,6 +50,44 @@ pub(crate) async fn run(stage: &mut Stage) -> Result<Ingested, CliError> {
         line["held"] = json!(held);
     }
     Ok(Ingested { line, records })
+}
+
+/// Files that were refused, by their names below the data directory.
+fn skipped(stage: &Stage, states: &[Status]) -> Vec<(PathBuf, String)> {
+    let plan = &stage.plan;
+    let unread = plan
+        .unread
+        .iter()
+        .map(|(file, code)| (file.clone(), (*code).to_owned()));
+    let refused = states
+        .iter()
+        .flat_map(|state| &state.skipped)
+        .map(|skipped| {
+            let place = Path::new(&skipped.file);
+            let delivery = plan
+                .deliveries
+                .iter()
+                .find(|delivery| delivery.place == place);
+            (
+                delivery
+                    .map_or(place, |delivery| &delivery.file)
+                    .to_path_buf(),
+                skipped.code.clone(),
+            )
+        });
+    unread.chain(refused).collect()
+}
+
+/// Attachments of the documents that were taken in, each once.
+fn attachments(stage: &Stage, skipped: &[(PathBuf, String)]) -> usize {
+    let bad: BTreeSet<&PathBuf> = skipped.iter().map(|(file, _)| file).collect();
+    let taken = stage
+        .plan
+        .deliveries
+        .iter()
+        .filter(|delivery| !bad.contains(&delivery.file));
+    let named = taken.flat_map(|d| d.attachments.iter().map(|name| d.file.with_file_name(name)));
+    named.collect::<BTreeSet<PathBuf>>().len()
 }
 
 async fn enrol(stage: &Stage) -> Result<(), CliError> {

@@ -3,10 +3,15 @@
 use super::broken;
 use crate::demo::stage::Stage;
 use crate::error::CliError;
+use medfolder_fhir::json::Limits;
+use medfolder_fhir::text;
+use medfolder_folder::records::Filter;
 use medfolder_record::RecordId;
 use serde_json::{Value, json};
 use std::time::Instant;
 
+/// Longer words are no better to search for.
+const MOST_BYTES: usize = 24;
 /// Records that a search gives at most.
 const LIMIT: usize = 50;
 
@@ -23,10 +28,11 @@ pub(crate) struct Found {
 
 /// Searches for the stage's word.
 pub(crate) fn run(stage: &Stage) -> Result<Found, CliError> {
-    let word = stage
-        .searched
-        .as_deref()
-        .ok_or_else(|| broken("search", "no word to search for"))?;
+    let word = match &stage.searched {
+        Some(word) => word.clone(),
+        None => first_word(stage)?,
+    };
+    let word = word.as_str();
     let (mut found, mut best, mut snippet) = (0, (0, Vec::new()), String::new());
     let mut slowest = 0.0_f64;
     for (number, owner) in stage.owners.iter().enumerate() {
@@ -57,4 +63,24 @@ pub(crate) fn run(stage: &Stage) -> Result<Found, CliError> {
         owner: best.0,
         records: best.1,
     })
+}
+
+/// The longest word in the newest record of the first folder that has any.
+fn first_word(stage: &Stage) -> Result<String, CliError> {
+    for owner in &stage.owners {
+        let folder = stage.folder(owner)?;
+        let newest = Filter {
+            limit: 1,
+            ..Filter::default()
+        };
+        for listed in folder.list(&newest)?.records {
+            let shown = folder.open_record(&listed.record.to_string())?;
+            let text = text::plain(shown.record.body(), &Limits::default()).unwrap_or_default();
+            let words = text.split(|c: char| !c.is_alphabetic());
+            if let Some(word) = words.max_by_key(|word| word.len().min(MOST_BYTES)) {
+                return Ok(word.to_owned());
+            }
+        }
+    }
+    Err(broken("search", "no record to take a word from"))
 }

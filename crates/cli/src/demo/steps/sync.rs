@@ -74,17 +74,32 @@ impl Synced {
 }
 
 async fn all(stage: &Stage) -> Result<Synced, CliError> {
-    let mut synced = Synced { records: 0, verified: 0, failed: Vec::new(), complete: true };
+    let mut synced = Synced {
+        records: 0,
+        verified: 0,
+        failed: Vec::new(),
+        complete: true,
+    };
     for owner in &stage.owners {
         let folder = stage.folder(owner)?;
         let report = whole(&folder, &stage.clock, &|_| ()).await?;
         synced.complete &= report.complete;
-        let failed = report.failed.iter().map(|failure| (failure.record, &failure.check));
-        synced.failed.extend(failed.map(|(record, check)| format!("{record}: {check}")));
-        let filter = Filter { all_versions: true, ..Filter::default() };
+        let failed = report
+            .failed
+            .iter()
+            .map(|failure| (failure.record, &failure.check));
+        synced
+            .failed
+            .extend(failed.map(|(record, check)| format!("{record}: {check}")));
+        let filter = Filter {
+            all_versions: true,
+            ..Filter::default()
+        };
         let listed = folder.list(&filter)?.records;
         synced.records += listed.len();
-        let verified = listed.iter().filter(|record| record.state == State::Verified);
+        let verified = listed
+            .iter()
+            .filter(|record| record.state == State::Verified);
         synced.verified += verified.count();
     }
     Ok(synced)
