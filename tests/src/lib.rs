@@ -172,6 +172,17 @@ impl Served {
         self.child.id()
     }
 
+    /// Waits until it ends by itself and gives its exit code, or -1.
+    pub fn wait(&mut self) -> i32 {
+        let exit = self
+            .child
+            .wait()
+            .ok()
+            .and_then(|status| status.code())
+            .unwrap_or(-1);
+        *self.ended.get_or_insert(exit)
+    }
+
     /// Sends the demonstration a signal by name, once, and gives its exit code, or -1.
     pub fn end_with(&mut self, signal: &str) -> i32 {
         if let Some(exit) = self.ended {
