@@ -15,7 +15,6 @@
 //! - [`LedgerSession`] reads the list of a card, grant or folder, proven whole.
 //! - [`LedgerClient::compare_heads`] asks a second node whether the first shows the newest head.
 
-mod blocks;
 mod error;
 mod heads;
 mod read;
@@ -29,7 +28,6 @@ use medfolder_ledger::{Chain, Checkpoint};
 use medfolder_record::MemberId;
 use url::Url;
 
-pub use blocks::CertifiedBlock;
 pub use error::{Conflict, LedgerError};
 pub use session::{History, LedgerSession};
 pub use submit::{Patience, Submission};

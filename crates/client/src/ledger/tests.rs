@@ -8,7 +8,7 @@ use crate::api::ledger::{
 };
 use crate::api::session::{Challenge, Session};
 use crate::login::Identity;
-use crate::test_world::{HOSPITAL, START, World, card, card_keys, doctor, key};
+use crate::test_world::{HOSPITAL, World, card, card_keys, doctor, key};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -113,21 +113,6 @@ async fn consistency(
     Json(ConsistencyAnswer {
         proof: Blob(to_cbor(&proof)),
     })
-}
-
-async fn blocks(State(served): State<Served>, Query(query): Query1) -> Vec<u8> {
-    let world = served.world.lock().unwrap();
-    let from = number(&query, "from") as usize;
-    let blocks = world
-        .blocks
-        .iter()
-        .skip(from)
-        .take(number(&query, "limit") as usize);
-    blocks.flat_map(to_cbor).collect()
-}
-
-async fn block(State(served): State<Served>, Path(height): Path<usize>) -> Vec<u8> {
-    to_cbor(&served.world.lock().unwrap().blocks[height])
 }
 
 fn fate(world: &World, bytes: &[u8]) -> TransactionStatus {
@@ -250,8 +235,6 @@ async fn serve(world: Arc<Mutex<World>>, mood: Mood) -> (NodeAddress, Arc<Atomic
         .route("/v1/members", get(members))
         .route("/v1/checkpoints/latest", get(latest))
         .route("/v1/proofs/consistency", get(consistency))
-        .route("/v1/blocks", get(blocks))
-        .route("/v1/blocks/{height}", get(block))
         .with_state(served);
     tokio::spawn(async move { axum::serve(listener, routes).await });
     (NodeAddress::at(base), submissions)
@@ -437,24 +420,6 @@ async fn records_staff_and_members_come_with_their_proofs() {
     assert_eq!(member.member.name, "儿童医院");
     let hiding = one(ledger(0), Mood::Hides).await;
     assert_eq!(hiding.members().await.unwrap_err().code(), "proof.absent");
-}
-
-#[tokio::test]
-async fn blocks_are_certified_and_follow_each_other() {
-    let world = ledger(3);
-    let count = world.blocks.len();
-    let client = one(world, Mood::Honest).await;
-    let first = client.blocks(None, 2).await.unwrap();
-    assert_eq!(first.len(), 2);
-    let last = first.last().map(|one| one.block.header.clone());
-    let rest = client.blocks(last.as_ref(), 100).await.unwrap();
-    assert_eq!(first.len() + rest.len(), count);
-    let mut foreign = last.unwrap();
-    foreign.time = START;
-    assert_eq!(
-        client.blocks(Some(&foreign), 1).await.unwrap_err().code(),
-        "block.previous"
-    );
 }
 
 #[tokio::test]

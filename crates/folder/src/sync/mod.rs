@@ -92,6 +92,10 @@ impl Folder<'_> {
     /// that fails is no error: the report names it.
     pub async fn sync(&self, options: &SyncOptions<'_>) -> Result<SyncReport, FolderError> {
         let ledger = self.ledger_client(&options.clock)?;
+        if self.ledger.len() > 1 {
+            // One node alone could go on showing an old state of itself.
+            ledger.compare_heads().await?;
+        }
         self.find_cards(&ledger, options).await?;
         let cards = self.cards()?;
         let mut report = SyncReport {
