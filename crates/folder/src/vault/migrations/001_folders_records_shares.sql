@@ -61,6 +61,8 @@ CREATE TABLE record (
     UNIQUE (folder, record)
 ) STRICT;
 CREATE INDEX record_by_date ON record (folder, date DESC, id DESC);
+CREATE INDEX record_replaces ON record (folder, replaces);
+CREATE INDEX record_replaced_by ON record (folder, replaced_by);
 CREATE INDEX record_to_index ON record (folder, id) WHERE indexed = 0 AND state = 'verified';
 CREATE INDEX record_unfinished ON record (folder, state) WHERE state <> 'verified';
 
