@@ -1,6 +1,7 @@
 //! The `medfolder` binary: reads its words, does what they ask, and tells how it ended.
 
 mod args;
+#[path = "../../../benches/mod.rs"]
 mod bench;
 mod commands;
 mod demo;
