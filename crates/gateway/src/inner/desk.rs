@@ -7,7 +7,8 @@
 //!          shows: somebody may have photographed the code and claimed first
 //! ```
 //! Only then the seal key signs T_R. An edge that puts a card of its own into a claim cannot make
-//! the HMAC; one that repeats a claim finds the code used.
+//! the HMAC. A claim that comes again under its number gets the answer that it got before, however
+//! the two race with the desk; under another number it finds the code used.
 
 use medfolder_client::desk_code::{CODE_LEN, DeskCode, DeskLink};
 use medfolder_crypto::{Digest, os_rng, to_cbor};
@@ -199,11 +200,34 @@ struct Row {
     tries: i64,
     claim: Vec<u8>,
     tx: Vec<u8>,
+    tx_id: Vec<u8>,
+}
+
+impl Row {
+    fn claim_number(&self) -> Result<[u8; 16], InnerError> {
+        self.claim
+            .as_slice()
+            .try_into()
+            .map_err(|_| InnerError::Damaged)
+    }
+
+    /// What the claim of this code was answered; `None` while the desk has not decided.
+    fn answered(&self) -> Result<Option<Out>, InnerError> {
+        let claim = self.claim_number()?;
+        if self.state == state::CLAIMED {
+            return Ok(None);
+        }
+        if self.tx_id.is_empty() {
+            return Ok(Some(refuse(claim, DeskError::CardMismatch.code())));
+        }
+        let id = <[u8; 32]>::try_from(self.tx_id.as_slice()).map_err(|_| InnerError::Damaged)?;
+        Ok(Some(confirmed(claim, Digest(id))))
+    }
 }
 
 fn rows(zone: &Zone, db: &Connection) -> Result<Vec<Row>, DeskError> {
     let mut statement = db.prepare_cached(
-        "SELECT id, code, expires, state, tries, claim, tx FROM codes ORDER BY id DESC",
+        "SELECT id, code, expires, state, tries, claim, tx, tx_id FROM codes ORDER BY id DESC",
     )?;
     let mut found = statement.query([])?;
     let mut rows = Vec::new();
@@ -222,6 +246,7 @@ fn rows(zone: &Zone, db: &Connection) -> Result<Vec<Row>, DeskError> {
             tries: row.get(4)?,
             claim: row.get(5)?,
             tx: row.get(6)?,
+            tx_id: row.get(7)?,
         });
     }
     Ok(rows)
@@ -248,6 +273,11 @@ fn refuse(claim: [u8; 16], code: &str) -> Out {
     Out::Answer(DeskAnswer { claim, outcome })
 }
 
+fn confirmed(claim: [u8; 16], transaction: Digest) -> Out {
+    let outcome = DeskOutcome::Confirmed { transaction };
+    Out::Answer(DeskAnswer { claim, outcome })
+}
+
 fn take_claim(zone: &Zone, db: &Connection, claim: &CardClaim) -> Result<(), DeskError> {
     let (_, body) = card_signed(zone, &claim.transaction).ok_or(DeskError::Unknown)?;
     if claim.member != zone.member() {
@@ -264,8 +294,11 @@ fn take_claim(zone: &Zone, db: &Connection, claim: &CardClaim) -> Result<(), Des
         .into_iter()
         .find(holds)
         .ok_or(DeskError::Unknown)?;
-    if row.state == state::CLAIMED && row.claim == claim.claim {
-        // The same message again, after a crash.
+    if row.claim == claim.claim {
+        // The same claim again: sent twice, or after a crash.
+        if let Some(answer) = row.answered()? {
+            outbox::queue(db, &answer)?;
+        }
         return Ok(());
     }
     if row.state != state::GIVEN {
@@ -355,21 +388,10 @@ fn confirm_in(
         "UPDATE codes SET state = ?2, tx = ?3, tx_id = ?4 WHERE id = ?1",
         (row.id, state::CONFIRMED, &bytes, &id.0),
     )?;
-    let confirmed = Digest(id.0);
+    let transaction = Digest(id.0);
     outbox::queue(db, &Out::Tx(bytes))?;
-    let claim = row
-        .claim
-        .as_slice()
-        .try_into()
-        .map_err(|_| InnerError::Damaged)?;
-    let outcome = DeskOutcome::Confirmed {
-        transaction: confirmed,
-    };
-    outbox::queue(db, &Out::Answer(DeskAnswer { claim, outcome }))?;
-    Ok(Confirmed {
-        card,
-        transaction: confirmed,
-    })
+    outbox::queue(db, &confirmed(row.claim_number()?, transaction))?;
+    Ok(Confirmed { card, transaction })
 }
 
 fn ends_with(number: &str, end: &str) -> bool {
@@ -388,12 +410,8 @@ fn mismatch(db: &Connection, row: &Row) -> Result<Confirmed, DeskError> {
         (row.id, tries, next),
     )?;
     if next == state::REFUSED {
-        let claim = row
-            .claim
-            .as_slice()
-            .try_into()
-            .map_err(|_| InnerError::Damaged)?;
-        outbox::queue(db, &refuse(claim, "desk.card_mismatch"))?;
+        let code = DeskError::CardMismatch.code();
+        outbox::queue(db, &refuse(row.claim_number()?, code))?;
     }
     Err(DeskError::CardMismatch)
 }

@@ -15,13 +15,13 @@ async fn world() -> World {
     world
 }
 
+/// The next answer that the edge gets, in the order of the spool.
 async fn refusal(world: &mut World) -> String {
-    let before = world.edge.answers.len();
     world
-        .until("an answer", async |world| world.edge.answers.len() > before)
+        .until("an answer", async |world| !world.edge.answers.is_empty())
         .await;
-    match &world.edge.answers.last().unwrap().outcome {
-        DeskOutcome::Refused { code } => code.clone(),
+    match world.edge.answers.remove(0).outcome {
+        DeskOutcome::Refused { code } => code,
         DeskOutcome::Confirmed { .. } => "confirmed".into(),
     }
 }
@@ -104,13 +104,50 @@ async fn a_code_ends_after_ten_minutes_and_works_once() {
     let claim = world.claim(&code, &patient);
     world.edge.send(In::Claim(claim.clone()));
     assert_eq!(confirm(&mut world, &code, &end_of(&patient)).await.0, 200);
-    assert_eq!(refusal(&mut world).await, "confirmed");
     assert_eq!(
         confirm(&mut world, &code, &end_of(&patient)).await.1,
         "desk.code_used"
     );
-    world.edge.send(In::Claim(claim));
+    // Under another number it is another claim, and the code is used.
+    let mut replayed = claim;
+    replayed.claim = [9; 16];
+    world.edge.send(In::Claim(replayed));
+    assert_eq!(refusal(&mut world).await, "confirmed");
     assert_eq!(refusal(&mut world).await, "desk.code_used");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_sent_again_while_the_desk_decides_gets_one_answer() {
+    let mut world = world().await;
+    for (card, right) in [(1, true), (2, false)] {
+        let patient = Patient::new(&world.chain, card);
+        let code = world.code("P1").await;
+        let claim = world.claim(&code, &patient);
+        let (typed, expected) = match right {
+            true => (end_of(&patient), "confirmed"),
+            false => ("12345678".to_owned(), "desk.card_mismatch"),
+        };
+        world.edge.send(In::Claim(claim.clone()));
+        loop {
+            world.edge.send(In::Claim(claim.clone()));
+            let (status, code) = confirm(&mut world, &code, &typed).await;
+            world.edge.send(In::Claim(claim.clone()));
+            if status == 200 || code == "desk.code_used" {
+                break;
+            }
+        }
+        // Another claim comes after all of them: its answer is the last one.
+        let mut other = claim;
+        other.claim = [90 + card; 16];
+        world.edge.send(In::Claim(other));
+        let mut answers = vec![refusal(&mut world).await];
+        while answers.last().is_some_and(|code| code != "desk.code_used") {
+            answers.push(refusal(&mut world).await);
+        }
+        answers.pop();
+        assert!(answers.len() >= 2, "{answers:?}");
+        assert!(answers.iter().all(|code| code == expected), "{answers:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
