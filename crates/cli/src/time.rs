@@ -1,4 +1,47 @@
-//! Durations as people write them.
+//! Times and durations as programs and as people write them.
+
+use chrono::{DateTime, Local, NaiveDate, NaiveTime, TimeZone as _};
+
+/// Milliseconds since the Unix epoch as RFC 3339 in UTC, for programs.
+pub(crate) fn rfc3339(milliseconds: u64) -> String {
+    date(i64::try_from(milliseconds).unwrap_or(i64::MAX))
+}
+
+/// The same for times that may lie before 1970.
+pub(crate) fn date(milliseconds: i64) -> String {
+    DateTime::from_timestamp_millis(milliseconds).map_or_else(String::new, |t| t.to_rfc3339())
+}
+
+/// Day and minute where this machine stands, for people.
+pub(crate) fn local(milliseconds: i64) -> String {
+    shown(milliseconds, "%Y-%m-%d %H:%M")
+}
+
+/// The same for times after 1970.
+pub(crate) fn local_time(milliseconds: u64) -> String {
+    local(i64::try_from(milliseconds).unwrap_or(i64::MAX))
+}
+
+/// The day where this machine stands, for people.
+pub(crate) fn local_day(milliseconds: i64) -> String {
+    shown(milliseconds, "%Y-%m-%d")
+}
+
+fn shown(milliseconds: i64, form: &str) -> String {
+    DateTime::from_timestamp_millis(milliseconds).map_or_else(String::new, |time| {
+        time.with_timezone(&Local).format(form).to_string()
+    })
+}
+
+/// When a day begins where this machine stands, in milliseconds. A midnight that a change of clocks
+/// left out is taken in UTC.
+pub(crate) fn midnight(day: NaiveDate) -> i64 {
+    let begin = day.and_time(NaiveTime::MIN);
+    Local.from_local_datetime(&begin).earliest().map_or_else(
+        || begin.and_utc().timestamp_millis(),
+        |t| t.timestamp_millis(),
+    )
+}
 
 /// Milliseconds of `30m`, `2h`, `7d`, `90s`.
 pub(crate) fn duration(text: &str) -> Result<u64, String> {

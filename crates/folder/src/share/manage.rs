@@ -24,6 +24,7 @@ pub enum Standing {
     /// It was being made when something stopped it; nobody can open it.
     Preparing,
     /// It can be opened.
+    #[serde(rename = "live")]
     Active,
     /// Its time is over.
     Expired,

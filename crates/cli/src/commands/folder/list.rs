@@ -3,13 +3,12 @@
 use crate::args;
 use crate::error::CliError;
 use crate::output::Output;
-use chrono::{DateTime, NaiveDate, NaiveTime};
+use crate::time::{date, local_day, midnight};
+use chrono::Days;
 use medfolder_fhir::kind::Kind;
 use medfolder_folder::Folder;
 use medfolder_folder::records::{Filter, Listed, State};
 use serde_json::{Value, json};
-
-const DAY: i64 = 86_400_000;
 
 /// `medfolder folder list`; the last line of a page holds the cursor of the next.
 pub(crate) fn list(
@@ -57,7 +56,6 @@ pub(crate) fn search(
 }
 
 fn filter(folder: &Folder<'_>, words: &args::List) -> Result<Filter, CliError> {
-    let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc().timestamp_millis();
     Ok(Filter {
         hospital: words
             .hospital
@@ -66,7 +64,10 @@ fn filter(folder: &Folder<'_>, words: &args::List) -> Result<Filter, CliError> {
             .transpose()?,
         kind: words.kind.as_deref().map(kind).transpose()?,
         from: words.from.map(midnight),
-        until: words.to.map(|day| midnight(day).saturating_add(DAY)),
+        until: words
+            .to
+            .and_then(|day| day.checked_add_days(Days::new(1)))
+            .map(midnight),
         after: words.after.clone(),
         limit: words.limit.unwrap_or(0),
         ..Filter::default()
@@ -117,14 +118,9 @@ pub(crate) fn row(folder: &Folder<'_>, record: &Listed) -> String {
     };
     format!(
         "{mark} {}  {}  {}  {}{version}",
-        date(record.date).get(..10).unwrap_or_default(),
+        local_day(record.date),
         id.get(..12).unwrap_or(&id),
         folder.member_name(&record.hospital),
         record.title,
     )
-}
-
-/// Milliseconds as RFC 3339 in UTC.
-pub(crate) fn date(milliseconds: i64) -> String {
-    DateTime::from_timestamp_millis(milliseconds).map_or_else(String::new, |t| t.to_rfc3339())
 }

@@ -1,13 +1,14 @@
 //! Shares: make, list, end, shorten, extend; and who looked.
 
-use super::list::date;
 use crate::args;
 use crate::error::CliError;
 use crate::output::Output;
+use crate::time::{local_time, rfc3339};
 use medfolder_client::clock::Clock;
 use medfolder_folder::Folder;
 use medfolder_folder::records::Filter;
 use medfolder_folder::share::{Code, LoggedAccess, Made, ShareInfo, ShareOptions, Standing};
+use medfolder_ledger::body::AccessOutcome;
 use medfolder_record::RecordId;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -86,7 +87,7 @@ fn told(made: &Made, output: Output) -> String {
     lines.push(format!(
         "{}: {}",
         output.say("有效至", "Ends"),
-        rfc3339(made.ends)
+        local_time(made.ends)
     ));
     lines.join("\n")
 }
@@ -118,7 +119,7 @@ pub(crate) async fn list(
             line["opened"] = json!(host.opened);
             line["tries_left"] = json!(host.tries_left);
         }
-        output.line(&line, || row(&line));
+        output.line(&line, || row(&line, share.ends, output));
     }
     Ok(())
 }
@@ -132,17 +133,30 @@ fn info(folder: &Folder<'_>, share: &ShareInfo) -> Value {
     })
 }
 
-fn row(line: &Value) -> String {
+fn row(line: &Value, ends: u64, output: Output) -> String {
     let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
     let id = text("share");
     format!(
         "{}  {}  {}  {}  {}",
         id.get(..12).unwrap_or(&id),
-        text("state"),
-        text("expires"),
+        state(&text("state"), output),
+        local_time(ends),
         text("host"),
         text("label"),
     )
+}
+
+/// A share's state for a person; a word of a newer host as it is.
+fn state(word: &str, output: Output) -> &str {
+    match word {
+        "preparing" => output.say("未完成", "unfinished"),
+        "live" => output.say("有效", "live"),
+        "expired" => output.say("已到期", "expired"),
+        "revoked" => output.say("已结束", "ended"),
+        "used_up" => output.say("次数已用完", "used up"),
+        "locked" => output.say("口令错误过多，已锁定", "locked"),
+        other => other,
+    }
 }
 
 /// `medfolder folder revoke SHARE`
@@ -198,7 +212,7 @@ pub(crate) async fn extend(
 fn moved(share: &ShareInfo, ends: u64, output: Output) {
     let line = json!({ "share": share.grant, "state": share.standing, "expires": rfc3339(ends) });
     output.line(&line, || {
-        format!("{}: {}", output.say("有效至", "Ends"), rfc3339(ends))
+        format!("{}: {}", output.say("有效至", "Ends"), local_time(ends))
     });
 }
 
@@ -211,7 +225,7 @@ pub(crate) async fn access_log(
     let log = folder.access_log(clock).await?;
     for access in &log.accesses {
         let line = access_line(access);
-        output.line(&line, || access_row(access, output));
+        output.line(&line, || access_row(folder, access, output));
     }
     output.line(&json!({ "complete": log.complete }), || {
         match log.complete {
@@ -235,20 +249,27 @@ pub(crate) fn access_line(access: &LoggedAccess) -> Value {
     })
 }
 
-fn access_row(access: &LoggedAccess, output: Output) -> String {
+fn access_row(folder: &Folder<'_>, access: &LoggedAccess, output: Output) -> String {
     let who = access.recipient.as_deref().unwrap_or("?");
-    let outcome = json!(access.outcome);
+    let titles = access.records.iter().filter_map(|record| {
+        let shown = folder.open_record(&record.to_string()).ok()?;
+        Some(format!("\n      {}", shown.listed.title))
+    });
     format!(
-        "{}  {}“{who}”  {}  {} {}",
-        rfc3339(access.time),
+        "{}  {}“{who}”  {}{}",
+        local_time(access.time),
         output.say("自称", "calls herself "),
-        outcome.as_str().unwrap_or_default(),
-        access.records.len(),
-        output.say("份", "records"),
+        outcome(access.outcome, output),
+        titles.collect::<String>(),
     )
 }
 
-/// Milliseconds as RFC 3339 in UTC.
-pub(crate) fn rfc3339(milliseconds: u64) -> String {
-    date(i64::try_from(milliseconds).unwrap_or(i64::MAX))
+fn outcome(outcome: AccessOutcome, output: Output) -> &'static str {
+    match outcome {
+        AccessOutcome::Opened => output.say("已打开", "opened it"),
+        AccessOutcome::Ended => output.say("看过", "had received when she left"),
+        AccessOutcome::WrongCode => output.say("口令错误", "wrong passcode"),
+        AccessOutcome::Refused => output.say("被拒绝", "was refused"),
+        AccessOutcome::Locked => output.say("口令错误过多，已锁定", "locked after wrong passcodes"),
+    }
 }

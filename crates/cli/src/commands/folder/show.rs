@@ -1,8 +1,10 @@
 //! One record with what was checked; the signed document; everything in a ZIP file.
 
 use super::list;
+use crate::args::Lang;
 use crate::error::CliError;
 use crate::output::Output;
+use crate::time::{date, local, rfc3339};
 use medfolder_client::clock::Clock;
 use medfolder_fhir::summary::{Flag, ResultLine};
 use medfolder_folder::Folder;
@@ -62,7 +64,7 @@ fn line(folder: &Folder<'_>, shown: &Shown) -> Value {
     let versions: Vec<Value> = shown
         .versions
         .iter()
-        .map(|v| json!({ "record": v.record, "date": list::date(v.date), "in_force": v.in_force }))
+        .map(|v| json!({ "record": v.record, "date": date(v.date), "in_force": v.in_force }))
         .collect();
     let attachments: Vec<Value> = shown
         .record
@@ -71,8 +73,7 @@ fn line(folder: &Folder<'_>, shown: &Shown) -> Value {
         .map(|a| json!({ "name": a.name, "media_type": a.media_type, "size": a.size }))
         .collect();
     line["department"] = json!(statement.department);
-    let sealed = i64::try_from(shown.sealed.time).unwrap_or(i64::MAX);
-    line["sealed"] = json!(list::date(sealed));
+    line["sealed"] = json!(rfc3339(shown.sealed.time));
     line["signatures"] = json!(shown.record.signatures().native().count());
     line["checks"] = json!(CHECKS.map(|(code, ..)| code));
     line["versions"] = json!(versions);
@@ -170,17 +171,23 @@ fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
             folder.member_name(&listed.hospital),
             statement.department
         ),
-        format!("{}  {}", statement.author.name, list::date(listed.date)),
+        format!("{}  {}", statement.author.name, local(listed.date)),
         String::new(),
         read(shown),
         String::new(),
     ];
+    for attachment in shown.record.attachments() {
+        lines.push(format!(
+            "{}  {}  {} B",
+            attachment.name, attachment.media_type, attachment.size
+        ));
+    }
     lines.extend(CHECKS.map(|(_, zh, en)| format!("✓ {}", output.say(zh, en))));
     if shown.versions.len() > 1 {
         lines.push(output.say("各版本：", "Versions:").to_owned());
         lines.extend(shown.versions.iter().map(|version| {
             let mark = if version.in_force { '•' } else { ' ' };
-            format!("{mark} {}  {}", list::date(version.date), version.record)
+            format!("{mark} {}  {}", local(version.date), version.record)
         }));
     }
     lines.join("\n")
@@ -217,12 +224,12 @@ pub(crate) fn export(folder: &Folder<'_>, out: &Path, output: Output) -> Result<
         "left_out": exported.left_out,
     });
     output.line(&line, || {
-        format!(
-            "{}  {}  {}",
-            out.display(),
-            exported.records,
-            exported.attachments
-        )
+        let (records, files) = (exported.records, exported.attachments);
+        let told = match output.lang {
+            Lang::Zh => format!("{records} 份病历、{files} 个附件"),
+            Lang::En => format!("{records} records, {files} attachments"),
+        };
+        format!("{}  {told}", out.display())
     });
     Ok(())
 }
