@@ -7,7 +7,8 @@ use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 
-use crate::world::{Wish, World, json_of, text};
+use crate::sharing::Wish;
+use crate::world::{World, json_of, text};
 
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);

@@ -9,10 +9,13 @@
 
 mod chain;
 mod hospital;
+mod kill;
 mod logs;
+mod process;
 mod real;
 mod restart;
 mod share;
+mod sharing;
 mod shl;
 mod shl_passcode;
 mod world;

@@ -10,7 +10,7 @@ use medfolder_gateway::clock::{Clock, ManualClock};
 use medfolder_gateway::edge::ledger::{Ledger, Nodes};
 use medfolder_gateway::spool::Out;
 use medfolder_ledger::Transaction;
-use medfolder_ledger::body::{AccessOutcome, Body, RegisterCard};
+use medfolder_ledger::body::{AccessOutcome, Body};
 use medfolder_node::{Running, Seams};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -18,7 +18,8 @@ use tokio::sync::watch;
 
 use crate::chain::{self, MEMBER};
 use crate::hospital::{self, send};
-use crate::world::{Wish, World, dr_li};
+use crate::sharing::Wish;
+use crate::world::{World, dr_li};
 
 struct NodeClock(Arc<ManualClock>);
 
@@ -28,7 +29,7 @@ impl medfolder_node::clock::Clock for NodeClock {
     }
 }
 
-async fn node(world: &World) -> (Running, watch::Sender<bool>) {
+pub(crate) async fn node(world: &World) -> (Running, watch::Sender<bool>) {
     let engine = world.dir.path().join("engine.key");
     keyfile::write(&engine, &Secret32::new([21; 32])).unwrap();
     let config = json!({
@@ -54,7 +55,7 @@ async fn node(world: &World) -> (Running, watch::Sender<bool>) {
     )
 }
 
-fn nodes(world: &World, node: &Running) -> Arc<Nodes> {
+pub(crate) fn nodes(world: &World, node: &Running) -> Arc<Nodes> {
     let clock = world.clock.clone();
     let clock = medfolder_client::clock::Clock::of(move || clock.now());
     let key = chain::key(world.suite(), 3);
@@ -62,9 +63,16 @@ fn nodes(world: &World, node: &Running) -> Arc<Nodes> {
     Arc::new(Nodes::new(&urls, &world.chain, MEMBER, key, clock).unwrap())
 }
 
-async fn accepted(nodes: &Nodes) -> Vec<Transaction> {
-    let bytes = nodes.blocks(0, 200).await.unwrap();
-    let blocks = Certified::read_all(&bytes).unwrap();
+pub(crate) async fn accepted(nodes: &Nodes) -> Vec<Transaction> {
+    let mut blocks = Vec::new();
+    loop {
+        let bytes = nodes.blocks(blocks.len() as u64, 200).await.unwrap();
+        let more = Certified::read_all(&bytes).unwrap();
+        if more.is_empty() {
+            break;
+        }
+        blocks.extend(more);
+    }
     let transactions = blocks.into_iter().flat_map(|one| one.block.transactions);
     transactions
         .filter(|tx| tx.result == 0)
@@ -80,17 +88,7 @@ async fn a_visit_is_sealed_fetched_shared_and_revoked_on_a_real_ledger() {
     world.move_to(nodes.clone()).await;
 
     let card = world.new_card();
-    let body = RegisterCard {
-        member: MEMBER,
-        signing: card.signing.public(),
-        encryption: card.encryption.public().to_bytes(),
-        consent: world.consent(),
-    };
-    let seal = chain::key(world.suite(), 2);
-    send(
-        &world,
-        Out::Tx(world.signed(body, &[&card.signing, &seal]).to_bytes()),
-    );
+    send(&world, Out::Tx(world.registration(&card).to_bytes()));
     world
         .eventually("the card logs in", || async {
             world.log_in(&card).await.ok()

@@ -5,7 +5,8 @@ use medfolder_ledger::body::Body;
 use reqwest::StatusCode;
 
 use crate::hospital::{self, send};
-use crate::world::{Wish, World, dr_li};
+use crate::sharing::Wish;
+use crate::world::{World, dr_li};
 
 fn count(world: &World, wanted: impl Fn(&Body) -> bool) -> usize {
     world

@@ -9,7 +9,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::chain::{self, MEMBER, NOW};
-use crate::world::{HOUR, Shared, Wish, World, disk_holds, dr_li, json_of, text};
+use crate::sharing::{Shared, Wish};
+use crate::world::{HOUR, World, disk_holds, dr_li, json_of, text};
 
 fn entries(world: &World, shared: &Shared) -> Vec<AccessEntry> {
     let batches = world

@@ -7,7 +7,8 @@ use medfolder_share::jwe::{JweLimits, Zip, decrypt, encrypt};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::world::{FHIR, Wish, World, dr_li, fingerprint, json_of, locations, text, tuning};
+use crate::sharing::{Wish, locations};
+use crate::world::{FHIR, World, dr_li, fingerprint, json_of, text, tuning};
 
 #[tokio::test]
 async fn item_13_a_post_with_json_answers_200_json_and_at_least_one_file() {

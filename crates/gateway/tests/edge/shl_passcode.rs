@@ -3,7 +3,8 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::world::{HOUR, Shared, Wish, World, dr_li, fingerprint, json_of};
+use crate::sharing::{Shared, Wish};
+use crate::world::{HOUR, World, dr_li, fingerprint, json_of};
 
 fn coded() -> Wish {
     Wish {

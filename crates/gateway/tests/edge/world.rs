@@ -1,30 +1,23 @@
 //! An edge under test with everything around it.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use medfolder_client::api::share::{
-    AccessesAnswer, Draft, FileItem, PublishRequest, Published, ShareState,
-};
-use medfolder_client::card_consent;
-use medfolder_client::grant_request::GrantRequest;
-use medfolder_crypto::{EncryptionSecret, Secret32, SigningKey, Suite, os_rng};
+use medfolder_crypto::{EncryptionSecret, Secret32, SigningKey, Suite};
 use medfolder_gateway::clock::{Clock, ManualClock};
 use medfolder_gateway::edge::ledger::Ledger;
 use medfolder_gateway::edge::limit::Rate;
 use medfolder_gateway::edge::{Config, Parts, Running, StartError, Tuning, serve_with};
-use medfolder_ledger::body::{Body, Consent, Grant, Grantee, RegisterCard, Revoke, Scope, Shorten};
+use medfolder_ledger::body::{Body, Consent, RegisterCard};
 use medfolder_ledger::genesis::Chain;
 use medfolder_ledger::login::{LOGIN_VERSION, LoginStatement, LoginSubject, ShownKeys};
 use medfolder_ledger::{Transaction, Unsigned};
-use medfolder_record::{CardNumber, GrantId, RecordId};
-use medfolder_share::jwe::{Zip, encrypt};
-use medfolder_share::rules::status::status_digest;
-use medfolder_share::{GrantSeed, LinkKey};
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use medfolder_record::CardNumber;
+use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -40,9 +33,11 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) ledger: Arc<TestLedger>,
     pub(crate) http: reqwest::Client,
-    pub(crate) edge: Running,
+    pub(crate) addr: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    /// The edge, unless it is a process of its own.
+    running: Option<(Running, watch::Sender<bool>)>,
     nodes: Arc<dyn Ledger>,
-    stop: watch::Sender<bool>,
     tuning: Tuning,
 }
 
@@ -50,38 +45,6 @@ pub(crate) struct Card {
     pub(crate) signing: SigningKey,
     pub(crate) encryption: EncryptionSecret,
     pub(crate) number: CardNumber,
-}
-
-pub(crate) struct Shared {
-    pub(crate) grant: GrantId,
-    pub(crate) key: SigningKey,
-    pub(crate) link: LinkKey,
-    pub(crate) url: String,
-    pub(crate) files: Vec<String>,
-    pub(crate) published: Published,
-}
-
-#[derive(Clone)]
-pub(crate) struct Wish {
-    pub(crate) passcode: Option<&'static str>,
-    pub(crate) openings: Option<u32>,
-    pub(crate) direct: bool,
-    pub(crate) items: u16,
-    pub(crate) evidence: bool,
-    pub(crate) lasts: u64,
-}
-
-impl Default for Wish {
-    fn default() -> Self {
-        Self {
-            passcode: None,
-            openings: None,
-            direct: false,
-            items: 2,
-            evidence: true,
-            lasts: HOUR,
-        }
-    }
 }
 
 pub(crate) fn tuning() -> Tuning {
@@ -134,7 +97,29 @@ async fn start(
     Ok((running, stop))
 }
 
-fn client() -> reqwest::Client {
+/// What [`config`] says, as the file that an edge of its own process reads.
+pub(crate) fn config_file(dir: &Path, ledger: &str) -> Value {
+    let Config {
+        genesis,
+        member,
+        data_dir,
+        host_key,
+        ..
+    } = config(dir, &tuning());
+    let wide = json!({ "burst": 100_000, "interval": 1 });
+    json!({
+        "genesis": genesis, "member": member, "data_dir": data_dir, "host_key": host_key,
+        "spool_out": dir.join("out"), "spool_in": dir.join("in"), "ledger": [ledger],
+        "listen": "127.0.0.1:0", "admin_listen": "127.0.0.1:0",
+        "public_url": "https://edge.example",
+        "tuning": {
+            "poll": 20, "report": 20, "audit": HOUR, "audit_rest": 0,
+            "link_rate": wide, "file_rate": wide, "address_rate": wide,
+        },
+    })
+}
+
+pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
@@ -144,6 +129,13 @@ impl World {
     }
 
     pub(crate) async fn with(suite: Suite, tuning: Tuning) -> Self {
+        let mut world = Self::without_edge(suite, tuning);
+        world.restart().await;
+        world
+    }
+
+    /// Genesis, keys and clock; whoever wants an edge starts one.
+    pub(crate) fn without_edge(suite: Suite, tuning: Tuning) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let chain = chain::genesis(suite);
@@ -152,18 +144,17 @@ impl World {
         medfolder_client::keyfile::write(&host, &Secret32::new([3; 32])).unwrap();
         let clock = ManualClock::at(NOW);
         let ledger = TestLedger::new(&chain, clock.clone());
-        let nodes: Arc<dyn Ledger> = ledger.clone();
-        let (edge, stop) = start(dir.path(), &tuning, &clock, &nodes).await.unwrap();
-        let http = client();
+        let nowhere = ([127, 0, 0, 1], 1).into();
         Self {
             dir,
             chain,
             clock,
+            nodes: ledger.clone(),
             ledger,
-            http,
-            edge,
-            nodes,
-            stop,
+            http: client(),
+            addr: nowhere,
+            admin: nowhere,
+            running: None,
             tuning,
         }
     }
@@ -171,8 +162,7 @@ impl World {
     /// Moves the edge, before it was used, to other nodes.
     pub(crate) async fn move_to(&mut self, nodes: Arc<dyn Ledger>) {
         self.nodes = nodes;
-        self.stop.send_replace(true);
-        (&mut self.edge.task).await.unwrap();
+        self.stop().await;
         std::fs::remove_dir_all(self.dir.path().join("edge")).unwrap();
         self.restart().await;
     }
@@ -180,13 +170,30 @@ impl World {
     /// Cuts the edge off wherever it is, and starts it again on the same data as soon as nothing of
     /// it runs any more.
     pub(crate) async fn crash(&mut self) {
-        self.edge.task.abort();
+        if let Some((edge, _)) = self.running.take() {
+            edge.task.abort();
+        }
         // An open connection would keep a part of it alive.
         self.http = client();
+        self.restart().await;
+    }
+
+    async fn stop(&mut self) {
+        if let Some((edge, stop)) = self.running.take() {
+            stop.send_replace(true);
+            edge.task.await.unwrap();
+        }
+    }
+
+    /// Stops the edge, if it runs, and starts it again on the same data.
+    pub(crate) async fn restart(&mut self) {
+        self.stop().await;
         let started = self
             .eventually("the folder is free", || self.try_start())
             .await;
-        (self.edge, self.stop) = started;
+        self.addr = started.0.addr;
+        self.admin = started.0.admin.unwrap();
+        self.running = Some(started);
     }
 
     /// Starts a second edge on the same data, unless one holds it.
@@ -200,32 +207,17 @@ impl World {
         }
     }
 
-    /// Stops the edge and starts it again on the same data.
-    pub(crate) async fn restart(&mut self) {
-        self.stop.send_replace(true);
-        if !self.edge.task.is_finished() {
-            (&mut self.edge.task).await.unwrap();
-        }
-        let started = self
-            .eventually("the folder is free", || self.try_start())
-            .await;
-        (self.edge, self.stop) = started;
-    }
-
     pub(crate) fn suite(&self) -> Suite {
         self.chain.suite()
     }
 
     /// The edge's real address in place of the public one.
     pub(crate) fn local(&self, url: &str) -> String {
-        url.replace(
-            "https://edge.example",
-            &format!("http://{}", self.edge.addr),
-        )
+        url.replace("https://edge.example", &format!("http://{}", self.addr))
     }
 
     pub(crate) fn at(&self, path: &str) -> String {
-        format!("http://{}{path}", self.edge.addr)
+        format!("http://{}{path}", self.addr)
     }
 
     /// Tries until `done` gives something; bounded.
@@ -291,6 +283,12 @@ impl World {
     }
 
     pub(crate) fn register(&self, card: &Card) {
+        let stored = self.registration(card).to_bytes();
+        self.ledger.commit(Some(stored)).unwrap();
+    }
+
+    /// T_R of a card with both signatures.
+    pub(crate) fn registration(&self, card: &Card) -> Transaction {
         let body = RegisterCard {
             member: MEMBER,
             signing: card.signing.public(),
@@ -298,7 +296,7 @@ impl World {
             consent: self.consent(),
         };
         let seal = chain::key(self.suite(), 2);
-        self.commit(body, &[&card.signing, &seal]).unwrap();
+        self.signed(body, &[&card.signing, &seal])
     }
 
     /// A token, or the code of the refusal.
@@ -307,10 +305,23 @@ impl World {
     }
 
     pub(crate) async fn log_in_at(&self, card: &Card, origin: &str) -> Result<String, String> {
-        let subject = LoginSubject::Card(card.number);
-        let body = json!({ "subject": subject });
+        let body = json!({ "subject": LoginSubject::Card(card.number) });
         let challenge: Value =
             json_of(self.post("/v1/sessions/challenge", None, &body).await).await;
+        let body = self.login(card, origin, &challenge);
+        let response = self.post("/v1/sessions", None, &body).await;
+        let ok = response.status().is_success();
+        let answer: Value = json_of(response).await;
+        if ok {
+            Ok(text(&answer, "token"))
+        } else {
+            Err(text(&answer, "code"))
+        }
+    }
+
+    /// The card's answer to a challenge.
+    pub(crate) fn login(&self, card: &Card, origin: &str, challenge: &Value) -> Value {
+        let subject = LoginSubject::Card(card.number);
         let statement = LoginStatement {
             version: LOGIN_VERSION,
             genesis: self.chain.digest(),
@@ -324,20 +335,12 @@ impl World {
             signing: card.signing.public(),
             encryption: card.encryption.public().to_bytes(),
         };
-        let body = json!({
+        json!({
             "subject": subject,
             "keys": keys,
             "challenge": statement.challenge,
             "signature": statement.sign(&card.signing),
-        });
-        let response = self.post("/v1/sessions", None, &body).await;
-        let ok = response.status().is_success();
-        let answer: Value = json_of(response).await;
-        if ok {
-            Ok(text(&answer, "token"))
-        } else {
-            Err(text(&answer, "code"))
-        }
+        })
     }
 
     pub(crate) async fn post(&self, path: &str, token: Option<&str>, body: &Value) -> Response {
@@ -352,211 +355,14 @@ impl World {
             .unwrap()
     }
 
-    pub(crate) fn grant(&self, key: &SigningKey, wish: &Wish) -> Grant {
-        let records: Vec<RecordId> = (0..wish.items)
-            .map(|n| RecordId(self.suite().hash(&[&n.to_be_bytes()])))
-            .collect();
-        Grant {
-            key: key.public(),
-            host: MEMBER,
-            grantee: Grantee::Bearer,
-            scope: Scope::of(self.suite(), &[1; 32], &records),
-            from: self.clock.now(),
-            until: self.clock.now() + wish.lasts,
-            late: false,
-            consent: self.consent(),
-            uses: wish.openings,
-        }
-    }
-
-    pub(crate) async fn draft(&self, token: &str, direct: bool) -> Draft {
-        let response = self
-            .post("/v1/shares/drafts", Some(token), &json!({"direct": direct}))
-            .await;
-        assert_eq!(response.status(), StatusCode::OK);
-        response.json().await.unwrap()
-    }
-
-    pub(crate) async fn upload(
-        &self,
-        token: &str,
-        draft: &Draft,
-        k: usize,
-        jwe: &str,
-    ) -> StatusCode {
-        let url = self.at(&format!("/v1/shares/drafts/{}/files/{k}", draft.draft));
-        let request = self.http.put(url).body(jwe.to_owned());
-        with_token(request, Some(token))
-            .send()
-            .await
-            .unwrap()
-            .status()
-    }
-
-    /// Makes a share as a folder does.
-    pub(crate) async fn share(&self, card: &Card, wish: Wish) -> Shared {
-        let token = self.log_in(card).await.unwrap();
-        let draft = self.draft(&token, wish.direct).await;
-        let link = LinkKey::generate(&mut os_rng());
-        let count = usize::from(wish.items) + usize::from(wish.evidence && !wish.direct);
-        let mut files = Vec::new();
-        for k in 0..count {
-            let plain = format!(r#"{{"resourceType":"Bundle","id":"file-{k}"}}"#);
-            let jwe = encrypt(&link, FHIR, plain.as_bytes(), Zip::None, &mut os_rng()).unwrap();
-            assert_eq!(
-                self.upload(&token, &draft, k, &jwe).await,
-                StatusCode::NO_CONTENT
-            );
-            files.push(jwe);
-        }
-        let key = GrantSeed::generate(&mut os_rng()).signing_key(self.suite());
-        let request = self.publish_request(card, &key, &link, &wish, count);
-        let path = format!("/v1/shares/drafts/{}/publish", draft.draft);
-        let response = self.post(&path, Some(&token), &json!(request)).await;
-        assert_eq!(
-            response.status(),
-            StatusCode::OK,
-            "{}",
-            response.text().await.unwrap()
-        );
-        let published: Published = response.json().await.unwrap();
-        let grant = published.grant;
-        Shared {
-            grant,
-            key,
-            link,
-            url: self.local(&draft.manifest_url),
-            files,
-            published,
-        }
-    }
-
-    pub(crate) fn publish_request(
-        &self,
-        card: &Card,
-        key: &SigningKey,
-        link: &LinkKey,
-        wish: &Wish,
-        files: usize,
-    ) -> PublishRequest {
-        let grant = self.grant(key, wish);
-        let consent = card_consent::sign(&self.chain.digest(), &card.signing, &grant);
-        let transaction = self.signed(grant, &[key]).to_bytes().into();
-        let record = |k| (k < u32::from(wish.items)).then_some(k);
-        PublishRequest {
-            transaction,
-            consent,
-            passcode: wish.passcode.map(str::to_owned),
-            openings: wish.openings,
-            status_digest: status_digest(link),
-            files: (0..files as u32)
-                .map(|k| FileItem { record: record(k) })
-                .collect(),
-        }
-    }
-
-    pub(crate) async fn manifest(&self, shared: &Shared, body: Value) -> Response {
-        self.http
-            .post(&shared.url)
-            .json(&body)
-            .send()
-            .await
-            .unwrap()
-    }
-
-    /// The manifest's locations for a session that opens.
-    pub(crate) async fn open(&self, shared: &Shared, body: Value) -> Vec<String> {
-        let response = self.manifest(shared, body).await;
-        assert_eq!(response.status(), StatusCode::OK);
-        locations(&json_of(response).await)
-            .iter()
-            .map(|url| self.local(url))
-            .collect()
-    }
-
-    /// A request signed with the grant key.
-    pub(crate) async fn owner(
-        &self,
-        shared: &Shared,
-        method: Method,
-        verb: &str,
-        body: Vec<u8>,
-    ) -> Response {
-        let path = format!("/v1/shares/{}/{verb}", shared.grant);
-        let signed = GrantRequest {
-            genesis: self.chain.digest(),
-            grant: shared.grant,
-            method: method.as_str(),
-            origin: "https://edge.example",
-            path: &path,
-            body: &body,
-        }
-        .sign(&shared.key, self.clock.now());
-        let request = self.http.request(method, self.at(&path)).body(body);
-        request
-            .header("medfolder-signature", signed)
-            .send()
-            .await
-            .unwrap()
-    }
-
-    pub(crate) async fn state(&self, shared: &Shared) -> ShareState {
-        self.owner(shared, Method::GET, "state", Vec::new())
-            .await
-            .json()
-            .await
-            .unwrap()
-    }
-
-    pub(crate) async fn accesses(&self, shared: &Shared) -> AccessesAnswer {
-        self.owner(shared, Method::GET, "accesses", Vec::new())
-            .await
-            .json()
-            .await
-            .unwrap()
-    }
-
-    pub(crate) async fn end(&self, shared: &Shared, verb: &str, body: impl Into<Body>) -> Response {
-        let transaction = self.signed(body, &[&shared.key]).to_bytes();
-        let blob = medfolder_client::api::Blob(transaction);
-        let body = serde_json::to_vec(&json!({ "transaction": blob })).unwrap();
-        self.owner(shared, Method::POST, verb, body).await
-    }
-
-    pub(crate) async fn revoke(&self, shared: &Shared) -> ShareState {
-        let response = self
-            .end(
-                shared,
-                "revoke",
-                Revoke {
-                    grant: shared.grant,
-                },
-            )
-            .await;
-        assert_eq!(response.status(), StatusCode::OK);
-        response.json().await.unwrap()
-    }
-
-    pub(crate) async fn shorten(&self, shared: &Shared, until: u64) -> Response {
-        self.end(
-            shared,
-            "shorten",
-            Shorten {
-                grant: shared.grant,
-                until,
-            },
-        )
-        .await
-    }
-
     /// Runs the audit and says what it saw.
     pub(crate) async fn audit(&self) -> Value {
-        let url = format!("http://{}/v1/audit", self.edge.admin.unwrap());
+        let url = format!("http://{}/v1/audit", self.admin);
         json_of(self.http.post(url).send().await.unwrap()).await
     }
 }
 
-fn with_token(request: RequestBuilder, token: Option<&str>) -> RequestBuilder {
+pub(crate) fn with_token(request: RequestBuilder, token: Option<&str>) -> RequestBuilder {
     match token {
         Some(token) => request.bearer_auth(token),
         None => request,
@@ -569,11 +375,6 @@ pub(crate) async fn json_of(response: Response) -> Value {
 
 pub(crate) fn text(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or_default().to_owned()
-}
-
-pub(crate) fn locations(manifest: &Value) -> Vec<String> {
-    let files = manifest["files"].as_array().unwrap();
-    files.iter().map(|file| text(file, "location")).collect()
 }
 
 /// An answer as a stranger can compare it: status, headers without the date, body.
