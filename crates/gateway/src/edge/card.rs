@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_successor_speaks_for_all_before_it_and_nobody_for_those_after() {
         let dir = tempfile::tempdir().unwrap();
-        let db = Db::open(&dir.path().join("index.db")).unwrap();
+        let db = Db::open(&dir.path().join("index.db"), None).unwrap();
         let [first, second, third] = [1, 2, 3].map(|n| CardNumber(Digest([n; 32])));
         db.write_now(|t| {
             set(t, &first, CardState::Rotated, Some(&second))?;
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_named_successor_speaks_for_nothing_before_the_rotation() {
         let dir = tempfile::tempdir().unwrap();
-        let db = Db::open(&dir.path().join("index.db")).unwrap();
+        let db = Db::open(&dir.path().join("index.db"), None).unwrap();
         let [old, new] = [1, 2].map(|n| CardNumber(Digest([n; 32])));
         db.write_now(|t| {
             set(t, &old, CardState::Frozen, Some(&new))?;

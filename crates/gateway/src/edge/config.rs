@@ -76,6 +76,8 @@ pub struct Tuning {
     pub audit_rest: u64,
     /// Bytes of all attachments and files that one card's drafts may hold.
     pub draft_bytes: u64,
+    /// Most bytes of the index; without it, what the disk holds.
+    pub index_bytes: Option<u64>,
     /// Requests of one address for one link.
     pub link_rate: Rate,
     /// Files of one link to one address.
@@ -92,6 +94,7 @@ impl Default for Tuning {
             audit: 24 * 60 * 60 * 1_000,
             audit_rest: 20,
             draft_bytes: 1 << 30,
+            index_bytes: None,
             link_rate: RatePolicy::MANIFEST.into(),
             file_rate: RatePolicy::FILES.into(),
             address_rate: Rate {

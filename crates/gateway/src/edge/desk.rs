@@ -21,10 +21,11 @@ use rand_core::Rng as _;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::app::App;
+use super::blob::is_full;
 use super::chain;
 use super::db::{DbError, digest, int, number};
 use super::problem::Problem;
-use crate::spool::{CardClaim, DeskAnswer, DeskOutcome, In};
+use crate::spool::{CardClaim, DeskAnswer, DeskOutcome, In, SpoolError};
 
 /// Claims that may wait at one time.
 const MAX_WAITING: u64 = 1_000;
@@ -98,7 +99,10 @@ async fn send(app: &Arc<App>, claim: CardClaim) -> Result<(), Problem> {
         .map_err(|_| Problem::internal())?;
     sent.map_err(|error| {
         tracing::error!(code = error.code(), %error, "the spool to the inner zone failed");
-        Problem::internal()
+        match error {
+            SpoolError::Io(error) if is_full(&error) => Problem::full(),
+            _ => Problem::internal(),
+        }
     })
 }
 

@@ -57,6 +57,11 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "edge.internal")
     }
 
+    /// 507: no room; nothing of the request was kept.
+    pub(crate) const fn full() -> Self {
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage.full")
+    }
+
     /// 503: the ledger cannot be reached.
     pub(crate) const fn ledger() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "ledger.unreachable")
@@ -102,7 +107,10 @@ impl IntoResponse for Problem {
 impl From<super::db::DbError> for Problem {
     fn from(error: super::db::DbError) -> Self {
         tracing::error!(code = error.code(), %error, "the index failed");
-        Self::internal()
+        match error {
+            super::db::DbError::Full => Self::full(),
+            _ => Self::internal(),
+        }
     }
 }
 
@@ -114,7 +122,10 @@ impl From<super::blob::BlobError> for Problem {
             }
             other => {
                 tracing::error!(code = other.code(), error = %other, "the blob store failed");
-                Self::internal()
+                match other {
+                    super::blob::BlobError::Full => Self::full(),
+                    _ => Self::internal(),
+                }
             }
         }
     }

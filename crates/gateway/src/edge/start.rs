@@ -16,7 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use url::Url;
 
 use super::app::{App, Head, Layout, Limits, Wake};
-use super::blob::{BlobError, Directory};
+use super::blob::{BlobError, Blobs, Directory};
 use super::config::{Config, Tls};
 use super::db::{Db, DbError};
 use super::http::routes;
@@ -90,6 +90,8 @@ pub struct Parts {
     pub clock: SharedClock,
     /// The ledger.
     pub ledger: Arc<dyn Ledger>,
+    /// The store of ciphertext; a directory below the data folder without one.
+    pub blobs: Option<Arc<dyn Blobs>>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -118,7 +120,12 @@ pub struct Running {
 pub async fn serve(config: Config, shutdown: watch::Receiver<bool>) -> Result<Running, StartError> {
     let clock: SharedClock = Arc::new(SystemClock);
     let ledger = nodes(&config, clock.clone())?;
-    serve_with(config, Parts { clock, ledger }, shutdown).await
+    let parts = Parts {
+        clock,
+        ledger,
+        blobs: None,
+    };
+    serve_with(config, parts, shutdown).await
 }
 
 /// The nodes of a configuration, asked with its host key.
@@ -211,13 +218,17 @@ async fn open(config: &Config, parts: Parts, origin: String) -> Result<App, Star
     let layout = Layout(&config.data_dir);
     std::fs::create_dir_all(layout.0)?;
     let lock = lock(&layout)?;
-    let db = Db::open(&layout.index())?;
+    let db = Db::open(&layout.index(), config.tuning.index_bytes)?;
     let last = db.read(follow::last_header).await?;
     let head = last.map_or_else(
         || Head::new(0, 0),
         |header| Head::new(header.height, header.time),
     );
     let pepper = keyfile::load_or_create(&layout.pepper(), &mut os_rng())?;
+    let blobs = match parts.blobs {
+        Some(blobs) => blobs,
+        None => Arc::new(Directory::open(&layout.blobs(), chain.suite())?),
+    };
     Ok(App {
         suite: chain.suite(),
         member: config.member,
@@ -226,7 +237,7 @@ async fn open(config: &Config, parts: Parts, origin: String) -> Result<App, Star
         tuning: config.tuning.clone(),
         clock: parts.clock,
         db,
-        blobs: Arc::new(Directory::open(&layout.blobs(), chain.suite())?),
+        blobs,
         key,
         pepper: Arc::new(Pepper::new(pepper)),
         ledger: parts.ledger,

@@ -8,6 +8,7 @@
 )]
 
 mod chain;
+mod full;
 mod hospital;
 mod kill;
 mod logs;

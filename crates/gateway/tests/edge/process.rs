@@ -32,10 +32,12 @@ fn child() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let (_stop, stopped) = watch::channel(false);
-        let clock = ManualClock::at(NOW);
-        let running = serve_with(config, Parts { clock, ledger }, stopped)
-            .await
-            .unwrap();
+        let parts = Parts {
+            clock: ManualClock::at(NOW),
+            ledger,
+            blobs: None,
+        };
+        let running = serve_with(config, parts, stopped).await.unwrap();
         let addresses = format!("{} {}", running.addr, running.admin.unwrap());
         std::fs::write(path.with_extension("new"), addresses).unwrap();
         std::fs::rename(path.with_extension("new"), path.with_extension("addr")).unwrap();

@@ -155,8 +155,9 @@ impl World {
     }
 
     pub(crate) async fn manifest(&self, shared: &Shared, body: Value) -> Response {
+        let segment = shared.url.rsplit('/').next().unwrap();
         self.http
-            .post(&shared.url)
+            .post(self.at(&format!("/s/{segment}")))
             .json(&body)
             .send()
             .await

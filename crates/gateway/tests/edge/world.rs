@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use medfolder_crypto::{EncryptionSecret, Secret32, SigningKey, Suite};
 use medfolder_gateway::clock::{Clock, ManualClock};
+use medfolder_gateway::edge::blob::Blobs;
 use medfolder_gateway::edge::ledger::Ledger;
 use medfolder_gateway::edge::limit::Rate;
-use medfolder_gateway::edge::{Config, Parts, Running, StartError, Tuning, serve_with};
+use medfolder_gateway::edge::{Config, Parts, Running, Tuning, serve_with};
 use medfolder_ledger::body::{Body, Consent, RegisterCard};
 use medfolder_ledger::genesis::Chain;
 use medfolder_ledger::login::{LOGIN_VERSION, LoginStatement, LoginSubject, ShownKeys};
@@ -38,7 +39,9 @@ pub(crate) struct World {
     /// The edge, unless it is a process of its own.
     running: Option<(Running, watch::Sender<bool>)>,
     nodes: Arc<dyn Ledger>,
-    tuning: Tuning,
+    /// A store that fails on demand, in place of the edge's own.
+    pub(crate) blobs: Option<Arc<dyn Blobs>>,
+    pub(crate) tuning: Tuning,
 }
 
 pub(crate) struct Card {
@@ -80,21 +83,6 @@ fn config(dir: &Path, tuning: &Tuning) -> Config {
         tls: None,
         tuning: tuning.clone(),
     }
-}
-
-async fn start(
-    dir: &Path,
-    tuning: &Tuning,
-    clock: &Arc<ManualClock>,
-    ledger: &Arc<dyn Ledger>,
-) -> Result<(Running, watch::Sender<bool>), StartError> {
-    let (stop, stopped) = watch::channel(false);
-    let parts = Parts {
-        clock: clock.clone(),
-        ledger: ledger.clone(),
-    };
-    let running = serve_with(config(dir, tuning), parts, stopped).await?;
-    Ok((running, stop))
 }
 
 /// What [`config`] says, as the file that an edge of its own process reads.
@@ -155,6 +143,7 @@ impl World {
             addr: nowhere,
             admin: nowhere,
             running: None,
+            blobs: None,
             tuning,
         }
     }
@@ -198,8 +187,15 @@ impl World {
 
     /// Starts a second edge on the same data, unless one holds it.
     pub(crate) async fn try_start(&self) -> Option<(Running, watch::Sender<bool>)> {
-        match start(self.dir.path(), &self.tuning, &self.clock, &self.nodes).await {
-            Ok(started) => Some(started),
+        let (stop, stopped) = watch::channel(false);
+        let parts = Parts {
+            clock: self.clock.clone(),
+            ledger: self.nodes.clone(),
+            blobs: self.blobs.clone(),
+        };
+        let config = config(self.dir.path(), &self.tuning);
+        match serve_with(config, parts, stopped).await {
+            Ok(running) => Some((running, stop)),
             Err(error) => {
                 assert_eq!(error.code(), "edge.busy");
                 None

@@ -202,7 +202,7 @@ mod tests {
         let store = store(&dir);
         assert!(matches!(
             store.put(&mut Broken(0), u64::MAX),
-            Err(BlobError::Io(_))
+            Err(BlobError::Full)
         ));
         assert!(store.list().unwrap().is_empty());
         assert!(store.put(&mut &b"again"[..], 10).is_ok());

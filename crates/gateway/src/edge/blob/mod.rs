@@ -21,7 +21,10 @@ pub enum BlobError {
     /// Reading or writing failed; after a failed write the blob may or may not be there, and
     /// putting it again is right in both cases.
     #[error("the blob store failed")]
-    Io(#[from] std::io::Error),
+    Io(std::io::Error),
+    /// No room left; nothing was stored.
+    #[error("the disk is full")]
+    Full,
     /// The bytes do not hash to the name they were to be stored under.
     #[error("the content does not have the digest it was announced with")]
     Digest,
@@ -35,10 +38,27 @@ impl BlobError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Io(_) => "blob.io",
+            Self::Full => "storage.full",
             Self::Digest => "blob.digest",
             Self::TooLong => "blob.too_long",
         }
     }
+}
+
+impl From<std::io::Error> for BlobError {
+    fn from(error: std::io::Error) -> Self {
+        if is_full(&error) {
+            Self::Full
+        } else {
+            Self::Io(error)
+        }
+    }
+}
+
+/// Whether an operation failed for want of room.
+pub(crate) fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
 /// A readable, seekable blob.

@@ -14,9 +14,12 @@ const MIGRATIONS: &[&str] = &[include_str!("0001_edge.sql")];
 /// Why the index failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// SQLite refused: disk full, file damaged, busy.
+    /// No room on the disk, or below the operator's limit; nothing was written.
+    #[error("the disk is full")]
+    Full,
+    /// SQLite refused: file damaged, busy.
     #[error("the index could not be read or written")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
     /// Made by a newer release.
     #[error("the index was written by a newer release")]
     Newer,
@@ -29,9 +32,19 @@ impl DbError {
     /// Stable code.
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Full => "storage.full",
             Self::Sqlite(_) => "index.sqlite",
             Self::Newer => "index.newer",
             Self::Closing => "index.closing",
+        }
+    }
+}
+
+impl From<rusqlite::Error> for DbError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Sqlite(error),
         }
     }
 }
@@ -41,8 +54,8 @@ impl DbError {
 pub(crate) struct Db(Arc<Mutex<Connection>>);
 
 impl Db {
-    /// Opens the file, brings its tables up to date.
-    pub(crate) fn open(path: &Path) -> Result<Self, DbError> {
+    /// Opens the file, brings its tables up to date. It grows to at most `limit` bytes.
+    pub(crate) fn open(path: &Path, limit: Option<u64>) -> Result<Self, DbError> {
         let mut connection = Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
@@ -50,6 +63,12 @@ impl Db {
         connection.pragma_update(None, "secure_delete", true)?;
         connection.busy_timeout(std::time::Duration::from_secs(10))?;
         migrate(&mut connection)?;
+        if let Some(limit) = limit {
+            let page: u64 =
+                connection.pragma_query_value(None, "page_size", |row| number(row, 0))?;
+            let pages = limit.checked_div(page).unwrap_or_default().max(1);
+            connection.pragma_update(None, "max_page_count", int(pages))?;
+        }
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
@@ -145,7 +164,7 @@ mod tests {
     #[tokio::test]
     async fn a_transaction_that_fails_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let db = Db::open(&dir.path().join("index.db")).unwrap();
+        let db = Db::open(&dir.path().join("index.db"), None).unwrap();
         let failed = db
             .write(|t| {
                 t.execute("INSERT INTO meta(name, value) VALUES('a', x'01')", [])?;
@@ -161,9 +180,9 @@ mod tests {
     fn an_index_of_a_newer_release_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("index.db");
-        Db::open(&path).unwrap();
+        Db::open(&path, None).unwrap();
         let raw = Connection::open(&path).unwrap();
         raw.pragma_update(None, "user_version", 999).unwrap();
-        assert_eq!(Db::open(&path).unwrap_err().code(), "index.newer");
+        assert_eq!(Db::open(&path, None).unwrap_err().code(), "index.newer");
     }
 }

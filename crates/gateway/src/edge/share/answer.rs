@@ -40,7 +40,7 @@ pub(crate) async fn preflight() -> Response {
     response
 }
 
-/// The ledger was out of reach for longer than the last state may be relied on.
+/// The ledger was out of reach for longer than the last state may be relied on, or the disk is full.
 pub(crate) fn unavailable() -> Response {
     let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
     response

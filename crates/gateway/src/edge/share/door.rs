@@ -335,6 +335,10 @@ pub(crate) async fn status(
 
 fn failed(error: &DbError) -> Response {
     tracing::error!(code = error.code(), %error, "the index failed");
+    if matches!(error, DbError::Full) {
+        // What cannot be counted is not answered; it may be again soon.
+        return unavailable();
+    }
     super::answer::with_public_headers(StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
