@@ -4,6 +4,7 @@ use super::world::{BODY, HOSPITAL, World, doctor};
 use super::*;
 use medfolder_crypto::Suite;
 use medfolder_ledger::StateKey;
+use medfolder_ledger::body::RevokeReason;
 use medfolder_record::content::PieceType;
 
 struct Case {
@@ -282,6 +283,44 @@ fn a_signer_without_an_entry_is_named() {
     let mut case = whole(Suite::International);
     case.pack.staff[0].proof = case.pack.member.clone();
     assert_eq!(case.after(|_| {}), "evidence.signature");
+}
+
+#[test]
+fn an_entry_of_before_the_seal_does_not_know_what_ended_the_key() {
+    let mut world = World::with_card(Suite::International);
+    let key = StateKey::staff(world.suite, &doctor(world.suite));
+    let (early, hospital) = (world.entry(&key), StateKey::member(world.suite, &HOSPITAL));
+    let hospital = world.entry(&hospital);
+    world.end_doctor(RevokeReason::Compromised);
+    let (record, seal) = world.seal_record(0);
+    let code = |change: &dyn Fn(&mut Evidence)| {
+        let mut pack = making(&world, &record, &seal).whole(false).unwrap();
+        change(&mut pack);
+        let report = pack.verify(Some(&world.chain), Some(BODY.as_bytes()));
+        report.failed().map(|check| check.code)
+    };
+    assert_eq!(code(&|_| ()), Some("evidence.signature"));
+    let old_entry = |pack: &mut Evidence| pack.staff[0].proof = early.clone();
+    assert_eq!(code(&old_entry), Some("evidence.signature"));
+    let old_member = |pack: &mut Evidence| pack.member = hospital.clone();
+    assert_eq!(code(&old_member), Some("evidence.member"));
+}
+
+#[test]
+fn a_key_declared_compromised_after_the_seal_is_judged_as_it_was_at_the_seal() {
+    let mut world = World::with_card(Suite::International);
+    let signed = world.time();
+    world.end_doctor(RevokeReason::Ended);
+    let (record, seal) = world.seal_signed(0, signed);
+    world.end_doctor(RevokeReason::Compromised);
+    let pack = making(&world, &record, &seal).whole(false).unwrap();
+    let report = pack.verify(Some(&world.chain), Some(BODY.as_bytes()));
+    assert_eq!(report.failed(), None);
+    // What is sealed from the declaration on no longer counts.
+    let (record, seal) = world.seal_signed(1, signed);
+    let pack = making(&world, &record, &seal).whole(false).unwrap();
+    let report = pack.verify(Some(&world.chain), Some(BODY.as_bytes()));
+    assert_eq!(report.failed().unwrap().code, "evidence.signature");
 }
 
 #[test]

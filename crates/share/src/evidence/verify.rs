@@ -9,8 +9,8 @@ use medfolder_ledger::{Body, Chain, Checkpoint, StateKey, Transaction};
 use medfolder_record::content::{PieceType, leaf as piece_leaf};
 use medfolder_record::record_core::leaf;
 use medfolder_record::{
-    Attachment, ContentRoot, Custody, Disclosure, DoctorSignature, Ended, RecordId, SealedAt,
-    Signatures, StaffKey, Statement, pieces,
+    Attachment, ContentRoot, Custody, Disclosure, DoctorSignature, RecordId, SealedAt, Signatures,
+    Statement, pieces,
 };
 
 use super::report::{EvidenceCheck as C, Outcome, Report, SealState, Signed, Standing, Trust};
@@ -143,6 +143,8 @@ impl Run<'_> {
         let key = StateKey::member(self.suite, &seal.member);
         let entry: MemberEntry =
             entry(&self.pack.member, self.chain, &key, C::Member)?.or_fail(C::Member)?;
+        let as_of = self.pack.member.checkpoint.header.log_size;
+        must(as_of > sealed.position, C::Member)?;
         self.report.hospital = Some(entry.member.name.clone());
         self.holds(C::Member);
         let key = entry
@@ -309,7 +311,9 @@ impl Run<'_> {
             .proof;
         let key = StateKey::staff(self.suite, &signature.key);
         let entry: StaffEntry = proof.verify(self.chain, &key).ok()??;
-        let staff = staff_key(self.suite, &entry)?;
+        // An older state does not know what ended the key before the seal.
+        (proof.checkpoint.header.log_size > sealed.position).then_some(())?;
+        let staff = entry.staff_key(self.suite, sealed.position).ok()?;
         signature
             .verify(&staff.key, &self.pack.genesis, &self.pack.content)
             .ok()?;
@@ -345,20 +349,4 @@ where
     T: for<'b> minicbor::Decode<'b, ()> + minicbor::Encode<()>,
 {
     proof.verify(chain, key).or_fail(check)
-}
-
-/// A staff entry as the record crate judges it.
-fn staff_key(suite: Suite, entry: &StaffEntry) -> Option<StaffKey> {
-    Some(StaffKey {
-        member: entry.member,
-        key: entry.signing.verifying(suite).ok()?,
-        enrolled: entry.position,
-        valid_from: entry.from,
-        valid_until: entry.until,
-        ended: entry.end.as_ref().map(|end| Ended {
-            position: end.position,
-            time: end.time,
-            compromised: end.reason == medfolder_ledger::body::RevokeReason::Compromised,
-        }),
-    })
 }

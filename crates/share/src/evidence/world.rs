@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use medfolder_crypto::{Digest, EncryptionSecret, PublicKeyBytes, Secret32, SigningKey, Suite};
 use medfolder_ledger::block::{EngineSigner, Roots};
 use medfolder_ledger::body::{
-    Consent, EnrolStaff, LeafList, Mark, RegisterCard, Seal, SealedLeaf, StaffRole, Withdraw,
-    WithdrawReason,
+    Consent, EnrolStaff, LeafList, Mark, RegisterCard, RevokeReason, RevokeStaff, Seal, SealedLeaf,
+    StaffRole, Withdraw, WithdrawReason,
 };
 use medfolder_ledger::event::Step;
 use medfolder_ledger::log::{ConsistencyProof, InclusionProof, MemoryLog};
@@ -305,15 +305,36 @@ impl World {
         }
     }
 
+    pub(crate) const fn time(&self) -> u64 {
+        self.time
+    }
+
+    /// Ends the doctor's key, or declares it compromised later.
+    pub(crate) fn end_doctor(&mut self, reason: RevokeReason) {
+        let key = doctor(self.suite);
+        let revoke = RevokeStaff {
+            member: HOSPITAL,
+            key,
+            reason,
+        };
+        let stored = self.sign(revoke, &[2]);
+        assert_eq!(self.commit(vec![stored]), [0]);
+    }
+
     /// Seals one record; gives it, opened with every check, and its seal.
     pub(crate) fn seal_record(&mut self, seq: u32) -> (Record, Vec<u8>) {
+        self.seal_signed(seq, self.time)
+    }
+
+    /// Seals a record that claims to have been signed at this time.
+    pub(crate) fn seal_signed(&mut self, seq: u32, signed: u64) -> (Record, Vec<u8>) {
         let suite = self.suite;
         let statement = statement(suite, self.time);
         let salt = ContentSalt::new(seed(0x71));
         let draft = Draft::new(suite, salt, statement, BODY.as_bytes(), Vec::new()).unwrap();
         let (root, genesis) = (draft.content_root(), self.chain.digest());
         let signature =
-            DoctorSignature::sign(&key(suite, 9), &genesis, &root, self.time, Custody::FileKey);
+            DoctorSignature::sign(&key(suite, 9), &genesis, &root, signed, Custody::FileKey);
         let signatures = Signatures(vec![RecordSignature::Native(signature)]);
         let place = Place {
             genesis,
