@@ -77,13 +77,14 @@ impl Worker {
     fn round(&mut self, roused: bool) -> Result<bool, InnerError> {
         let messages = self.read_spool()?;
         let assigned = self.assign(messages > 0)?;
-        let sealed = self.seal(roused || messages + assigned > 0)?;
+        // A batch that cannot be sealed does not keep back what can be sent.
+        let sealed = self.seal(roused || messages + assigned > 0);
         let sent = {
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
             outbox::flush(&self.zone, &mut writer)?
         };
         self.forget()?;
-        Ok(messages + assigned + sealed + sent > 0)
+        Ok(messages + assigned + sealed? + sent > 0)
     }
 
     fn read_spool(&mut self) -> Result<usize, InnerError> {

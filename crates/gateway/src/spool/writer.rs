@@ -137,6 +137,16 @@ impl<M: Message> Writer<M> {
         Ok((digest, size))
     }
 
+    /// Removes a blob that no message will name.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`].
+    pub fn discard_blob(&mut self, digest: &Digest) -> Result<(), SpoolError> {
+        Ok(fs::remove_file(
+            self.dir.join(BLOBS).join(digest.to_string()),
+        )?)
+    }
+
     /// Removes blobs that no message will name, such as those of a seal that a crash cut off;
     /// `keep` says which are still needed.
     ///

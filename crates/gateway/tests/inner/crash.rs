@@ -109,3 +109,37 @@ async fn two_inner_zones_never_share_a_data_folder() {
     let second = medfolder_gateway::inner::serve(world.config.clone(), stopped).await;
     assert_eq!(second.unwrap_err().code(), "inner.config");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visit_whose_stored_file_is_damaged_keeps_no_other_back_and_leaves_nothing_in_the_spool()
+{
+    let mut world = World::new(Suite::International).await;
+    world.one_doctor().await;
+    world.drop_family("wang-xiulan/2020-07-15-pujiang-first-atrial-fibrillation");
+    world.until_status("signed", |s| s.signed == 5).await;
+    world.drop_family("wang-xiulan/2020-07-29-pujiang-first-inr");
+    world.until_status("signed", |s| s.signed == 7).await;
+    let files = world.config.data_dir.join("files");
+    let stored = std::fs::read_dir(files)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let mut bytes = std::fs::read(&stored).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&stored, bytes).unwrap();
+    let patient = Patient::new(&world.chain, 1);
+    world.link("T00351204", &patient).await;
+    world
+        .until_status("the other is final", |s| s.done_records == 2)
+        .await;
+    assert_eq!(world.status().await.signed, 5);
+    let blobs = world.config.spool_out.join("blobs");
+    world
+        .until("the spool is empty", async |_| {
+            std::fs::read_dir(&blobs).unwrap().count() == 0
+        })
+        .await;
+}

@@ -9,18 +9,24 @@ use crate::inner::store::{batch, record};
 use crate::inner::zone::{Zone, sql_time};
 use crate::spool::Out;
 
-/// Stores all seals in one step; those whose batch grew meanwhile are left for the next round.
-pub(super) fn commit(zone: &Zone, seals: &[SealMade]) -> Result<usize, InnerError> {
+/// Stores all seals in one step; those whose batch grew meanwhile are left for the next round, and
+/// given back.
+pub(super) fn commit<'a>(
+    zone: &Zone,
+    seals: &'a [SealMade],
+) -> Result<Vec<&'a SealMade>, InnerError> {
     let messages: Vec<Vec<u8>> = seals
         .iter()
         .map(|seal| to_cbor(&Out::Delivery(seal.delivery.clone())))
         .collect();
     zone.store.write(|db| {
-        let mut stored = 0;
+        let mut left = Vec::new();
         for (seal, message) in seals.iter().zip(&messages) {
-            stored += usize::from(store(db, seal, message)?);
+            if !store(db, seal, message)? {
+                left.push(seal);
+            }
         }
-        Ok(stored)
+        Ok(left)
     })
 }
 

@@ -1,5 +1,5 @@
-//! Makes one seal. Nothing is stored here but attachments' ciphertext, which a later sweep removes
-//! when the seal is not committed.
+//! Makes one seal. Nothing is stored here but attachments' ciphertext, which is removed again when
+//! the seal is not stored.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -19,6 +19,7 @@ use super::ready::Ready;
 use crate::inner::InnerError;
 use crate::inner::draft::{Draft, open_statement};
 use crate::inner::outbox::{self, Signed};
+use crate::inner::store::record;
 use crate::inner::vault_file::Plain;
 use crate::inner::work;
 use crate::inner::zone::Zone;
@@ -29,6 +30,8 @@ pub(super) enum Made {
     Sealed(Box<SealMade>),
     /// A record that keeps the visit back, and why.
     Held(i64, &'static str),
+    /// A record joined the batch while it was looked at: another round takes it.
+    Grown,
 }
 
 /// A seal that is not stored yet.
@@ -45,6 +48,7 @@ pub(super) struct SealMade {
 /// A record as the database has it.
 struct Row {
     id: i64,
+    state: i64,
     replaces: i64,
     key: Vec<u8>,
     root: Vec<u8>,
@@ -63,11 +67,40 @@ struct Maker<'a> {
     leaves: Vec<(i64, RecordId)>,
     envelopes: Vec<minicbor::bytes::ByteVec>,
     attachments: Vec<BlobRef>,
+    /// Blobs that were written to the spool.
+    written: &'a mut Vec<Digest>,
 }
 
 /// Makes the seal of a batch, or says which record keeps it back.
 pub(super) fn make(zone: &Zone, writer: &SharedWriter, batch: &Ready) -> Result<Made, InnerError> {
+    let mut written = Vec::new();
+    let made = attempt(zone, writer, batch, &mut written);
+    if !matches!(made, Ok(Made::Sealed(_))) {
+        discard(writer, &written);
+    }
+    made
+}
+
+/// Removes blobs of a seal that is not stored; what stays is swept at the next start.
+pub(super) fn discard(writer: &SharedWriter, blobs: &[Digest]) {
+    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+    for blob in blobs {
+        if let Err(error) = writer.discard_blob(blob) {
+            tracing::warn!(%error, "a blob that no message names could not be removed");
+        }
+    }
+}
+
+fn attempt(
+    zone: &Zone,
+    writer: &SharedWriter,
+    batch: &Ready,
+    written: &mut Vec<Digest>,
+) -> Result<Made, InnerError> {
     let rows = zone.store.read(|db| rows(db, batch.id))?;
+    if rows.iter().any(|row| row.state != record::SIGNED) {
+        return Ok(Made::Grown);
+    }
     let Some(rows) = in_order(rows) else {
         return Ok(Made::Held(0, "record.replaces_itself"));
     };
@@ -80,6 +113,7 @@ pub(super) fn make(zone: &Zone, writer: &SharedWriter, batch: &Ready) -> Result<
         leaves: Vec::with_capacity(rows.len()),
         envelopes: Vec::with_capacity(rows.len()),
         attachments: Vec::new(),
+        written,
     };
     for row in &rows {
         if let Some(code) = maker.add(row)? {
@@ -91,19 +125,20 @@ pub(super) fn make(zone: &Zone, writer: &SharedWriter, batch: &Ready) -> Result<
 
 fn rows(db: &Connection, batch: i64) -> Result<Vec<Row>, InnerError> {
     let mut statement = db.prepare_cached(
-        "SELECT r.id, r.replaces, r.key, r.root, r.signature, d.draft, d.statement, d.files
+        "SELECT r.id, r.state, r.replaces, r.key, r.root, r.signature, d.draft, d.statement, d.files
          FROM records r JOIN drafts d ON d.record = r.id WHERE r.batch = ?1 ORDER BY r.time, r.id",
     )?;
     let rows = statement.query_map([batch], |row| {
         Ok(Row {
             id: row.get(0)?,
-            replaces: row.get(1)?,
-            key: row.get(2)?,
-            root: row.get(3)?,
-            signature: row.get(4)?,
-            draft: row.get(5)?,
-            statement: row.get(6)?,
-            files: row.get(7)?,
+            state: row.get(1)?,
+            replaces: row.get(2)?,
+            key: row.get(3)?,
+            root: row.get(4)?,
+            signature: row.get(5)?,
+            draft: row.get(6)?,
+            statement: row.get(7)?,
+            files: row.get(8)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -247,7 +282,7 @@ impl Maker<'_> {
 
     /// Encrypts a record's attachments into the spool.
     fn attachments(
-        &self,
+        &mut self,
         row: &Row,
         draft: &Draft,
         key: &RecordKey,
@@ -264,6 +299,7 @@ impl Maker<'_> {
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
             let (digest, size) = writer.put_blob(self.zone.suite(), &mut sealing)?;
             drop(writer);
+            self.written.push(digest);
             match sealing.done() {
                 Some((plain, blob)) if plain == described.digest => {
                     let record = RecordId(Digest([0; 32]));

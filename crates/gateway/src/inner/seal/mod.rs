@@ -26,7 +26,8 @@ pub(crate) type SharedWriter = Mutex<Writer<Out>>;
 /// Most batches of one round.
 const ROUND: usize = 64;
 
-/// Seals what is complete; returns how many batches.
+/// Seals what is complete; returns how many batches. One that cannot be sealed does not keep the
+/// others back.
 pub(crate) fn seal_ready(zone: &Zone, writer: &SharedWriter) -> Result<usize, InnerError> {
     ready::note_missing_cards(zone)?;
     let batches = ready::ready(zone, ROUND)?;
@@ -34,14 +35,24 @@ pub(crate) fn seal_ready(zone: &Zone, writer: &SharedWriter) -> Result<usize, In
         return Ok(0);
     }
     let made = in_parallel(&batches, |batch| make::make(zone, writer, batch));
-    let mut sealed = Vec::new();
+    let (mut sealed, mut failed) = (Vec::new(), None);
     for (batch, made) in batches.iter().zip(made) {
-        match made? {
-            Made::Sealed(seal) => sealed.push(*seal),
-            Made::Held(record, code) => ready::hold(zone, batch, record, code)?,
+        match made {
+            Ok(Made::Sealed(seal)) => sealed.push(*seal),
+            Ok(Made::Held(record, code)) => ready::hold(zone, batch, record, code)?,
+            Ok(Made::Grown) => {}
+            Err(error) => failed = Some(error),
         }
     }
-    commit::commit(zone, &sealed)
+    let left = commit::commit(zone, &sealed)?;
+    for seal in &left {
+        let blobs = seal.delivery.attachments.iter().map(|blob| blob.digest);
+        make::discard(writer, &blobs.collect::<Vec<_>>());
+    }
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(sealed.len() - left.len()),
+    }
 }
 
 /// Runs `work` on every item, on all cores, and keeps the order.
