@@ -1,5 +1,9 @@
 //! What the tests across crates share: the built `medfolder` binary as a process, its lines as
-//! JSON, and a running demonstration that ends with its test.
+//! JSON, a running demonstration that ends with its test, and a patient's device.
+
+mod device;
+
+pub use device::Device;
 
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
@@ -103,6 +107,16 @@ pub fn run(command: &mut Command) -> Ended {
     }
 }
 
+/// Runs a command that must succeed.
+///
+/// # Panics
+/// When it does not.
+pub fn told(command: &mut Command) -> Ended {
+    let ended = run(command);
+    assert_eq!(ended.exit, 0, "{}{}", ended.stdout, ended.stderr);
+    ended
+}
+
 /// A demonstration that serves until it is dropped.
 #[derive(Debug)]
 pub struct Served {
@@ -120,8 +134,18 @@ impl Served {
     /// When it ends before it is ready.
     #[must_use]
     pub fn start(directory: &Path) -> Self {
+        Self::start_with(directory, &[])
+    }
+
+    /// The same with further options.
+    ///
+    /// # Panics
+    /// When it ends before it is ready.
+    #[must_use]
+    pub fn start_with(directory: &Path, words: &[&str]) -> Self {
         let place = directory.to_string_lossy();
         let mut command = medfolder(&["demo", "--serve", "--quiet", "--data-dir", &place]);
+        command.args(words);
         let mut child = match command.stderr(Stdio::null()).spawn() {
             Ok(child) => child,
             Err(error) => unreachable!("the demonstration does not start: {error}"),
