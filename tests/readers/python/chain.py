@@ -2,6 +2,7 @@
 
 import cbor
 import merkle
+import shapes
 import state
 from suites import SUITES, Refused, Suite, equal
 from transaction import Keys, Transaction
@@ -14,10 +15,9 @@ class Header:
     """A block's header."""
 
     def __init__(self, suite: Suite, fields: list):
-        version, self.genesis, self.height, self.epoch, self.previous = fields[:5]
+        shapes.header(fields)
+        _, self.genesis, self.height, self.epoch, self.previous = fields[:5]
         self.transactions, self.log_size, self.log_root, self.state_root, self.time = fields[5:]
-        if version != 0:
-            raise Refused("another version")
         self.digest = suite.labelled("medfolder/block-header", cbor.encode(fields))
 
 
@@ -25,12 +25,12 @@ class Genesis:
     """A consortium's genesis file."""
 
     def __init__(self, file: bytes):
+        fields = cbor.decode(file)
+        shapes.genesis(fields)
         (
-            version, suite, self.name, self.nonce, self.time,
+            _, suite, self.name, self.nonce, self.time,
             self.members, self.areas, self.policy, self.engine,
-        ) = cbor.decode(file)
-        if version != 0:
-            raise Refused("another version")
+        ) = fields
         self.suite = SUITES[{1: "international", 2: "national"}[suite]]
         self.digest = self.suite.labelled("medfolder/genesis", file)
         for ids in ([m[0] for m in self.members], [a[0] for a in self.areas]):
@@ -63,6 +63,7 @@ class Genesis:
 
     def checkpoint(self, value) -> Header:
         """The header that a checkpoint proves."""
+        shapes.checkpoint(value)
         fields, certificate = value
         header = Header(self.suite, fields)
         equal("chain", header.genesis, self.digest)
@@ -78,23 +79,31 @@ class Genesis:
 
     def receipt(self, stored: bytes, proof: bytes) -> int:
         """The position that a receipt proves for a stored transaction."""
-        (index, size, path), checkpoint = cbor.decode(proof)
+        return self.logged(stored, cbor.decode(proof))[0]
+
+    def logged(self, stored: bytes, receipt: list):
+        """The position of a stored transaction, and the header of the receipt's checkpoint."""
+        shapes.receipt(receipt)
+        (index, size, path), checkpoint = receipt
         header = self.checkpoint(checkpoint)
         if size != header.log_size:
             raise Refused("another size of the log")
         leaf = merkle.leaf(self.suite, stored)
         found = merkle.root_from_path(self.suite, leaf, index, size, path)
         equal("log root", found, header.log_root)
-        return index
+        return index, header
 
     def entry(self, key: bytes, value: list):
         """The bytes of a state entry, or None where the key is proven to have none."""
+        shapes.entry(value)
         proof, checkpoint = value
         return state.proven(self.suite, key, proof, self.checkpoint(checkpoint).state_root)
 
     def page(self, data: bytes, count: int = 0, digest: bytes | None = None):
         """Folds a page's items in; gives subject, count and digest after them, and the entry."""
-        (kind, [subject]), begin, items, entry = cbor.decode(data)
+        fields = cbor.decode(data)
+        shapes.page(fields)
+        (kind, [subject]), begin, items, entry = fields
         if begin != count:
             raise Refused("the page begins elsewhere")
         digest = digest or self.suite.labelled("medfolder/running-digest", subject)

@@ -1,7 +1,7 @@
 """An independent reader of Medfolder's formats, written from docs/formats alone.
 
-It checks the pinned keys, the pinned record of each suite from the patient's root to the doctor's
-signature, and the pinned ledger of each suite, and shares no code with the Rust side.
+It checks the pinned keys, and of each suite the pinned record from the patient's root to the doctor's
+signature, the pinned ledger and the pinned evidence. It shares no code with the Rust side.
 Usage: python read.py [DIRECTORY OF VECTORS]
 """
 
@@ -13,6 +13,7 @@ import traceback
 import keys
 import ledger
 import opening
+import packs
 from suites import SUITES
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -23,9 +24,12 @@ def vectors(base: pathlib.Path):
     load = lambda path: json.loads(path.read_text(encoding="utf-8"))
     for vector in load(base / "keys.json"):
         yield "keys", vector, keys.checks
+    evidence = load(base / "evidence.json")
     for suite in SUITES:
         yield "record", load(base / "record" / f"{suite}.json"), opening.checks
         yield "ledger", load(base / "ledger" / f"{suite}.json"), ledger.checks
+        pack = {"suite": suite, "body": evidence["body"], **evidence[suite]}
+        yield "evidence", pack, packs.checks
 
 
 def main() -> int:

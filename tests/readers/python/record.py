@@ -2,17 +2,40 @@
 
 import cbor
 import merkle
+import shapes
+import statement
 from body import checked_object, cut
 from suites import Refused, Suite, be, equal
 
 CHUNK = 65_536
+MOST_CORE, MOST_SLOT, MOST_SIGNATURES, MOST_CONTENT = 16 << 10, 512, 4 << 20, 38_273_024
+
+
+def read_core(data: bytes) -> list:
+    if len(data) > MOST_CORE:
+        raise Refused("too long for a core")
+    core = cbor.decode(data)
+    shapes.core(core)
+    if core[9] is not None and len(core[9]) > 512:
+        raise Refused("too long for a storage address")
+    return core
+
+
+def read_signatures(data: bytes) -> list:
+    if len(data) > MOST_SIGNATURES:
+        raise Refused("too long for signatures")
+    signatures = cbor.decode(data)
+    shapes.signatures(signatures)
+    return signatures
 
 
 def open_slot(suite: Suite, slot: bytes, place: dict, private) -> bytes:
     """The seal key."""
-    version, member, card, visit, seq, wrapped = cbor.decode(slot)
-    if (version, member, card, visit, seq) != (
-        0, place["member"], place["card"], place["visit"], place["seq"],
+    fields = cbor.decode(slot)
+    shapes.slot(fields)
+    _, member, card, visit, seq, wrapped = fields
+    if (member, card, visit, seq) != (
+        place["member"], place["card"], place["visit"], place["seq"],
     ):
         raise Refused("the slot is for another place")
     context = b"medfolder/key-slot\0" + member + card + visit + be(seq, 4)
@@ -24,10 +47,10 @@ class Envelope:
 
     def __init__(self, suite: Suite, data: bytes):
         self.suite = suite
-        version, self.core_bytes, self.content_root, self.signatures, self.sealed = cbor.decode(data)
-        self.core = cbor.decode(self.core_bytes)
-        if version != 0 or len(self.core) != 11 or self.core[0] != 0:
-            raise Refused("another version")
+        fields = cbor.decode(data)
+        shapes.envelope(fields)
+        _, self.core_bytes, self.content_root, self.signatures, self.sealed = fields
+        self.core = read_core(self.core_bytes)
         self.core_digest = suite.labelled("medfolder/record-core", self.core_bytes)
 
     def leaf(self) -> bytes:
@@ -70,13 +93,14 @@ class Record:
         self._check()
 
     def _read(self, content: bytes):
-        version, self.salt, self.statement_bytes, self.body, self.attachments, signatures, self.files = (
-            cbor.decode(content)
-        )
-        if version != 0:
-            raise Refused("another version")
-        self.statement = cbor.decode(self.statement_bytes)
-        self.signature_bytes, self.signatures = signatures, cbor.decode(signatures)
+        if len(content) > MOST_CONTENT:
+            raise Refused("too long for a content")
+        fields = cbor.decode(content)
+        shapes.content(fields)
+        _, self.salt, self.statement_bytes, self.body, self.attachments = fields[:5]
+        self.signature_bytes, self.files = fields[5:]
+        self.statement = statement.read(self.statement_bytes)
+        self.signatures = read_signatures(self.signature_bytes)
         # Encodings of the attachments as they lie in the content.
         at = cbor.skip(content, 1, 4)
         _, at = cbor.head(content, at, content[at] & 31)
@@ -182,9 +206,22 @@ def piece_leaf(suite: Suite, kind: int, k: int, salt: bytes, data: bytes) -> byt
 
 def check_disclosure(suite: Suite, disclosure: bytes, content_root: bytes) -> bytes:
     """The bytes of a single piece that belongs to a content root."""
-    kind, k, count, salt, data, path = cbor.decode(disclosure)
+    return disclosed(suite, cbor.decode(disclosure), content_root)
+
+
+def disclosed(suite: Suite, disclosure: list, content_root: bytes) -> bytes:
+    shapes.disclosure(disclosure)
+    kind, k, count, salt, data, path = disclosure
     leaf = piece_leaf(suite, kind, k, salt, data)
     equal("disclosed piece", merkle.root_from_path(suite, leaf, k, count, path), content_root)
+    if (kind == 0) != (k == 0):
+        raise Refused("the statement is piece 0")
+    if kind == 0:
+        statement.read(data)
     if kind == 2:
         checked_object(data)
+        if data[:1] != b"{" or data[-1:] != b"}":
+            raise Refused("white space around an entry")
+    if kind == 3:
+        statement.read_attachment(data)
     return data

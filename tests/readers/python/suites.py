@@ -1,6 +1,7 @@
 """The two suites of docs/formats/keys.md, over the packages `cryptography` and `gmssl`."""
 
 import hmac as python_hmac
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -10,6 +11,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from gmssl import sm2
+
+import points
 
 TAG = 16
 ZERO_NONCE = bytes(12)
@@ -74,12 +77,17 @@ class International(Suite):
     def cipher(self, key):
         return algorithms.AES(key)
 
+    def check_verifying(self, public: bytes):
+        points.check_edwards(public)
+
+    def check_encryption(self, public: bytes):
+        points.check_montgomery(public)
+
     def verify(self, public: bytes, label: str, data: bytes, signature: bytes):
-        try:
-            key = Ed25519PublicKey.from_public_bytes(public)
-            key.verify(signature, label.encode() + b"\0" + data)
-        except InvalidSignature:
-            raise Refused("the signature does not hold") from None
+        self.check_verifying(public)
+        points.check_signature(signature)
+        if not holds_ed25519(public, label.encode() + b"\0" + data, signature):
+            raise Refused("the signature does not hold")
 
     def signing_public(self, seed: bytes) -> bytes:
         public = Ed25519PrivateKey.from_private_bytes(seed).public_key()
@@ -99,6 +107,7 @@ class International(Suite):
     def unwrap(self, private, context: bytes, wrapped: bytes) -> bytes:
         """HPKE base mode (RFC 9180), info = context, no associated data."""
         enc, sealed = wrapped[:32], wrapped[32:]
+        self.check_encryption(enc)
         shared = private.exchange(X25519PublicKey.from_public_bytes(enc))
         kem = b"KEM" + be(0x20, 2)
         extracted = self._extract(kem, b"", b"eae_prk", shared)
@@ -136,17 +145,20 @@ class National(Suite):
     def cipher(self, key):
         return algorithms.SM4(key[:16])
 
+    def check_verifying(self, public: bytes):
+        decompress(public)
+
+    check_encryption = check_verifying
+
     def verify(self, public: bytes, label: str, data: bytes, signature: bytes):
         point = decompress(public)
         entity = be(len(USER_ID) * 8, 2) + USER_ID + be(A, 32) + be(B, 32)
         entity += bytes.fromhex(CURVE["g"]) + point
         message = self.hash(self.hash(entity) + label.encode() + b"\0" + data)
-        checker = sm2.CryptSM2(private_key="", public_key="")
-        checker.public_key = point.hex()  # The constructor strips leading 0 and 4 off a key.
         r, s = signature[:32], signature[32:]
         if len(s) != 32 or not all(0 < int.from_bytes(half, "big") < N for half in (r, s)):
             raise Refused("no signature")
-        if not checker.verify(signature.hex(), message):
+        if not holds_sm2(point, message, signature):
             raise Refused("the signature does not hold")
 
     def signing_public(self, seed: bytes) -> bytes:
@@ -171,9 +183,30 @@ class National(Suite):
         return self.open(self.hkdf(z, "medfolder/national-wrap", context), b"", wrapped[129:])
 
 
+@lru_cache(maxsize=4_096)  # Changed packs repeat most signatures.
+def holds_ed25519(public: bytes, message: bytes, signature: bytes) -> bool:
+    """OpenSSL's check: the equation without the cofactor, R compared as bytes."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+@lru_cache(maxsize=4_096)
+def holds_sm2(point: bytes, message: bytes, signature: bytes) -> bool:
+    """gmssl's check."""
+    checker = sm2.CryptSM2(private_key="", public_key="")
+    checker.public_key = point.hex()  # The constructor strips leading 0 and 4 off a key.
+    return bool(checker.verify(signature.hex(), message))
+
+
+@lru_cache
 def decompress(public: bytes) -> bytes:
     """x ‖ y of a compressed SEC 1 point on SM2's curve."""
     x = int.from_bytes(public[1:], "big")
+    if x >= P:
+        raise Refused("no encoding of a point")
     square = (pow(x, 3, P) + A * x + B) % P
     y = pow(square, (P + 1) // 4, P)
     if len(public) != 33 or public[0] not in (2, 3) or y * y % P != square:

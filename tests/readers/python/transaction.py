@@ -2,9 +2,11 @@
 
 import cbor
 import merkle
+import shapes
 from suites import Refused, Suite
 
 ALLIANCE, SEAL, HOST = 1, 2, 4
+MOST = 64 << 10
 LABELS = dict(
     enumerate(
         """member-key storage-area staff-enrol staff-rotate staff-revoke folder-register folder-head
@@ -19,9 +21,12 @@ class Transaction:
     """A transaction as it is stored."""
 
     def __init__(self, suite: Suite, genesis: bytes, stored: bytes):
-        version, self.type, self.valid_until, self.body, self.signatures = cbor.decode(stored)
-        if version != 0 or self.type not in LABELS or not 1 <= len(self.signatures) <= 2:
-            raise Refused("no transaction")
+        if len(stored) > MOST:
+            raise Refused("too long for a transaction")
+        fields = cbor.decode(stored)
+        shapes.transaction(fields)
+        _, self.type, self.valid_until, self.body, self.signatures = fields
+        shapes.bodies[self.type](self.body)
         self.suite = suite
         self.label = "medfolder/tx/" + LABELS[self.type]
         self.signed = genesis + stored[1 : cbor.skip(stored, 1, 4)]
