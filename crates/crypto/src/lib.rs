@@ -12,6 +12,7 @@
 //! Formulas and byte layouts: `docs/formats/keys.md`.
 
 pub mod aead;
+mod canonical;
 pub mod cbor;
 pub mod label;
 pub mod merkle;
@@ -22,6 +23,7 @@ pub mod sign;
 mod sm2_scalar;
 pub mod suite;
 pub mod tree;
+pub mod typed;
 pub mod words;
 pub mod wrap;
 
@@ -39,7 +41,8 @@ pub use wrap::{EncryptionPublic, EncryptionSecret};
 #[error("the cryptographic check failed")]
 pub struct Opaque;
 
-/// Bytes that are no public key of the suite (wrong length, no point, or a point of small order).
+/// Bytes that are no public key of the suite (wrong length, no point, not the one
+/// canonical encoding, or a point of small order).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("these bytes are not a public key of the suite")]
 pub struct KeyError;

@@ -4,6 +4,7 @@
 //! point of small order, no cofactor. SM2 uses the user id `1234567812345678` (GM/T 0009) and
 //! carries r ‖ s, 32 bytes each. Both signatures are 64 bytes.
 
+use crate::canonical::{is_compressed, is_edwards};
 use crate::{KeyError, Label, Opaque, PublicKeyBytes, Secret32, Suite, sm2_scalar};
 use ed25519_dalek::Signer as _;
 use sm2::dsa::signature::Verifier as _;
@@ -99,17 +100,12 @@ impl VerifyingKey {
     /// Reads a key: Ed25519 of 32 bytes, or SM2 as a compressed SEC 1 point of 33.
     ///
     /// # Errors
-    /// [`KeyError`] for another length, no point, or (Ed25519) a point of small order.
+    /// [`KeyError`] for another length, no point, another than the canonical encoding, or (Ed25519) a
+    /// point of small order.
     pub fn from_bytes(suite: Suite, bytes: &[u8]) -> Result<Self, KeyError> {
-        if bytes.len() != suite.public_key_len() {
-            return Err(KeyError);
-        }
         Ok(Self(match suite {
             Suite::International => Verifying::Ed25519(Box::new(ed25519_key(bytes)?)),
-            Suite::National => Verifying::Sm2(Box::new(
-                sm2::dsa::VerifyingKey::from_sec1_bytes(SM2_USER_ID, bytes)
-                    .map_err(|_| KeyError)?,
-            )),
+            Suite::National => Verifying::Sm2(Box::new(sm2_key(bytes)?)),
         }))
     }
 
@@ -163,11 +159,18 @@ impl VerifyingKey {
 fn ed25519_key(bytes: &[u8]) -> Result<ed25519_dalek::VerifyingKey, KeyError> {
     let bytes: &[u8; 32] = bytes.try_into().map_err(|_| KeyError)?;
     let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| KeyError)?;
-    if key.is_weak() {
-        Err(KeyError)
-    } else {
+    if is_edwards(bytes) && !key.is_weak() {
         Ok(key)
+    } else {
+        Err(KeyError)
     }
+}
+
+fn sm2_key(bytes: &[u8]) -> Result<sm2::dsa::VerifyingKey, KeyError> {
+    if !is_compressed(bytes) {
+        return Err(KeyError);
+    }
+    sm2::dsa::VerifyingKey::from_sec1_bytes(SM2_USER_ID, bytes).map_err(|_| KeyError)
 }
 
 /// A point as 0x02 or 0x03 ‖ x.

@@ -3,7 +3,7 @@
 //! The words carry the root's 32 bytes as entropy with a checksum of 8 bits; both languages give
 //! the same root. BIP 39's passphrase and seed derivation are not used.
 
-use crate::Secret32;
+use crate::{Secret32, typed};
 use bip39::{Language, Mnemonic};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -53,8 +53,8 @@ pub fn from_root(root: &Secret32, list: WordList) -> Zeroizing<Vec<String>> {
     }
 }
 
-/// Reads 24 words of either list. English words are separated by white space and may be
-/// capitalised; Chinese words may also stand without spaces.
+/// Reads 24 words of either list, in any Unicode form. English words are separated by white space
+/// and may be capitalised; Chinese words may also stand without spaces.
 ///
 /// # Errors
 /// [`WordsError`] by what is wrong.
@@ -74,7 +74,7 @@ pub fn to_root(text: &str) -> Result<Secret32, WordsError> {
 }
 
 fn split(text: &str) -> Zeroizing<Vec<String>> {
-    let lower = Zeroizing::new(text.to_lowercase());
+    let lower = Zeroizing::new(typed::phrase(text).to_lowercase());
     let is_han = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
     if lower.chars().any(is_han) {
         return Zeroizing::new(

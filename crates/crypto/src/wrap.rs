@@ -9,6 +9,7 @@
 //! ```
 //! `ct` is the message's length and a tag of 16 bytes.
 
+use crate::canonical::{is_compressed, is_montgomery};
 use crate::sign::compressed;
 use crate::{AeadKey, KeyError, Label, Opaque, PublicKeyBytes, Secret32, Suite, sm2_scalar};
 use hpke::{Deserializable, OpModeR, OpModeS, Serializable};
@@ -125,16 +126,12 @@ impl EncryptionPublic {
     /// Reads a key: X25519 of 32 bytes, or SM2 as a compressed SEC 1 point of 33.
     ///
     /// # Errors
-    /// [`KeyError`] for another length, no point, or a point of small order.
+    /// [`KeyError`] for another length, no point, another than the canonical encoding, or a point of
+    /// small order.
     pub fn from_bytes(suite: Suite, bytes: &[u8]) -> Result<Self, KeyError> {
-        if bytes.len() != suite.public_key_len() {
-            return Err(KeyError);
-        }
         Ok(Self(match suite {
             Suite::International => Public::X25519(x25519_key(bytes)?),
-            Suite::National => Public::Sm2(Box::new(
-                sm2::PublicKey::from_sec1_bytes(bytes).map_err(|_| KeyError)?,
-            )),
+            Suite::National => Public::Sm2(Box::new(sm2_key(bytes)?)),
         }))
     }
 
@@ -171,10 +168,17 @@ impl EncryptionPublic {
 fn x25519_key(bytes: &[u8]) -> Result<HpkePublic, KeyError> {
     let point: [u8; 32] = bytes.try_into().map_err(|_| KeyError)?;
     // Any scalar is a multiple of the cofactor once clamped, so it takes such a point to zero.
-    if x25519_dalek::x25519([1; 32], point) == [0; 32] {
+    if !is_montgomery(&point) || x25519_dalek::x25519([1; 32], point) == [0; 32] {
         return Err(KeyError);
     }
     HpkePublic::from_bytes(bytes).map_err(|_| KeyError)
+}
+
+fn sm2_key(bytes: &[u8]) -> Result<sm2::PublicKey, KeyError> {
+    if !is_compressed(bytes) {
+        return Err(KeyError);
+    }
+    sm2::PublicKey::from_sec1_bytes(bytes).map_err(|_| KeyError)
 }
 
 fn wrap_hpke(

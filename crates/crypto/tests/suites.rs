@@ -66,6 +66,53 @@ fn an_ed25519_key_of_small_order_is_no_key() {
 }
 
 #[test]
+fn a_public_key_has_one_encoding() {
+    for suite in Suite::ALL {
+        let keys = [
+            SigningKey::from_seed(suite, &seed(1)).public(),
+            EncryptionSecret::from_seed(suite, &seed(2))
+                .public()
+                .to_bytes(),
+        ];
+        for key in keys {
+            let mut compact = key.as_bytes().to_vec();
+            match suite {
+                Suite::International => compact[31] |= 0x80,
+                Suite::National => compact[0] = 5,
+            }
+            assert!(EncryptionPublic::from_bytes(suite, &compact).is_err());
+            assert!(
+                suite == Suite::International || VerifyingKey::from_bytes(suite, &compact).is_err()
+            );
+        }
+    }
+    // y = 3 and u = 9 are coordinates of points; written as y + p and u + p they are refused.
+    for small in 2..19_u8 {
+        let mut above = [0xff; 32];
+        (above[0], above[31]) = (0xed + small, 0x7f);
+        assert!(VerifyingKey::from_bytes(Suite::International, &above).is_err());
+        assert!(EncryptionPublic::from_bytes(Suite::International, &above).is_err());
+    }
+}
+
+#[test]
+fn words_and_passphrases_are_read_in_any_unicode_form() {
+    let root = seed(9);
+    let words = words::from_root(&root, words::WordList::English).join(" ");
+    let wide: String = words
+        .chars()
+        .map(|c| match c {
+            'a'..='z' => char::from_u32(u32::from(c) + 0xfee0).unwrap(),
+            ' ' => '\u{3000}',
+            other => other,
+        })
+        .collect();
+    assert_eq!(words::to_root(&wide).unwrap().expose(), root.expose());
+    let key = |text: &str| *medfolder_crypto::password::derive_key(text, &[7; 16]).expose();
+    assert_eq!(key("caf\u{e9} noir"), key("cafe\u{301} noir"));
+}
+
+#[test]
 fn a_key_of_one_suite_is_no_key_of_the_other() {
     for (suite, other) in [
         (Suite::International, Suite::National),

@@ -4,12 +4,13 @@
 //! {"version":0,"kind":"passphrase","salt":hex(16),"wrapped":hex(12 ‖ 32 ‖ 16)}
 //! {"version":0,"kind":"key_store","check":hex(32)}
 //! ```
-//! The vault key is random. A passphrase (Argon2id, 64 MiB) wraps it with AES-256-GCM; a key from
-//! the OS key store is the vault key itself, and `check` = HKDF(key, label) tells a wrong one.
+//! The vault key is random. A passphrase (NFKC, Argon2id, 64 MiB) wraps it with AES-256-GCM, whose
+//! associated data are label ‖ 0 ‖ version ‖ kind; a key from the OS key store is the vault key
+//! itself, and `check` = HKDF(key, label) tells a wrong one.
 
 use crate::FolderError;
 use medfolder_crypto::password::{self, SALT_LEN};
-use medfolder_crypto::{Label, Secret32, Suite, aes256gcm_open, aes256gcm_seal, os_rng};
+use medfolder_crypto::{Label, Secret32, Suite, aes256gcm_open, aes256gcm_seal, os_rng, typed};
 use rand_core::Rng as _;
 use serde::{Deserialize, Serialize};
 use std::io::Write as _;
@@ -17,7 +18,8 @@ use std::path::{Path, PathBuf};
 
 /// Shortest passphrase, in characters.
 pub(super) const MIN_PASSPHRASE: usize = 8;
-const AAD: &[u8] = b"medfolder/vault-key";
+const VERSION: u8 = 0;
+const AAD: &[u8] = b"medfolder/vault-key\0\0passphrase";
 
 /// What opens a vault.
 pub enum Unlock<'a> {
@@ -25,6 +27,12 @@ pub enum Unlock<'a> {
     Passphrase(&'a str),
     /// The vault key that the caller took from the OS key store.
     Key(Secret32),
+}
+
+/// What every version's file has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u8,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -50,11 +58,17 @@ pub(super) fn create(unlock: &Unlock<'_>) -> Result<(Secret32, KeyFile), FolderE
         Unlock::Passphrase(passphrase) => wrap(passphrase)?,
         Unlock::Key(key) => (key.duplicate(), Kept::KeyStore { check: check(key) }),
     };
-    Ok((key, KeyFile { version: 0, kept }))
+    Ok((
+        key,
+        KeyFile {
+            version: VERSION,
+            kept,
+        },
+    ))
 }
 
 fn wrap(passphrase: &str) -> Result<(Secret32, Kept), FolderError> {
-    if passphrase.chars().count() < MIN_PASSPHRASE {
+    if typed::phrase(passphrase).chars().count() < MIN_PASSPHRASE {
         return Err(FolderError::WeakPassphrase(MIN_PASSPHRASE));
     }
     let mut rng = os_rng();
@@ -91,10 +105,12 @@ pub(super) fn write(directory: &Path, file: &KeyFile) -> Result<(), FolderError>
 
 pub(super) fn open(directory: &Path, unlock: &Unlock<'_>) -> Result<Secret32, FolderError> {
     let bytes = std::fs::read(path(directory)).map_err(FolderError::storage)?;
-    let file: KeyFile = serde_json::from_slice(&bytes).map_err(|_| FolderError::VaultDamaged)?;
-    if file.version != 0 {
+    let Versioned { version } =
+        serde_json::from_slice(&bytes).map_err(|_| FolderError::VaultDamaged)?;
+    if version != VERSION {
         return Err(FolderError::VaultNewer);
     }
+    let file: KeyFile = serde_json::from_slice(&bytes).map_err(|_| FolderError::VaultDamaged)?;
     match (file.kept, unlock) {
         (Kept::Passphrase { salt, wrapped }, Unlock::Passphrase(passphrase)) => {
             unwrap(&salt, &wrapped, passphrase)

@@ -3,8 +3,9 @@
 //! ```text
 //! {"version":0, "suite", "name", "signing", "encryption",      public: who, and both public keys (hex)
 //!  "salt": 16 bytes, "sealed": 48 bytes}                        hex
-//! file key  = Argon2id(PIN, salt), 64 MiB
-//! sealed    = AEAD(file key, nonce 0, AAD = "medfolder/doctor-key-file" ‖ 0 ‖ name ‖ 0 ‖ both keys, seed)
+//! file key  = Argon2id(PIN in NFKC, salt), 64 MiB
+//! sealed    = AEAD(file key, nonce 0, AAD, seed)
+//! AAD       = "medfolder/doctor-key-file" ‖ 0 ‖ version ‖ suite ‖ 0 ‖ name ‖ 0 ‖ both keys
 //! signing key, encryption key  from HKDF(seed, "medfolder/signing-seed" | "medfolder/encryption-seed")
 //! ```
 //! Nobody counts the tries at a file, so its PIN has ten characters or more; only hardware that
@@ -17,7 +18,7 @@ use std::path::Path;
 
 use medfolder_crypto::password::{SALT_LEN, derive_key};
 use medfolder_crypto::{
-    AeadKey, EncryptionSecret, Label, PublicKeyBytes, Secret32, SigningKey, Suite,
+    AeadKey, EncryptionSecret, Label, PublicKeyBytes, Secret32, SigningKey, Suite, typed,
 };
 use medfolder_record::KeyId;
 use rand_core::CryptoRng;
@@ -27,6 +28,7 @@ use thiserror::Error;
 /// Fewest characters of the PIN of a key file.
 pub const MIN_PIN: usize = 10;
 const MAX_FILE: u64 = 16 << 10;
+const VERSION: u8 = 0;
 
 /// Why a key file cannot be made or opened.
 #[derive(Debug, Error)]
@@ -40,6 +42,9 @@ pub enum KeyFileError {
     /// Not a key file.
     #[error("this is not a doctor's key file")]
     Malformed,
+    /// A newer version made it.
+    #[error("a newer version made this key file")]
+    Newer,
     /// The file exists already; a key is never overwritten.
     #[error("there is a key file already")]
     Exists,
@@ -59,6 +64,7 @@ impl KeyFileError {
             Self::PinTooShort => "signer.pin_too_short",
             Self::PinWrong => "signer.pin_wrong",
             Self::Malformed => "signer.key_file",
+            Self::Newer => "signer.key_version",
             Self::Exists => "signer.key_exists",
             Self::Permissions => "signer.key_permissions",
             Self::Io(_) => "signer.key_io",
@@ -88,6 +94,8 @@ impl PublicPart {
 
     fn associated_data(&self) -> Vec<u8> {
         let mut bytes = Label::DOCTOR_KEY_FILE.as_bytes().to_vec();
+        bytes.extend_from_slice(&[0, VERSION]);
+        bytes.extend_from_slice(self.suite.to_string().as_bytes());
         bytes.push(0);
         bytes.extend_from_slice(self.name.as_bytes());
         bytes.push(0);
@@ -95,6 +103,12 @@ impl PublicPart {
         bytes.extend_from_slice(self.encryption.as_bytes());
         bytes
     }
+}
+
+/// What every version's file has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u8,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -172,7 +186,7 @@ pub fn create(
     name: &str,
     rng: &mut impl CryptoRng,
 ) -> Result<PublicPart, KeyFileError> {
-    if pin.chars().count() < MIN_PIN {
+    if typed::phrase(pin).chars().count() < MIN_PIN {
         return Err(KeyFileError::PinTooShort);
     }
     let seed = Secret32::random(rng);
@@ -189,7 +203,7 @@ pub fn create(
     } = key.public.clone();
     let (salt, sealed) = (hex::encode(salt), hex::encode(sealed));
     let stored = Stored {
-        version: 0,
+        version: VERSION,
         suite,
         name,
         signing,
@@ -257,10 +271,12 @@ fn read(path: &Path) -> Result<(Stored, PublicPart), KeyFileError> {
         return Err(KeyFileError::Malformed);
     }
     let text = fs::read(path).map_err(KeyFileError::Io)?;
-    let stored: Stored = serde_json::from_slice(&text).map_err(|_| KeyFileError::Malformed)?;
-    if stored.version != 0 {
-        return Err(KeyFileError::Malformed);
+    let Versioned { version } =
+        serde_json::from_slice(&text).map_err(|_| KeyFileError::Malformed)?;
+    if version != VERSION {
+        return Err(KeyFileError::Newer);
     }
+    let stored: Stored = serde_json::from_slice(&text).map_err(|_| KeyFileError::Malformed)?;
     let public = PublicPart {
         suite: stored.suite,
         name: stored.name.clone(),

@@ -3,6 +3,7 @@
 //! ```text
 //! mac = HMAC-SHA-256(pepper, "medfolder/share-passcode" ‖ 0 ‖ share id ‖ generation, 4 bytes ‖ passcode)
 //! ```
+//! The passcode is taken in NFKC without white space, as every keyboard may write it.
 //!
 //! The host stores the mac, never the passcode. A try is taken durably *before* it is compared
 //! and given back on success, so that parallel guesses cannot exceed the budget and a crash can
@@ -11,7 +12,7 @@
 
 use std::fmt;
 
-use medfolder_crypto::{Digest, Label, Secret32, Suite};
+use medfolder_crypto::{Digest, Label, Secret32, Suite, typed};
 use minicbor::{Decode, Encode};
 use subtle::ConstantTimeEq as _;
 
@@ -143,9 +144,28 @@ pub struct Compared {
 }
 
 fn passcode_mac(pepper: &Pepper, share: &ShareId, generation: u32, passcode: &str) -> Digest {
-    let generation = generation.to_be_bytes();
+    let (generation, passcode) = (generation.to_be_bytes(), typed::code(passcode));
     pepper.mac(
         Label::SHARE_PASSCODE,
         &[share.as_bytes(), &generation, passcode.as_bytes()],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_passcode_is_the_same_from_every_keyboard() {
+        let (pepper, share) = (Pepper::new(Secret32::new([1; 32])), ShareId::from_bytes([2; 32]));
+        let kept = PasscodeState::new(&pepper, &share, 0, "493817");
+        for (typed, right) in [("４９３８１７", true), ("493 817", true), ("493818", false)] {
+            let attempt = kept.clone().take(0).unwrap();
+            assert_eq!(
+                attempt.compare(&pepper, &share, typed).right,
+                right,
+                "{typed}"
+            );
+        }
+    }
 }

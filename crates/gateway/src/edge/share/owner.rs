@@ -167,7 +167,11 @@ pub(crate) async fn passcode(
     owned: Owned,
 ) -> Result<Json<ShareState>, Problem> {
     let request: PasscodeRequest = owned.json()?;
-    if !PASSCODE_CHARACTERS.contains(&request.passcode.chars().count()) {
+    if !PASSCODE_CHARACTERS.contains(
+        &medfolder_crypto::typed::code(&request.passcode)
+            .chars()
+            .count(),
+    ) {
         return Err(Problem::bad("passcode.length"));
     }
     let (own, now) = (app.clone(), app.now());

@@ -17,7 +17,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use medfolder_client::api::share::{DraftId, FileItem, PublishRequest, Published};
 use medfolder_client::card_consent;
-use medfolder_crypto::Digest;
+use medfolder_crypto::{Digest, typed};
 use medfolder_ledger::body::{Body, Grant};
 use medfolder_record::GrantId;
 use medfolder_share::rules::passcode::PasscodeState;
@@ -93,7 +93,10 @@ fn check(app: &App, holder: &Holder, request: &PublishRequest) -> Result<(Grant,
         return Err(refused());
     }
     check_items(grant, &request.files)?;
-    let passcode = request.passcode.as_deref().map(|text| text.chars().count());
+    let passcode = request
+        .passcode
+        .as_deref()
+        .map(|text| typed::code(text).chars().count());
     if passcode.is_some_and(|count| !PASSCODE_CHARACTERS.contains(&count)) {
         return Err(Problem::bad("passcode.length"));
     }
