@@ -143,9 +143,18 @@ impl Served {
     /// When it ends before it is ready.
     #[must_use]
     pub fn start_with(directory: &Path, words: &[&str]) -> Self {
+        Self::start_logging(directory, words, "info")
+    }
+
+    /// The same, with services that log from this level on.
+    ///
+    /// # Panics
+    /// When it ends before it is ready.
+    #[must_use]
+    pub fn start_logging(directory: &Path, words: &[&str], level: &str) -> Self {
         let place = directory.to_string_lossy();
         let mut command = medfolder(&["demo", "--serve", "--quiet", "--data-dir", &place]);
-        command.args(words);
+        command.args(words).env("RUST_LOG", level);
         let mut child = match command.stderr(Stdio::null()).spawn() {
             Ok(child) => child,
             Err(error) => unreachable!("the demonstration does not start: {error}"),
