@@ -1,12 +1,14 @@
 """Keys, numbers and words (docs/formats/keys.md)."""
 
 import hashlib
+import unicodedata
 
 from mnemonic import Mnemonic
 
 from suites import SUITES, Refused, Suite, be, equal, must_refuse
 
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+FULL_WIDTH = {ord(c): ord(c) - 0x20 + 0xFF00 for c in "abcdefghijklmnopqrstuvwxyz"}
 CARD, FOLDER = (0, "medfolder/card-number"), (1, "medfolder/folder-number")
 
 
@@ -70,7 +72,7 @@ def read_words(words: list, language: str) -> bytes:
         raise Refused("not 24 words")
     bits = 0
     for word in words:
-        bits = bits << 11 | listed.index(word)
+        bits = bits << 11 | listed.index(unicodedata.normalize("NFKC", word))
     entropy = be(bits >> 8, 32)
     equal("words", hashlib.sha256(entropy).digest()[:1], bytes([bits & 255]))
     return entropy
@@ -83,6 +85,8 @@ def checks(vector: dict):
     english, chinese = vector["english"].split(" "), list(vector["chinese"])
     equal("English words", read_words(english, "english"), root)
     equal("Chinese words", read_words(chinese, "chinese_simplified"), root)
+    wide = [word.translate(FULL_WIDTH) for word in english]
+    equal("full-width words", read_words(wide, "english"), root)
     must_refuse("a wrong word", read_words, english[:-1] + ["zoo"], "english")
     yield "the words carry the root in English and Chinese, a wrong word is refused"
 

@@ -1,7 +1,7 @@
 """An independent reader of Medfolder's formats, written from docs/formats alone.
 
 It checks the pinned keys, and of each suite the pinned record from the patient's root to the doctor's
-signature, the pinned ledger and the pinned evidence. It shares no code with the Rust side.
+signature, the pinned ledger and evidence, and what is pinned of shares. It shares no code with the Rust side.
 Usage: python read.py [DIRECTORY OF VECTORS]
 """
 
@@ -14,6 +14,7 @@ import keys
 import ledger
 import opening
 import packs
+import shares
 from suites import SUITES
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -25,6 +26,8 @@ def vectors(base: pathlib.Path):
     for vector in load(base / "keys.json"):
         yield "keys", vector, keys.checks
     evidence = load(base / "evidence.json")
+    yield "share", load(base / "share.json"), shares.checks
+    yield "file", evidence, shares.file_checks
     for suite in SUITES:
         yield "record", load(base / "record" / f"{suite}.json"), opening.checks
         yield "ledger", load(base / "ledger" / f"{suite}.json"), ledger.checks
@@ -36,7 +39,7 @@ def main() -> int:
     base = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parents[1] / "vectors"
     failures = 0
     for name, vector, checks in vectors(base):
-        place = f"{name}, {vector['suite']}"
+        place = f"{name}, {vector.get('suite', 'both suites')}"
         try:
             for line in checks(vector):
                 print(f"{place}: {line}")
