@@ -7,8 +7,10 @@ use url::Url;
 use crate::api::desk::{ClaimAccepted, ClaimId, ClaimRequest, ClaimState, ClaimStatus};
 use crate::http::{Http, HttpError, join};
 
-/// Pause between two looks at a claim.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Pauses between two looks at a claim: short at first, as a desk with a machine answers at once,
+/// then doubled up to the longest, as a desk with a person does not.
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Hands in a registration that the card signed, with the code's proof.
 ///
@@ -41,12 +43,14 @@ pub async fn wait(
     patience: Duration,
 ) -> Result<ClaimStatus, HttpError> {
     let end = tokio::time::Instant::now() + patience;
+    let mut pause = FIRST_PAUSE;
     loop {
-        let over = tokio::time::Instant::now() + PAUSE > end;
+        let over = tokio::time::Instant::now() + pause > end;
         match status(http, edge, claim).await {
             Ok(status) if status.state != ClaimState::Waiting || over => return Ok(status),
             Err(error) if over || !error.worth_another_try() => return Err(error),
-            Ok(_) | Err(_) => tokio::time::sleep(PAUSE).await,
+            Ok(_) | Err(_) => tokio::time::sleep(pause).await,
         }
+        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
     }
 }

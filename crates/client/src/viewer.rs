@@ -65,7 +65,7 @@ pub enum OpenError {
     /// The link leads where this reader does not go.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// No connection can be made from this machine.
+    /// No connection can be made from this machine, or the host is not the one that it says.
     #[error(transparent)]
     Http(HttpError),
     /// The host refused, and does not say why.
@@ -207,6 +207,8 @@ async fn drive(
         };
         match answer {
             Ok(answer) => viewer.answer(clock.now(), answer.as_response())?,
+            // Somebody else may be answering for the host: more than being out of reach.
+            Err(error @ HttpError::Certificate) => return Err(OpenError::Http(error)),
             Err(_) => viewer.unreachable()?,
         }
     }

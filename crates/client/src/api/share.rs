@@ -22,8 +22,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Blob;
 
-/// Largest encrypted file, in bytes.
-pub const MAX_FILE: usize = 16 * 1024 * 1024;
+/// Largest encrypted file, in bytes of its text: 16 MiB of plaintext, which base64url makes a third
+/// longer, and its header.
+pub const MAX_FILE: usize = 24 * 1024 * 1024;
 /// Most files of one share.
 pub const MAX_FILES: usize = 1_024;
 /// Header that carries the grant key's signature over a request.

@@ -8,7 +8,7 @@
 
 mod error;
 mod guard;
-mod pin;
+mod tls;
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::api::Problem;
 
 pub use error::HttpError;
 pub use guard::Guard;
-pub use pin::Pin;
+pub use tls::{Pin, public_authorities};
 
 /// Longest JSON answer that is read unless the caller says otherwise, in bytes.
 pub const JSON_LIMIT: usize = 8 * 1024 * 1024;
@@ -56,8 +56,6 @@ impl Http {
     /// # Errors
     /// [`HttpError::Setup`] when TLS cannot be set up on this machine.
     pub fn new(options: HttpOptions) -> Result<Self, HttpError> {
-        // A second installation is refused; whichever stands is the process's choice.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .redirect(reqwest::redirect::Policy::none())
@@ -65,9 +63,7 @@ impl Http {
             .referer(false)
             .connect_timeout(options.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
             .read_timeout(options.read_timeout.unwrap_or(READ_TIMEOUT));
-        if let Some(pin) = options.pin {
-            builder = builder.tls_backend_preconfigured(pin::tls_config(pin)?);
-        }
+        builder = builder.tls_backend_preconfigured(tls::config(options.pin)?);
         if let Some(guard) = options.guard {
             builder = builder.dns_resolver(guard);
         }

@@ -35,13 +35,17 @@ async fn serve() -> Url {
 }
 
 async fn serve_tls() -> (Url, Pin) {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let pin = Pin::of_certificate(made.cert.der()).unwrap();
     let (cert, key) = (made.cert.der().to_vec(), made.signing_key.serialize_der());
-    let config = axum_server::tls_rustls::RustlsConfig::from_der(vec![cert], key)
-        .await
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.into()], key.try_into().unwrap())
         .unwrap();
+    let config = axum_server::tls_rustls::RustlsConfig::from_config(config.into());
     let handle = axum_server::Handle::<SocketAddr>::new();
     let server = axum_server::bind_rustls("127.0.0.1:0".parse().unwrap(), config);
     tokio::spawn(

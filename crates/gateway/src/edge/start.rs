@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
 use medfolder_client::keyfile::{self, KeyFileError};
 use medfolder_crypto::{SigningKey, os_rng};
 use medfolder_ledger::genesis::{Chain, GenesisError};
@@ -23,7 +22,7 @@ use super::http::routes;
 use super::ledger::{Ledger, LedgerError, Nodes};
 use super::session::Sessions;
 use super::share::purge;
-use super::{follow, tasks};
+use super::{follow, tasks, tls};
 use crate::clock::{SharedClock, SystemClock};
 use crate::spool::{Reader, SpoolError, Writer};
 
@@ -39,6 +38,9 @@ pub enum StartError {
     /// The member is not in the genesis.
     #[error("the member is not in the genesis")]
     NoMember,
+    /// Certificate and key cannot be read, or do not belong together.
+    #[error("the TLS certificate and its key are not usable")]
+    Tls,
     /// The host key cannot be read.
     #[error(transparent)]
     Key(#[from] KeyFileError),
@@ -72,6 +74,7 @@ impl StartError {
             Self::Io(_) => "edge.io",
             Self::Genesis(error) => error.code(),
             Self::NoMember => "edge.no_member",
+            Self::Tls => "edge.tls",
             Self::Key(error) => error.code(),
             Self::OtherKey => "edge.other_key",
             Self::Busy => "edge.busy",
@@ -175,16 +178,10 @@ pub async fn serve_with(
     purge::sweep(&app).await?;
     let mut work = JoinSet::new();
     tasks::spawn(&mut work, &app, reader, &shutdown);
-    listen(
-        &mut work,
-        listener,
-        config.tls.as_ref(),
-        routes::public(&app),
-        &shutdown,
-    )
-    .await?;
+    let tls = config.tls.as_ref();
+    listen(&mut work, listener, tls, routes::public(&app), &shutdown)?;
     if let Some(admin) = admin {
-        listen(&mut work, admin, None, routes::admin(&app), &shutdown).await?;
+        listen(&mut work, admin, None, routes::admin(&app), &shutdown)?;
     }
     let task = tokio::spawn(async move { while work.join_next().await.is_some() {} });
     tracing::info!(%addr, member = %config.member, "the edge listens");
@@ -278,7 +275,7 @@ fn origin(config: &Config, addr: SocketAddr) -> Result<String, StartError> {
     }
 }
 
-async fn listen(
+fn listen(
     work: &mut JoinSet<()>,
     listener: TcpListener,
     tls: Option<&Tls>,
@@ -290,10 +287,8 @@ async fn listen(
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     match tls {
         Some(tls) => {
-            // A second installation is refused; whichever stands is the process's choice.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-            let config = RustlsConfig::from_pem_file(&tls.cert, &tls.key).await?;
-            let server = axum_server::from_tcp_rustls(listener, config)?.handle(handle.clone());
+            let server =
+                axum_server::from_tcp_rustls(listener, tls::read(tls)?)?.handle(handle.clone());
             work.spawn(async move { ended(server.serve(service).await) });
         }
         None => {

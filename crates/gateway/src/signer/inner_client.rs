@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use medfolder_client::http::public_authorities;
 use medfolder_crypto::{Digest, Suite, from_cbor, to_cbor};
 use medfolder_record::KeyId;
 use zeroize::Zeroizing;
@@ -19,9 +20,9 @@ pub(super) struct InnerClient {
 
 impl InnerClient {
     pub(super) fn new(base: &str, token: Zeroizing<String>) -> Result<Self, SignerError> {
-        // One provider per process; another part of it may have chosen already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let authorities = public_authorities().map_err(|_| SignerError::Config("tls"))?;
         let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(authorities)
             .timeout(TIMEOUT)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

@@ -17,7 +17,6 @@ use medfolder_gateway::edge::ledger::Nodes;
 use medfolder_gateway::spool::Out;
 use medfolder_ledger::body::{AccessOutcome, Body};
 use medfolder_record::GrantId;
-use medfolder_share::jwe::{Zip, encrypt};
 use medfolder_share::{GrantSeed, LinkKey};
 use rand_core::Rng as _;
 use reqwest::StatusCode;
@@ -27,7 +26,7 @@ use crate::hospital::{self, Visit, send};
 use crate::process::Process;
 use crate::real;
 use crate::sharing::{Shared, Wish, locations};
-use crate::world::{Card, FHIR, World, text, tuning, with_token};
+use crate::world::{Card, World, text, tuning, with_token};
 
 const CODE: &str = "right-code";
 const TRIES: u64 = 5;
@@ -154,7 +153,7 @@ impl Making {
     fn new(wish: Wish) -> Self {
         let link = LinkKey::generate(&mut os_rng());
         let plain = |k| format!(r#"{{"resourceType":"Bundle","id":"file-{k}"}}"#);
-        let jwe = |k| encrypt(&link, FHIR, plain(k).as_bytes(), Zip::None, &mut os_rng()).unwrap();
+        let jwe = |k| crate::sharing::file(&link, &plain(k));
         Self {
             files: (0..FILES).map(jwe).collect(),
             key: GrantSeed::generate(&mut os_rng()).signing_key(Suite::International),

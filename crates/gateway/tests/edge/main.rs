@@ -19,5 +19,6 @@ mod share;
 mod sharing;
 mod shl;
 mod shl_passcode;
+mod tls;
 mod world;
 mod zone;

@@ -1,8 +1,10 @@
 //! Shares: grants, uses, ends, and what the ledger and the owner learn.
 
 use medfolder_client::api::share::{Outcome, ShareCondition};
+use medfolder_crypto::os_rng;
 use medfolder_gateway::clock::Clock as _;
 use medfolder_ledger::body::{AccessEntry, AccessOutcome, Body, By, Extend, FreezeCard};
+use medfolder_share::LinkKey;
 use medfolder_share::receipt::AccessRecord;
 use medfolder_share::rules::status::{StatusAnswer, status_request};
 use reqwest::{Method, StatusCode};
@@ -456,4 +458,31 @@ async fn whoever_knocks_at_a_dead_link_all_day_does_not_fill_the_ledger() {
     }
     let count = world.accesses(&shared).await.accesses.len();
     assert_eq!(count, 1);
+}
+
+#[tokio::test]
+async fn sixteen_mebibytes_of_plaintext_fit_into_a_file_and_a_longer_jwe_is_refused() {
+    let world = World::new().await;
+    let card = world.card().await;
+    let token = world.log_in(&card).await.unwrap();
+    let draft = world.draft(&token, false).await;
+    let link = LinkKey::generate(&mut os_rng());
+    let largest = crate::sharing::file(&link, &" ".repeat(16 << 20));
+    assert_eq!(
+        world.upload(&token, &draft, 0, &largest).await,
+        StatusCode::NO_CONTENT
+    );
+    let (rest, tag) = largest.rsplit_once('.').unwrap();
+    let longer = |length: usize| {
+        let filler = "A".repeat(length - largest.len());
+        format!("{rest}{filler}.{tag}")
+    };
+    let limit = medfolder_client::api::share::MAX_FILE;
+    for (length, status) in [
+        (limit, StatusCode::NO_CONTENT),
+        (limit + 1, StatusCode::PAYLOAD_TOO_LARGE),
+    ] {
+        let status_of = world.upload(&token, &draft, 1, &longer(length)).await;
+        assert_eq!(status_of, status, "{length}");
+    }
 }

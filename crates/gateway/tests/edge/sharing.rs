@@ -100,8 +100,10 @@ impl World {
         let count = usize::from(wish.items) + usize::from(wish.evidence && !wish.direct);
         let mut files = Vec::new();
         for k in 0..count {
-            let plain = format!(r#"{{"resourceType":"Bundle","id":"file-{k}"}}"#);
-            let jwe = encrypt(&link, FHIR, plain.as_bytes(), Zip::None, &mut os_rng()).unwrap();
+            let jwe = file(
+                &link,
+                &format!(r#"{{"resourceType":"Bundle","id":"file-{k}"}}"#),
+            );
             assert_eq!(
                 self.upload(&token, &draft, k, &jwe).await,
                 StatusCode::NO_CONTENT
@@ -253,4 +255,9 @@ impl World {
 pub(crate) fn locations(manifest: &Value) -> Vec<String> {
     let files = manifest["files"].as_array().unwrap();
     files.iter().map(|file| text(file, "location")).collect()
+}
+
+/// A file of a share.
+pub(crate) fn file(link: &LinkKey, plain: &str) -> String {
+    encrypt(link, FHIR, plain.as_bytes(), Zip::None, &mut os_rng()).unwrap()
 }

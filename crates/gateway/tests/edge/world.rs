@@ -45,6 +45,7 @@ pub(crate) struct World {
 }
 
 pub(crate) struct Card {
+    pub(crate) seed: Secret32,
     pub(crate) signing: SigningKey,
     pub(crate) encryption: EncryptionSecret,
     pub(crate) number: CardNumber,
@@ -68,7 +69,7 @@ pub(crate) fn tuning() -> Tuning {
     }
 }
 
-fn config(dir: &Path, tuning: &Tuning) -> Config {
+pub(crate) fn config(dir: &Path, tuning: &Tuning) -> Config {
     Config {
         genesis: dir.join("genesis"),
         member: MEMBER,
@@ -261,6 +262,7 @@ impl World {
         let encryption = EncryptionSecret::from_seed(suite, &Secret32::new([seed; 32]));
         let number = CardNumber::of(suite, &signing.public(), &encryption.public().to_bytes());
         Card {
+            seed: Secret32::new([seed; 32]),
             signing,
             encryption,
             number,

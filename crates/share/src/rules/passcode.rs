@@ -157,7 +157,10 @@ mod tests {
 
     #[test]
     fn a_passcode_is_the_same_from_every_keyboard() {
-        let (pepper, share) = (Pepper::new(Secret32::new([1; 32])), ShareId::from_bytes([2; 32]));
+        let (pepper, share) = (
+            Pepper::new(Secret32::new([1; 32])),
+            ShareId::from_bytes([2; 32]),
+        );
         let kept = PasscodeState::new(&pepper, &share, 0, "493817");
         for (typed, right) in [("４９３８１７", true), ("493 817", true), ("493818", false)] {
             let attempt = kept.clone().take(0).unwrap();

@@ -23,7 +23,7 @@ use crate::edge::share::{answer, door, draft, owner, publish};
 use crate::edge::zone::{audit, fetch, report, slots};
 
 /// Longest JSON body.
-const JSON_LIMIT: usize = 256 * 1024;
+pub(crate) const JSON_LIMIT: usize = 256 * 1024;
 
 /// What patients and readers reach.
 pub(crate) fn public(app: &Arc<App>) -> Router {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! POST /v1/shares/drafts {"direct":false}?     the link's address, chosen here: 256 random bits
-//! PUT  /v1/shares/drafts/{draft}/files/{k}     one JWE, at most 16 MiB, k = 0, 1, …; again replaces
+//! PUT  /v1/shares/drafts/{draft}/files/{k}     one JWE, at most 24 MiB, k = 0, 1, …; again replaces
 //! ```
 //! With a card's token. A draft lives an hour; nobody can open it. The host reads a file's JWE
 //! header only: it has no key.

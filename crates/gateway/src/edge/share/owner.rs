@@ -13,7 +13,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Path, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use medfolder_client::api::Blob;
 use medfolder_client::api::share::{
     AccessesAnswer, EndRequest, HostAccess, MAX_FILE, Outcome, PasscodeRequest, SIGNATURE_HEADER,
@@ -31,6 +31,7 @@ use super::store::{self, Phase, Stored};
 use super::{draft, purge, record};
 use crate::edge::app::App;
 use crate::edge::db::int;
+use crate::edge::http::routes::JSON_LIMIT;
 use crate::edge::outbox::{self, Kind};
 use crate::edge::problem::Problem;
 use crate::edge::{card, chain};
@@ -49,14 +50,18 @@ impl FromRequest<Arc<App>> for Owned {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path().to_owned();
         let grant: GrantId = grant_in(&path).ok_or_else(absent)?;
-        let body = axum::body::to_bytes(body, MAX_FILE)
-            .await
-            .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body.too_large"))?;
         let share = app
             .db
             .read(move |c| store::by_grant(c, &grant))
             .await?
             .ok_or_else(absent)?;
+        let longest = match parts.method {
+            Method::PUT => MAX_FILE,
+            _ => JSON_LIMIT,
+        };
+        let body = axum::body::to_bytes(body, longest)
+            .await
+            .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body.too_large"))?;
         let signed = GrantRequest {
             genesis: app.chain.digest(),
             grant,

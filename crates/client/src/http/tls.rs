@@ -1,13 +1,15 @@
-//! A server's TLS key as its member's ledger entry names it.
+//! Whom a client trusts: a server's TLS key as its member's ledger entry names it, or the
+//! machine's public certificate authorities.
 //!
 //! ```text
 //! pin = SHA-256(SubjectPublicKeyInfo, DER)         as in RFC 7469, in either suite
 //! ```
 //! With a pin the chain, name and dates of the certificate say nothing: the ledger vouches for the
-//! key. The handshake still proves that the server holds it.
+//! key. The handshake still proves that the server holds it. Both name their cryptography
+//! themselves: nothing has to be installed for the process.
 
 use core::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use medfolder_crypto::{Digest, Suite};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -15,6 +17,7 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls_platform_verifier::BuilderVerifierExt;
 
 use super::HttpError;
 
@@ -33,8 +36,15 @@ impl Pin {
     }
 }
 
-pub(super) fn tls_config(pin: Pin) -> Result<ClientConfig, HttpError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+pub(super) fn config(pin: Option<Pin>) -> Result<ClientConfig, HttpError> {
+    match pin {
+        Some(pin) => pinned(pin),
+        None => public_authorities(),
+    }
+}
+
+fn pinned(pin: Pin) -> Result<ClientConfig, HttpError> {
+    let provider = provider();
     let verifier = Arc::new(PinVerifier {
         pin,
         provider: Arc::clone(&provider),
@@ -46,6 +56,27 @@ pub(super) fn tls_config(pin: Pin) -> Result<ClientConfig, HttpError> {
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     Ok(config)
+}
+
+/// Trust in the authorities that this machine trusts; read once per process.
+///
+/// # Errors
+/// [`HttpError::Setup`].
+pub fn public_authorities() -> Result<ClientConfig, HttpError> {
+    static READ: OnceLock<ClientConfig> = OnceLock::new();
+    if let Some(config) = READ.get() {
+        return Ok(config.clone());
+    }
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .and_then(BuilderVerifierExt::with_platform_verifier)
+        .map_err(|_| HttpError::Setup)?
+        .with_no_client_auth();
+    Ok(READ.get_or_init(|| config).clone())
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 struct PinVerifier {
