@@ -64,6 +64,8 @@ labels! {
     RECORD_KEY = "medfolder/record-key";
     /// Content key of a record: HKDF(record key, label).
     CONTENT_KEY = "medfolder/content-key";
+    /// Content root: H(label ‖ number of pieces ‖ root of their tree).
+    CONTENT_ROOT = "medfolder/content-root";
     /// Attachment key j of a record: HKDF(record key, label ‖ j).
     ATTACHMENT_KEY = "medfolder/attachment-key";
     /// Key of a record's network-storage address: HKDF(record key, label).

@@ -51,6 +51,9 @@ pub enum SpoolError {
     /// A delivery names a blob that is not there, or of another size.
     #[error("a file that the delivery names is missing")]
     NoBlob,
+    /// A message of a newer version; it stays first in line.
+    #[error("a newer version wrote this message")]
+    Version,
 }
 
 impl SpoolError {
@@ -61,6 +64,7 @@ impl SpoolError {
             Self::Io(_) => "spool.io",
             Self::TooLarge => "spool.too_large",
             Self::NoBlob => "spool.no_blob",
+            Self::Version => "spool.version",
         }
     }
 }

@@ -7,6 +7,9 @@ use thiserror::Error;
 /// The check that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Check {
+    /// The envelope is of a version that this program does not know.
+    #[error("the record is of a version that this program does not know")]
+    Version,
     /// The envelope or its core is not of this format.
     #[error("the stored envelope is damaged")]
     Envelope,
@@ -107,6 +110,7 @@ impl Check {
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
+            Self::Version => "record.version",
             Self::Envelope => "record.envelope",
             Self::Leaf => "record.leaf",
             Self::SealedContent => "record.sealed_content",
@@ -142,7 +146,8 @@ impl Check {
     }
 
     /// Every code, for tables of messages.
-    pub const CODES: [&'static str; 31] = [
+    pub const CODES: [&'static str; 32] = [
+        "record.version",
         "record.envelope",
         "record.leaf",
         "record.sealed_content",

@@ -213,7 +213,7 @@ impl ContentTree {
     /// The content root.
     #[must_use]
     pub fn root(&self) -> ContentRoot {
-        ContentRoot(merkle::root(self.suite, &self.leaves))
+        root(self.suite, &self.leaves)
     }
 
     /// How the body was cut.
@@ -254,6 +254,20 @@ impl<'a> Leaves<'a> {
         let salt = self.salt.piece(self.suite, k);
         self.hashes.push(leaf(self.suite, kind, k, &salt, bytes));
     }
+}
+
+/// The content root over the leaves of all pieces.
+#[must_use]
+pub fn root(suite: Suite, leaves: &[Digest]) -> ContentRoot {
+    // The limits on entries and attachments keep p far below 2³².
+    let count = u32::try_from(leaves.len()).unwrap_or(u32::MAX);
+    root_of(suite, count, &merkle::root(suite, leaves))
+}
+
+/// H("medfolder/content-root" ‖ 0 ‖ p (4) ‖ tree's root): the signature covers how many pieces
+/// there are, so "2 of 11 shown" can be proven.
+fn root_of(suite: Suite, count: u32, tree: &Digest) -> ContentRoot {
+    ContentRoot(suite.hash_labelled(Label::CONTENT_ROOT, &[&count.to_be_bytes(), &tree.0]))
 }
 
 /// The leaf of one piece, for whoever was given the piece's salt.
@@ -396,14 +410,15 @@ impl Disclosure {
         let leaf = leaf(suite, self.kind, self.k, &self.salt, &self.bytes);
         let (k, count) = (u64::from(self.k), u64::from(self.count));
         let found = merkle::root_from_path(suite, leaf, k, count, &self.path);
-        if found != Some(root.0) {
+        if found.map(|tree| root_of(suite, self.count, &tree)) != Some(*root) {
             return Err(DisclosureError::Root);
         }
         let formed = match self.kind {
             PieceType::Statement => self.k == 0 && Statement::from_bytes(&self.bytes).is_ok(),
             PieceType::Entry => pieces::check_entry(&self.bytes).is_ok(),
             PieceType::Attachment => Attachment::from_bytes(&self.bytes).is_ok(),
-            PieceType::Frame => true,
+            // A fragment of JSON says nothing by itself.
+            PieceType::Frame => false,
         };
         formed.then_some(()).ok_or(DisclosureError::Form)
     }

@@ -10,6 +10,7 @@ use crate::check::Check;
 use crate::id::{ContentRoot, RecordId};
 use crate::limits::{FORMAT_VERSION, MAX_CORE, MAX_ENVELOPE};
 use crate::record_core::{self, Core};
+use crate::version::is_other;
 use medfolder_crypto::{Digest, Suite};
 use minicbor::decode::{Decoder, Error};
 use minicbor::{Encoder, encode};
@@ -30,12 +31,15 @@ impl<'a> Envelope<'a> {
     /// Reads an envelope strictly.
     ///
     /// # Errors
-    /// [`Check::Envelope`] for every other encoding, version or length.
+    /// [`Check::Version`] for another version, [`Check::Envelope`] for every other encoding or length.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, Check> {
         if bytes.len() > MAX_ENVELOPE {
             return Err(Check::Envelope);
         }
-        let envelope = Self::decode(bytes).map_err(|_| Check::Envelope)?;
+        let envelope = Self::decode(bytes).map_err(|_| match is_other(bytes) {
+            true => Check::Version,
+            false => Check::Envelope,
+        })?;
         // Canonical: heads as short as possible, nothing left over.
         if envelope.encoded_length() == bytes.len() {
             Ok(envelope)

@@ -19,6 +19,7 @@ use medfolder_crypto::{
 };
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// How a signing key was kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
@@ -169,7 +170,9 @@ impl Signatures {
     pub(crate) fn check(&self) -> Result<(), CborError> {
         let counted = self.0.len() <= MAX_SIGNATURES;
         let formed = self.carried().all(CarriedSignature::within_limits);
-        (counted && formed)
+        let keys: BTreeSet<_> = self.native().map(|native| native.key).collect();
+        let once = keys.len() == self.native().count();
+        (counted && formed && once)
             .then_some(())
             .ok_or(CborError::Malformed)
     }

@@ -228,9 +228,11 @@ fn optional(name: &'static str, text: &str, limit: usize) -> Result<(), Statemen
         .ok_or(StatementError::Text(name))
 }
 
-/// One line of at most `limit` bytes, without control characters.
+/// One line of at most `limit` bytes: no control characters, no line or paragraph separators, and
+/// nothing that turns the direction of what stands beside it.
 pub(crate) fn is_line(text: &str, limit: usize) -> bool {
-    text.len() <= limit && !text.chars().any(char::is_control)
+    let breaks = |c: char| matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.len() <= limit && !text.chars().any(|c| c.is_control() || breaks(c))
 }
 
 /// A media type: printable ASCII with one slash inside.

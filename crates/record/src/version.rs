@@ -9,6 +9,14 @@ use minicbor::{Decode, Encode};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Version;
 
+/// Whether `bytes` begin as an array of another version does, whatever follows. Then they are not
+/// damaged: a newer program wrote them.
+pub(crate) fn is_other(bytes: &[u8]) -> bool {
+    let mut d = Decoder::new(bytes);
+    let version = d.array().and_then(|_| d.u8());
+    version.is_ok_and(|version| version != FORMAT_VERSION)
+}
+
 impl<C> Encode<C> for Version {
     fn encode<W: Write>(
         &self,

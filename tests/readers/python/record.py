@@ -135,7 +135,7 @@ class Record:
             piece_leaf(self.suite, kind, k, self.piece_salt(k), data)
             for k, (kind, data) in enumerate(pieces)
         ]
-        return merkle.root(self.suite, leaves)
+        return content_root_of(self.suite, len(leaves), merkle.root(self.suite, leaves))
 
     def piece_salt(self, k: int) -> bytes:
         return self.suite.hkdf(self.salt, "medfolder/piece-salt", be(k, 4))
@@ -204,6 +204,10 @@ def piece_leaf(suite: Suite, kind: int, k: int, salt: bytes, data: bytes) -> byt
     return merkle.leaf(suite, bytes([kind]) + be(k, 4) + salt + be(len(data), 8) + data)
 
 
+def content_root_of(suite: Suite, count: int, tree: bytes) -> bytes:
+    return suite.labelled("medfolder/content-root", be(count, 4) + tree)
+
+
 def check_disclosure(suite: Suite, disclosure: bytes, content_root: bytes) -> bytes:
     """The bytes of a single piece that belongs to a content root."""
     return disclosed(suite, cbor.decode(disclosure), content_root)
@@ -213,7 +217,10 @@ def disclosed(suite: Suite, disclosure: list, content_root: bytes) -> bytes:
     shapes.disclosure(disclosure)
     kind, k, count, salt, data, path = disclosure
     leaf = piece_leaf(suite, kind, k, salt, data)
-    equal("disclosed piece", merkle.root_from_path(suite, leaf, k, count, path), content_root)
+    tree = merkle.root_from_path(suite, leaf, k, count, path)
+    equal("disclosed piece", content_root_of(suite, count, tree), content_root)
+    if kind == 1:
+        raise Refused("a fragment of JSON")
     if (kind == 0) != (k == 0):
         raise Refused("the statement is piece 0")
     if kind == 0:

@@ -124,6 +124,8 @@ impl<M: Message> Reader<M> {
     }
 
     /// `None`: the file is there and is no message of this direction.
+    ///
+    /// A message of a newer version is neither: it stays first in line until this side is updated.
     fn read(&self, name: &str) -> Result<Option<M>, SpoolError> {
         let path = self.dir.join(NEW).join(name);
         let meta = fs::symlink_metadata(&path)?;
@@ -134,6 +136,9 @@ impl<M: Message> Reader<M> {
         File::open(path)?
             .take(MAX_MESSAGE as u64 + 1)
             .read_to_end(&mut bytes)?;
+        if is_newer(&bytes) {
+            return Err(SpoolError::Version);
+        }
         let framed = from_cbor::<Framed<M>>(&bytes, MAX_MESSAGE).ok();
         Ok(framed
             .filter(|f| f.version == VERSION)
@@ -155,6 +160,13 @@ impl<M: Message> Reader<M> {
         fs::rename(self.dir.join(NEW).join(name), bad.join(name))?;
         Ok(sync_dir(&bad)?)
     }
+}
+
+/// Whether a message of a newer version begins so, whatever follows.
+fn is_newer(bytes: &[u8]) -> bool {
+    let mut d = minicbor::Decoder::new(bytes);
+    let version = d.array().and_then(|_| d.u8());
+    version.is_ok_and(|version| version > VERSION)
 }
 
 fn remove_if_there(path: &Path) -> Result<(), SpoolError> {

@@ -277,18 +277,24 @@ async fn the_same_leaves_signed_again_need_no_second_delivery() {
     let again = world
         .signed(old.body, &[&chain::key(world.suite(), 2)])
         .to_bytes();
-    let delivery = medfolder_gateway::spool::Delivery {
-        transaction: again,
-        envelopes: Vec::new(),
-        slot: visit.slot.clone(),
-        attachments: Vec::new(),
-    };
-    send(&world, Out::Delivery(delivery));
+    send(&world, Out::Tx(again));
     world
         .eventually("it is sealed", || async {
             world.is_sealed(visit.id).then_some(())
         })
         .await;
+}
+
+#[tokio::test]
+async fn a_seal_signed_again_goes_nowhere_when_its_envelopes_never_arrived() {
+    let world = World::new().await;
+    let card = world.card().await;
+    let lost = hospital::visit(&world, &card, 18, b"lost on the ferry");
+    send(&world, Out::Tx(lost.delivery.transaction.clone()));
+    // What comes after it is delivered, so it was looked at and not submitted.
+    let after = world.deliver(&card, 19).await;
+    assert!(world.is_sealed(after.id));
+    assert!(!world.is_sealed(lost.id));
 }
 
 #[tokio::test]

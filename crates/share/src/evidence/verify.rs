@@ -1,16 +1,16 @@
 //! Verifying a pack: bytes and a genesis in, a report out. No network, no clock.
 
-use medfolder_crypto::{Digest, Suite, merkle};
+use medfolder_crypto::{Digest, Suite};
 use medfolder_ledger::body::Seal;
 use medfolder_ledger::member::KeyRole;
 use medfolder_ledger::proof::EntryProof;
 use medfolder_ledger::state::{MemberEntry, RecordEntry, StaffEntry};
 use medfolder_ledger::{Body, Chain, Checkpoint, StateKey, Transaction};
-use medfolder_record::content::{PieceType, leaf as piece_leaf};
+use medfolder_record::content::{PieceType, leaf as piece_leaf, root as content_root};
 use medfolder_record::record_core::leaf;
 use medfolder_record::{
-    Attachment, ContentRoot, Custody, Disclosure, DoctorSignature, RecordId, SealedAt, Signatures,
-    Statement, pieces,
+    Attachment, Custody, Disclosure, DoctorSignature, RecordId, SealedAt, Signatures, Statement,
+    pieces,
 };
 
 use super::report::{EvidenceCheck as C, Outcome, Report, SealState, Signed, Standing, Trust};
@@ -220,8 +220,10 @@ impl Run<'_> {
         };
         must(self.suite.hash(&[body]) == whole.body, C::Content)?;
         let leaves = self.leaves(whole, body).or_fail(C::Content)?;
-        let root = ContentRoot(merkle::root(self.suite, &leaves));
-        must(root == self.pack.content, C::Content)?;
+        must(
+            content_root(self.suite, &leaves) == self.pack.content,
+            C::Content,
+        )?;
         for bytes in &whole.attachments {
             let attachment = Attachment::from_bytes(bytes).or_fail(C::Content)?;
             self.report.attachments.push(attachment);

@@ -22,7 +22,7 @@ use medfolder_record::record_core::{Blob, Place};
 use super::index;
 use crate::edge::app::App;
 use crate::edge::blob::BlobError;
-use crate::edge::chain::{self, Queued};
+use crate::edge::chain;
 use crate::edge::db::DbError;
 use crate::edge::outbox::{self, Kind};
 use crate::spool::{BlobRef, Delivery, SpoolError};
@@ -92,9 +92,6 @@ pub(crate) fn take(
     let seal = chain::seal_of(&app.chain, &delivery.transaction)
         .filter(|seal| seal.member == app.member)
         .ok_or(DeliveryError::Seal)?;
-    if delivery.envelopes.is_empty() {
-        return again(app, &seal, &queued);
-    }
     check_slot(app, &seal, &delivery.slot)?;
     if delivery.envelopes.len() != seal.leaves.len() {
         return Err(DeliveryError::Envelope);
@@ -121,7 +118,11 @@ pub(crate) fn take(
 }
 
 /// The same leaves, signed again after a lapse.
-fn again(app: &App, seal: &Seal, queued: &Queued) -> Result<(), DeliveryError> {
+pub(crate) fn again(app: &App, seal: &Seal, transaction: &[u8]) -> Result<(), DeliveryError> {
+    let queued = chain::queued(&app.chain, transaction).ok_or(DeliveryError::Seal)?;
+    if seal.member != app.member {
+        return Err(DeliveryError::Seal);
+    }
     let stored = app.db.write_now(|t| {
         let mut same = true;
         for leaf in seal.leaf_ids() {
@@ -129,7 +130,7 @@ fn again(app: &App, seal: &Seal, queued: &Queued) -> Result<(), DeliveryError> {
             same &= record.is_some_and(|r| r.visit == seal.visit && r.seq == seal.seq);
         }
         if same {
-            outbox::put(t, queued, Kind::Relayed, app.now())?;
+            outbox::put(t, &queued, Kind::Relayed, app.now())?;
         }
         Ok(same)
     })?;
