@@ -56,7 +56,10 @@ fn attachment(object: &Node<'_>) -> Option<Result<AttachmentRef, ()>> {
 
 fn stays_inside(path: &str) -> bool {
     let plain = |part: &str| !matches!(part, "" | "." | "..");
-    let forbidden = |c: char| c.is_control() || matches!(c, '\\' | ':');
+    let forbidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\\' | ':' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     path.split('/').all(plain) && !path.contains(forbidden)
 }
 

@@ -228,11 +228,16 @@ fn optional(name: &'static str, text: &str, limit: usize) -> Result<(), Statemen
         .ok_or(StatementError::Text(name))
 }
 
-/// One line of at most `limit` bytes: no control characters, no line or paragraph separators, and
-/// nothing that turns the direction of what stands beside it.
+/// One line of at most `limit` bytes.
 pub(crate) fn is_line(text: &str, limit: usize) -> bool {
-    let breaks = |c: char| matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.len() <= limit && !text.chars().any(|c| c.is_control() || breaks(c))
+    text.len() <= limit && !text.contains(breaks_line)
+}
+
+/// Whether a character does not belong into a line: control characters, line and paragraph
+/// separators, and what turns the direction of the text beside it.
+#[must_use]
+pub fn breaks_line(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A media type: printable ASCII with one slash inside.

@@ -6,6 +6,7 @@
 //! ```
 
 use medfolder_crypto::{Secret32, from_cbor, to_cbor};
+use medfolder_record::statement::breaks_line;
 use medfolder_record::{
     Attachment, Author, ContentError, ContentRoot, ContentSalt, KeyId, Kind, Statement,
     StatementError, StatementFields, Times, VisitId,
@@ -127,7 +128,7 @@ pub(crate) fn open_statement(zone: &Zone, sealed: &[u8]) -> Result<Zeroizing<Vec
 /// Text as a statement takes it: one line of at most `limit` bytes.
 pub(crate) fn line(text: &str, limit: usize) -> String {
     let mut out = String::new();
-    for word in text.split(|c: char| c.is_control() || c.is_whitespace()) {
+    for word in text.split(|c: char| breaks_line(c) || c.is_whitespace()) {
         let gap = usize::from(!out.is_empty());
         if word.is_empty() {
             continue;

@@ -3,7 +3,7 @@
 use super::forge::Forge;
 use crate::content::{Disclosing, Disclosure, DisclosureError, PieceType};
 use crate::{ContentRoot, ContentTree};
-use medfolder_crypto::{Digest, Suite, to_cbor};
+use medfolder_crypto::{Digest, Label, Suite, to_cbor};
 
 fn disclosed(
     suite: Suite,
@@ -65,14 +65,30 @@ fn a_piece_changed_in_any_part_no_longer_belongs() {
 }
 
 #[test]
+fn nobody_can_say_that_a_record_has_another_number_of_pieces() {
+    for suite in Suite::ALL {
+        let (piece, root) = disclosed(suite, |d| d.entry(0));
+        for count in (piece.k + 1..64).filter(|count| *count != piece.count) {
+            let lie = Disclosure {
+                count,
+                ..piece.clone()
+            };
+            assert_eq!(lie.verify(suite, &root), Err(DisclosureError::Root));
+        }
+    }
+}
+
+#[test]
 fn a_piece_that_is_not_what_its_type_says_is_refused_even_under_its_root() {
     let suite = Suite::International;
     let (mut piece, _) = disclosed(suite, |d| d.entry(0));
     piece.bytes = b"{},{}".to_vec().into();
-    // A content of this one piece: its leaf is the root.
+    // A content of this one piece: its leaf is the tree's root.
     (piece.k, piece.count, piece.path) = (0, 1, Vec::new());
     let length = 5_u64.to_be_bytes();
     let parts: [&[u8]; 6] = [&[0, 2], &[0; 4], &piece.salt.0, &length, &piece.bytes, &[]];
-    let root = ContentRoot(suite.hash(&parts));
+    let tree = suite.hash(&parts);
+    let root = [&1_u32.to_be_bytes()[..], &tree.0];
+    let root = ContentRoot(suite.hash_labelled(Label::CONTENT_ROOT, &root));
     assert_eq!(piece.verify(suite, &root), Err(DisclosureError::Form));
 }
