@@ -3,6 +3,9 @@
 
 use crate::carried::CarriedSignature;
 use crate::x509::{CarriedError, CarriedPolicy, CarriedReport, check};
+use cms::content_info::ContentInfo;
+use cms::signed_data::{SignedData, SignerInfos};
+use der::{Any, Decode as _, Encode as _};
 use medfolder_crypto::Digest;
 use minicbor::bytes::ByteVec;
 
@@ -222,5 +225,18 @@ fn an_answer_about_others_or_changed_does_not_count() {
     *case.carried.revocation[0].last_mut().unwrap() ^= 1;
     assert!(!case.check().unwrap().revocation_checked);
     case.carried.revocation = vec![b"nothing".to_vec().into()];
+    assert_eq!(case.check(), Err(CarriedError::Form));
+}
+
+#[test]
+fn a_signature_over_attributes_is_none_over_a_file_that_holds_them() {
+    let mut case = Case::new("p256", "p256-detached.cms");
+    let mut info = ContentInfo::from_der(&case.carried.cms).unwrap();
+    let mut data: SignedData = info.content.decode_as().unwrap();
+    let mut signer = data.signer_infos.0.as_slice()[0].clone();
+    case.file = signer.signed_attrs.take().unwrap().to_der().unwrap();
+    data.signer_infos = SignerInfos([signer].try_into().unwrap());
+    info.content = Any::encode_from(&data).unwrap();
+    case.carried.cms = info.to_der().unwrap().into();
     assert_eq!(case.check(), Err(CarriedError::Form));
 }

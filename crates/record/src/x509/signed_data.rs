@@ -3,7 +3,7 @@
 use super::{CarriedError, algorithm};
 use cms::cert::CertificateChoices;
 use cms::content_info::ContentInfo;
-use cms::signed_data::{SignedData, SignerIdentifier, SignerInfo};
+use cms::signed_data::{SignedAttributes, SignedData, SignerIdentifier, SignerInfo};
 use der::asn1::{ObjectIdentifier, OctetString, OctetStringRef};
 use der::{Decode, Encode};
 use x509_cert::Certificate;
@@ -15,6 +15,7 @@ const fn oid(text: &str) -> ObjectIdentifier {
 
 const SIGNED_DATA: [ObjectIdentifier; 2] =
     [oid("1.2.840.113549.1.7.2"), oid("1.2.156.10197.6.1.4.2.2")];
+const DATA: [ObjectIdentifier; 2] = [oid("1.2.840.113549.1.7.1"), oid("1.2.156.10197.6.1.4.2.1")];
 const CONTENT_TYPE: ObjectIdentifier = oid("1.2.840.113549.1.9.3");
 const MESSAGE_DIGEST: ObjectIdentifier = oid("1.2.840.113549.1.9.4");
 const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = oid("2.5.29.14");
@@ -107,7 +108,11 @@ impl Signed {
     /// The signed attributes in the form that is signed, after their digest was checked.
     fn signed_attributes(&self, file: &[u8]) -> Result<Option<Vec<u8>>, CarriedError> {
         let Some(attributes) = &self.signer.signed_attrs else {
-            return Ok(None);
+            // RFC 5652, 5.3: attributes may be absent for plain data only. A file that is itself a
+            // set of attributes is refused: an old signature over attributes would hold for it.
+            let plain =
+                DATA.contains(&self.content_type()) && SignedAttributes::from_der(file).is_err();
+            return plain.then_some(None).ok_or(CarriedError::Form);
         };
         let digest = self.attribute(MESSAGE_DIGEST)?;
         let digest = OctetStringRef::from_der(&digest).map_err(|_| CarriedError::Form)?;
