@@ -244,6 +244,7 @@ fn the_passcode_is_counted_and_the_log_is_complete(served: &Served) {
     ]));
     let records = opened.last()["records"].as_array().unwrap();
     assert!(records.iter().all(|record| record["seal"] == "verified"));
+    assert_eq!(opened.last()["receipt"]["signature"], "verified");
     let names = || {
         let log = told(&mut served.folder(0, &["access-log"]));
         assert_eq!(log.last()["complete"], true);
@@ -256,6 +257,15 @@ fn the_passcode_is_counted_and_the_log_is_complete(served: &Served) {
         names().iter().any(|who| who == "Dr. He")
     });
     assert!(reported, "the opening is not in the log");
+    let log = told(&mut served.folder(0, &["access-log"]));
+    let his = log
+        .lines
+        .iter()
+        .find(|line| line["who"] == "Dr. He")
+        .unwrap();
+    // The session goes on: the host says what it has received.
+    assert_eq!(his["what"].as_array().map(Vec::len), Some(records.len()));
+    assert_eq!(his["provisional"], true);
 }
 
 fn two_processes_never_open_one_vault(served: &Served) {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use medfolder_share::address::{self, AddressError};
 use medfolder_share::manifest::{MAX_MANIFEST_BYTES, ManifestStatus};
 use medfolder_share::read::{LinkError, LinkWarning, read_link};
+use medfolder_share::receipt::SignedReceipt;
 use medfolder_share::rules::status::{self, ShareCondition, StatusAnswer};
 use medfolder_share::viewer::{Response, Step, ViewedFile, Viewer, ViewerError, ViewerOptions};
 use medfolder_share::{Link, LinkKey};
@@ -110,6 +111,8 @@ pub struct OpenedLink {
     pub warnings: Vec<LinkWarning>,
     /// What the manifest says of its future.
     pub status: Option<ManifestStatus>,
+    /// The host's word that the ledger will have this opening; hosts of this system give one.
+    pub receipt: Option<SignedReceipt>,
     /// Every file, opened or with its problem.
     pub files: Vec<ViewedFile>,
 }
@@ -146,11 +149,12 @@ pub async fn open_link(
         }
         Err(error) => return Err(error),
     }
-    let status = viewer.status();
+    let (status, receipt) = (viewer.status(), viewer.receipt().cloned());
     Ok(OpenedLink {
         label,
         warnings: read.warnings,
         status,
+        receipt,
         files: viewer.into_files(),
     })
 }

@@ -178,6 +178,8 @@ labels! {
     SHARE_OPENING = "medfolder/share-opening";
     /// Digest of a host's record of one access.
     ACCESS_RECEIPT = "medfolder/access-receipt";
+    /// A host's signature over the receipt that it gives a reader.
+    ACCESS_PROMISE = "medfolder/access-promise";
     /// Request signed with a grant key to its host (list accesses, status, purge).
     GRANT_REQUEST = "medfolder/grant-request";
 }

@@ -5,8 +5,8 @@
 //! 200        {"files":[{"contentType",("embedded":JWE | "location":URL)[,"lastUpdated"]}…][,"status"][,"list"]}
 //! ```
 //!
-//! `_s` (session) and `_r` (the reader's fresh value for its receipt) are ours; others ignore
-//! them, as we ignore members that we do not know. A host is strict in what it sends: at least
+//! `_s` (session) and `_r` (the reader's fresh value, answered with `_receipt`) are ours; others
+//! ignore them, as we ignore members that we do not know. A host is strict in what it sends: at least
 //! one file, exactly one source each. A viewer is lenient: one bad file leaves the others.
 //!
 //! Source: SMART Health Links, manifest request and response.
@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::content_type;
+use crate::receipt::SignedReceipt;
 
 /// Longest request body that a host reads.
 pub const MAX_REQUEST_BYTES: usize = 16 * 1024;
@@ -228,6 +229,8 @@ pub struct Manifest {
     pub status: Option<ManifestStatus>,
     /// A FHIR List, the place for extensions.
     pub list: Option<Value>,
+    /// For a reader who sent a value of hers.
+    pub receipt: Option<SignedReceipt>,
 }
 
 impl Manifest {
@@ -250,6 +253,9 @@ impl Manifest {
         }
         if let Some(list) = &self.list {
             members.insert("list".into(), list.clone());
+        }
+        if let Some(receipt) = &self.receipt {
+            members.insert("_receipt".into(), receipt.to_json());
         }
         serde_json::to_vec(&members).map_err(|_| ManifestError::Malformed)
     }
@@ -301,6 +307,8 @@ pub struct ReadManifest {
     pub status: Option<ManifestStatus>,
     /// The FHIR List, unread.
     pub list: Option<Value>,
+    /// The host's receipt for this opening.
+    pub receipt: Option<SignedReceipt>,
 }
 
 impl ReadManifest {
@@ -322,6 +330,7 @@ impl ReadManifest {
             files: entries.iter().map(read_entry).collect(),
             status: status.and_then(ManifestStatus::from_word),
             list: members.get("list").cloned(),
+            receipt: members.get("_receipt").and_then(SignedReceipt::read),
         })
     }
 }

@@ -43,6 +43,7 @@ fn located(n: usize) -> Manifest {
         files: vec![file; n],
         status: Some(ManifestStatus::CanChange),
         list: None,
+        receipt: None,
     }
 }
 

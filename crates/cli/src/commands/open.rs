@@ -3,11 +3,14 @@
 use crate::args;
 use crate::error::CliError;
 use crate::output::Output;
+use crate::time::rfc3339;
 use medfolder_client::clock::Clock;
 use medfolder_client::viewer::{OpenError, OpenOptions, OpenedLink, Reach, open_link};
 use medfolder_crypto::os_rng;
+use medfolder_ledger::Chain;
 use medfolder_share::evidence::{Evidence, SealState};
 use medfolder_share::manifest::ManifestStatus;
+use medfolder_share::receipt::SignedReceipt;
 use medfolder_share::unpack::ReceivedRecord;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -28,10 +31,18 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
     }
     let received = medfolder_share::unpack::unpack(files);
     let records: Vec<Value> = received.records.iter().map(describe).collect();
+    let receipt = opened.receipt.as_ref();
+    if let (Some(directory), Some(receipt)) = (&words.out, receipt) {
+        write(
+            &directory.join("receipt.json"),
+            receipt.to_json().to_string().as_bytes(),
+        )?;
+    }
     let problems: Vec<Value> = opened.files.iter().filter_map(problem).collect();
     let line = json!({
         "status": opened.status.map_or("opened", ManifestStatus::word), "label": opened.label, "files": opened.files.len(),
         "records": records, "problems": problems,
+        "receipt": receipt.map(|receipt| describe_receipt(receipt, &received.records)),
     });
     output.line(&line, || told(&line, output));
     verdict(&line)
@@ -56,10 +67,38 @@ fn plaintexts(opened: &OpenedLink) -> Vec<(usize, Vec<u8>)> {
 }
 
 fn write_all(directory: &Path, files: &[(usize, Vec<u8>)]) -> Result<(), CliError> {
-    let failed = |error| CliError::new("file.write", error);
-    std::fs::create_dir_all(directory).map_err(failed)?;
+    std::fs::create_dir_all(directory).map_err(|error| CliError::new("file.write", error))?;
     files.iter().try_for_each(|(position, content)| {
-        std::fs::write(directory.join(format!("{:03}.json", position + 1)), content).map_err(failed)
+        write(
+            &directory.join(format!("{:03}.json", position + 1)),
+            content,
+        )
+    })
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<(), CliError> {
+    std::fs::write(path, content).map_err(|error| CliError::new("file.write", error))
+}
+
+/// The host's word that the ledger will have this opening, and whether the host's key on the ledger
+/// that came with the records signed it.
+fn describe_receipt(receipt: &SignedReceipt, records: &[ReceivedRecord]) -> Value {
+    let genesis = records.iter().find_map(|record| {
+        let evidence = Evidence::from_bytes(record.evidence.as_deref()?).ok()?;
+        let chain = Chain::from_bytes(evidence.genesis_file.as_deref()?).ok()?;
+        (chain.digest() == receipt.genesis).then_some(chain)
+    });
+    let host = genesis
+        .as_ref()
+        .and_then(|chain| chain.member(&receipt.host));
+    let signature = match host.map(|member| receipt.is_signed_by(&member.keys.host)) {
+        Some(true) => "verified",
+        Some(false) => "failed",
+        None => "unknown_ledger",
+    };
+    json!({
+        "digest": receipt.digest, "host": host.map(|member| member.name.clone()),
+        "deadline": rfc3339(receipt.record.deadline_ms), "signature": signature,
     })
 }
 
@@ -138,6 +177,16 @@ fn told(line: &Value, output: Output) -> String {
             text("title")
         ));
         lines.extend(standing(record, output).map(|said| format!("    {said}")));
+    }
+    if line["receipt"]["signature"] == "verified" {
+        lines.push(format!(
+            "{}{}",
+            output.say(
+                "调阅回执（账本上可查）：",
+                "Receipt of this opening, to be found on the ledger: "
+            ),
+            line["receipt"]["digest"].as_str().unwrap_or_default()
+        ));
     }
     // Whoever invents a ledger can name a hospital on it as she likes.
     if records().any(|record| record["trust"] == "self_declared") {

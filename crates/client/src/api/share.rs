@@ -115,6 +115,10 @@ pub struct HostAccess {
     /// One bit per item of the scope, lowest bit of the first byte first; only for `ended`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<Blob>,
+    /// The same for an opening whose session goes on: what it has received so far. The host's word
+    /// only, until the session's end is on the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub so_far: Option<Blob>,
     /// CBOR of the share crate's access record: time, session, salt, recipient's words, reader's
     /// value, deadline.
     pub record: Blob,

@@ -10,7 +10,7 @@ use medfolder_client::clock::Clock;
 use medfolder_client::login::Identity;
 use medfolder_crypto::Digest;
 use medfolder_ledger::Subject;
-use medfolder_ledger::body::AccessOutcome;
+use medfolder_ledger::body::{AccessOutcome, Items};
 use medfolder_ledger::login::LoginSubject;
 use medfolder_ledger::proof::HistoryItem;
 use medfolder_ledger::state::AccessClass;
@@ -34,6 +34,9 @@ pub struct LoggedAccess {
     pub class: AccessClass,
     /// Records that were received.
     pub records: Vec<RecordId>,
+    /// Whether `records` is what the host says of a session that goes on; the ledger holds it
+    /// when the session has ended.
+    pub provisional: bool,
     /// What the reader called herself; none when the host has no record that fits the ledger's.
     pub recipient: Option<String>,
     /// Its place in the grant's list on the ledger.
@@ -88,14 +91,17 @@ impl Folder<'_> {
         }
         let session = ledger.session(&identity)?;
         let history = session.entries(&Subject::Grant(share.grant), None).await?;
-        let names = self.readers(share, clock).await;
+        let words = self.host_words(share, clock).await;
         let mut accesses = Vec::new();
         for (position, item) in history.items.into_iter().enumerate() {
             let HistoryItem::Access(step) = item else {
                 continue;
             };
             let entry = step.entry;
-            let records = entry.items.positions().into_iter();
+            let word = words.get(&entry.receipt);
+            let so_far = word.and_then(|word| word.so_far.as_ref());
+            let so_far = so_far.filter(|_| entry.outcome == AccessOutcome::Opened);
+            let records = so_far.unwrap_or(&entry.items).positions().into_iter();
             accesses.push(LoggedAccess {
                 grant: share.grant,
                 time: entry.time,
@@ -104,15 +110,16 @@ impl Folder<'_> {
                 records: records
                     .filter_map(|at| share.records.get(at).copied())
                     .collect(),
-                recipient: names.get(&entry.receipt).cloned(),
+                provisional: so_far.is_some(),
+                recipient: word.map(|word| word.recipient.clone()),
                 position: position as u64,
             });
         }
         Ok(accesses)
     }
 
-    /// What readers called themselves, by the digest of the host's record.
-    async fn readers(&self, share: &ShareInfo, clock: &Clock) -> BTreeMap<Digest, String> {
+    /// What the host adds to the ledger's entries, by the digest of its record of each.
+    async fn host_words(&self, share: &ShareInfo, clock: &Clock) -> BTreeMap<Digest, HostWord> {
         let Ok(owner) = self.owner(share, clock) else {
             return BTreeMap::new();
         };
@@ -120,11 +127,23 @@ impl Folder<'_> {
             return BTreeMap::new();
         };
         let suite = self.consortium.suite();
-        let proven = answer.accesses.iter().filter_map(|access| {
+        let proven = answer.accesses.into_iter().filter_map(|access| {
             let record: AccessRecord =
                 medfolder_crypto::from_cbor(&access.record.0, MAX_ACCESS_RECORD).ok()?;
-            (record.grant == share.grant).then(|| (record.digest(suite), record.recipient))
+            let digest = record.digest(suite);
+            let word = HostWord {
+                recipient: record.recipient,
+                so_far: access.so_far.map(|items| Items(items.0)),
+            };
+            (record.grant == share.grant).then_some((digest, word))
         });
         proven.collect()
     }
+}
+
+struct HostWord {
+    /// What the reader called herself.
+    recipient: String,
+    /// What a session that goes on has received.
+    so_far: Option<Items>,
 }

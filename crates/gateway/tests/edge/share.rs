@@ -5,7 +5,7 @@ use medfolder_crypto::os_rng;
 use medfolder_gateway::clock::Clock as _;
 use medfolder_ledger::body::{AccessEntry, AccessOutcome, Body, By, Extend, FreezeCard};
 use medfolder_share::LinkKey;
-use medfolder_share::receipt::AccessRecord;
+use medfolder_share::receipt::{AccessRecord, SignedReceipt};
 use medfolder_share::rules::status::{StatusAnswer, status_request};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -232,6 +232,52 @@ async fn every_access_is_on_the_ledger_with_a_receipt_of_the_hosts_record_and_no
         let bytes = transaction.to_bytes();
         assert!(!bytes.windows(6).any(|window| window == b"Marker"));
     }
+}
+
+#[tokio::test]
+async fn a_reader_who_sends_a_value_gets_the_hosts_signed_word_and_finds_it_on_the_ledger() {
+    let world = World::new().await;
+    let shared = world.share(&world.card().await, Wish::default()).await;
+    let ask = async |value: Option<&str>, session: &str| {
+        let mut body = json!({ "recipient": "Dr. Li", "_s": session });
+        if let Some(value) = value {
+            body["_r"] = value.into();
+        }
+        json_of(world.manifest(&shared, body).await).await["_receipt"].clone()
+    };
+    let given = ask(Some("fresh"), "one").await;
+    let receipt = SignedReceipt::read(&given).unwrap();
+    assert!(receipt.answers("fresh") && !receipt.answers("another"));
+    let host = chain::key(world.suite(), 3);
+    assert!(receipt.is_signed_by(&host.public()));
+    assert_eq!(
+        (receipt.genesis, receipt.host),
+        (world.chain.digest(), MEMBER)
+    );
+    assert_eq!(receipt.record.grant, shared.grant);
+    // A retry gets the same; nobody else gets hers, and viewers who ask for none get none.
+    assert_eq!(ask(Some("fresh"), "one").await, given);
+    assert!(ask(Some("guess"), "one").await.is_null());
+    assert!(ask(None, "two").await.is_null() && ask(Some(""), "three").await.is_null());
+    let entries = reported(&world, &shared, 3).await;
+    assert_eq!(entries[0].receipt, receipt.digest);
+}
+
+#[tokio::test]
+async fn the_owner_sees_at_once_what_an_open_session_has_received_and_then_on_the_ledger() {
+    let world = World::new().await;
+    let shared = world.share(&world.card().await, Wish::default()).await;
+    let locations = world.open(&shared, dr_li()).await;
+    let opened = async || world.accesses(&shared).await.accesses[0].clone();
+    let so_far = |bits: u8| Some(medfolder_client::api::Blob(vec![bits]));
+    for (location, seen) in [(1, so_far(0b10)), (0, so_far(0b11))] {
+        reqwest::get(&locations[location]).await.unwrap();
+        assert_eq!(opened().await.so_far, seen);
+    }
+    world.clock.advance(11 * 60_000);
+    let entries = reported(&world, &shared, 2).await;
+    assert_eq!(entries[1].items.positions(), [0, 1]);
+    assert_eq!(opened().await.so_far, None);
 }
 
 #[tokio::test]

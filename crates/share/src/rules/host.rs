@@ -418,6 +418,13 @@ impl ShareState {
             .map(|o| &o.received)
     }
 
+    /// Items that an opening has received and no entry says yet: the host's word until the session
+    /// has ended. `session` is the digest of its key, `opened_ms` its first request.
+    pub fn unreported(&self, session: &Digest, opened_ms: u64) -> Option<&Items> {
+        let opening = self.openings.iter().find(|o| o.is(session, opened_ms))?;
+        opening.unreported()
+    }
+
     /// The answer to `POST …/status` of a host with this name; `None` is the one 404.
     pub fn status(&self, now_ms: u64, body: &[u8], host: &str) -> Option<StatusAnswer> {
         if !status_request_holds(body, &self.status_digest) {

@@ -128,15 +128,24 @@ impl Opening {
         now_ms < self.opened_ms.saturating_add(self.window_ms)
     }
 
+    pub(crate) fn is(&self, session: &Digest, opened_ms: u64) -> bool {
+        self.key == *session && self.opened_ms == opened_ms
+    }
+
+    pub(crate) fn unreported(&self) -> Option<&Items> {
+        (self.reported.as_ref() != Some(&self.received)).then_some(&self.received)
+    }
+
     fn is_over(&self, now_ms: u64, share_live: bool) -> bool {
         !share_live || !self.is_open(now_ms) || now_ms >= self.seen_ms.saturating_add(IDLE_END_MS)
     }
 
     /// The items to report when the session is over and something is new since the last report.
     pub(crate) fn take_ending(&mut self, now_ms: u64, share_live: bool) -> Option<Ending> {
-        if !self.is_over(now_ms, share_live) || self.reported.as_ref() == Some(&self.received) {
+        if !self.is_over(now_ms, share_live) {
             return None;
         }
+        self.unreported()?;
         self.reported = Some(self.received.clone());
         Some(Ending {
             opening: self.number,

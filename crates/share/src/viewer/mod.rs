@@ -29,6 +29,7 @@ use crate::link::Link;
 use crate::manifest::{
     EntryError, ManifestFile, ManifestRequest, ManifestStatus, ReadManifest, Source,
 };
+use crate::receipt::SignedReceipt;
 pub use error::ViewerError;
 pub use file::{FileProblem, ViewedFile};
 
@@ -128,6 +129,7 @@ pub struct Viewer {
     poll_at: u64,
     manifest_ms: u64,
     status: Option<ManifestStatus>,
+    receipt: Option<SignedReceipt>,
     slots: Vec<Slot>,
 }
 
@@ -156,6 +158,7 @@ impl Viewer {
             poll_at: 0,
             manifest_ms: 0,
             status: None,
+            receipt: None,
             slots: Vec::new(),
         };
         viewer.prepare_direct_file();
@@ -305,6 +308,9 @@ impl Viewer {
         self.waits = 0;
         self.manifest_ms = now_ms;
         self.status = manifest.status;
+        let value = self.options.reader_value.as_deref();
+        let fits = |receipt: &SignedReceipt| value.is_some_and(|value| receipt.answers(value));
+        self.receipt = manifest.receipt.filter(fits).or(self.receipt.take());
         self.phase = Phase::Files;
         if manifest.files.len() != self.slots.len() {
             self.slots.clear();
@@ -454,6 +460,11 @@ impl Viewer {
     /// What the manifest says about its future.
     pub fn status(&self) -> Option<ManifestStatus> {
         self.status
+    }
+
+    /// The host's receipt for this opening: it answers our own value, its signature is unchecked.
+    pub fn receipt(&self) -> Option<&SignedReceipt> {
+        self.receipt.as_ref()
     }
 
     /// Number of files, once a manifest came.

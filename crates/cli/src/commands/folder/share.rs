@@ -242,11 +242,15 @@ pub(crate) async fn access_log(
 
 /// An access as the contract prints it; `who` is what the reader called herself.
 pub(crate) fn access_line(access: &LoggedAccess) -> Value {
-    json!({
+    let mut line = json!({
         "time": rfc3339(access.time), "who": access.recipient, "what": access.records,
         "outcome": access.outcome, "position": access.position, "share": access.grant,
         "class": access.class,
-    })
+    });
+    if access.provisional {
+        line["provisional"] = true.into();
+    }
+    line
 }
 
 fn access_row(folder: &Folder<'_>, access: &LoggedAccess, output: Output) -> String {
@@ -259,7 +263,13 @@ fn access_row(folder: &Folder<'_>, access: &LoggedAccess, output: Output) -> Str
         "{}  {}“{who}”  {}{}",
         local_time(access.time),
         output.say("自称", "calls herself "),
-        outcome(access.outcome, output),
+        match access.provisional {
+            true => output.say(
+                "已打开，到现在看过（医院所说）",
+                "opened it; so far, as the hospital says:"
+            ),
+            false => outcome(access.outcome, output),
+        },
         titles.collect::<String>(),
     )
 }

@@ -9,7 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-const MIGRATIONS: &[&str] = &[include_str!("0001_edge.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("0001_edge.sql"),
+    include_str!("0002_receipt.sql"),
+];
 
 /// Why the index failed.
 #[derive(Debug, thiserror::Error)]

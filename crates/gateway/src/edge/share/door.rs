@@ -19,6 +19,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use medfolder_crypto::Digest;
 use medfolder_share::manifest::{MAX_REQUEST_BYTES, RequestError, Source, recipient_words};
+use medfolder_share::receipt::SignedReceipt;
 use medfolder_share::rules::answer::HttpAnswer;
 use medfolder_share::rules::host::{AccessOutcome, Begin, Outcome};
 use medfolder_share::rules::location::{Ticket, location_url};
@@ -49,6 +50,7 @@ enum Decided {
     Serve {
         opening: u32,
         files: Vec<StoredFile>,
+        receipt: Option<SignedReceipt>,
     },
 }
 
@@ -122,7 +124,11 @@ async fn visit(
     match decide(app, visit).await {
         Ok(Decided::Answer(answer)) => public(answer),
         Ok(Decided::Serve { files, .. }) if direct => direct_file(app, &files).await,
-        Ok(Decided::Serve { opening, files }) => listed(app, &segment, opening, &files),
+        Ok(Decided::Serve {
+            opening,
+            files,
+            receipt,
+        }) => listed(app, &segment, opening, &files, receipt),
         Err(error) => failed(&error),
     }
 }
@@ -155,6 +161,10 @@ fn decide_in(app: &App, t: &Transaction<'_>, visit: &Visit) -> rusqlite::Result<
             Decided::Serve {
                 opening,
                 files: share.files(t)?,
+                receipt: match &visit.request.reader_value {
+                    Some(value) => record::receipt(app, t, share.row, opening, value)?,
+                    None => None,
+                },
             },
             noted,
         ),
@@ -200,12 +210,6 @@ fn note(
         return Ok(false);
     };
     let value = visit.request.reader_value.clone().unwrap_or_default();
-    if let Outcome::Serve { opening, .. } = outcome {
-        t.prepare_cached(
-            "INSERT OR IGNORE INTO opening (share, number, words, value) VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![share.row, opening, visit.request.recipient, value])?;
-    }
     if due == AccessOutcome::Refused && record::refused_lately(t, share.row, visit.now)? {
         return Ok(false);
     }
@@ -217,13 +221,28 @@ fn note(
         items: Vec::new(),
         session: key.digest(),
         words: visit.request.recipient.clone(),
-        value,
+        value: value.clone(),
     };
-    record::queue(app, t, access)?;
+    let record = record::queue(app, t, access)?;
+    if let Outcome::Serve { opening, .. } = outcome {
+        let (words, sql) = (
+            &visit.request.recipient,
+            "INSERT OR IGNORE INTO opening (share, number, words, value, record)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        );
+        t.prepare_cached(sql)?
+            .execute(params![share.row, opening, words, value, record])?;
+    }
     Ok(true)
 }
 
-fn listed(app: &App, segment: &ShareId, opening: u32, files: &[StoredFile]) -> Response {
+fn listed(
+    app: &App,
+    segment: &ShareId,
+    opening: u32,
+    files: &[StoredFile],
+    receipt: Option<SignedReceipt>,
+) -> Response {
     let (now, url) = (app.now(), app.manifest_url(segment));
     let entries = files.iter().zip(0..).map(|(file, k)| {
         let token = Ticket::issue(k, opening, now).token(&app.pepper, segment);
@@ -237,6 +256,7 @@ fn listed(app: &App, segment: &ShareId, opening: u32, files: &[StoredFile]) -> R
         files: entries.collect(),
         status: None,
         list: None,
+        receipt,
     };
     match HttpAnswer::manifest(&manifest) {
         Ok(answer) => public(answer),

@@ -23,6 +23,7 @@ use medfolder_client::grant_request::GrantRequest;
 use medfolder_ledger::body::{AccessOutcome, Body as TxBody};
 use medfolder_ledger::transaction::Transaction;
 use medfolder_record::GrantId;
+use medfolder_share::receipt::AccessRecord;
 use rusqlite::{Connection, params};
 use serde::de::DeserializeOwned;
 
@@ -139,21 +140,30 @@ pub(crate) async fn accesses(
 }
 
 fn records(connection: &Connection, grant: &GrantId) -> rusqlite::Result<Vec<HostAccess>> {
+    let Some(share) = store::by_grant(connection, grant)? else {
+        return Ok(Vec::new());
+    };
     connection
-        .prepare_cached(
-            "SELECT a.outcome, a.items, a.record FROM access a JOIN share s ON s.id = a.share
-             WHERE s.grant_id = ?1 ORDER BY a.id",
-        )?
-        .query_map(params![grant.as_bytes()], |row| {
+        .prepare_cached("SELECT outcome, items, record FROM access WHERE share = ?1 ORDER BY id")?
+        .query_map(params![share.row], |row| {
             let outcome = outcome(record::outcome_of(row.get(0)?));
-            let items: Vec<u8> = row.get(1)?;
+            let (items, record): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
+            let so_far = (outcome == Outcome::Opened).then(|| so_far(&share, &record));
             Ok(HostAccess {
                 outcome,
                 items: (outcome == Outcome::Ended).then_some(Blob(items)),
-                record: Blob(row.get(2)?),
+                so_far: so_far.flatten(),
+                record: Blob(record),
             })
         })?
         .collect()
+}
+
+/// What an opening has received that no entry says yet.
+fn so_far(share: &Stored, record: &[u8]) -> Option<Blob> {
+    let record: AccessRecord = medfolder_crypto::from_cbor(record, record.len()).ok()?;
+    let items = share.state.unreported(&record.session, record.host_ms)?;
+    Some(Blob(items.as_bytes().to_vec()))
 }
 
 const fn outcome(outcome: AccessOutcome) -> Outcome {

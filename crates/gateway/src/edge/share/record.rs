@@ -3,13 +3,13 @@
 //! The entry on the ledger is {grant, time, outcome, items, receipt}; the receipt is the digest of
 //! the record, which stays here and goes to whoever holds the grant key.
 
-use medfolder_crypto::{Digest, os_rng, to_cbor};
+use medfolder_crypto::{Digest, from_cbor, os_rng, to_cbor};
 use medfolder_ledger::body::AccessOutcome;
 use medfolder_record::GrantId;
-use medfolder_share::receipt::AccessRecord;
+use medfolder_share::receipt::{AccessRecord, SignedReceipt};
 use medfolder_share::rules::host;
 use rand_core::Rng as _;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::edge::app::App;
 use crate::edge::db::{int, number};
@@ -62,8 +62,8 @@ pub(crate) const fn outcome_of(number: u8) -> AccessOutcome {
     }
 }
 
-/// Stores the record of an access; its entry goes with the next batch.
-pub(crate) fn queue(app: &App, t: &Transaction<'_>, access: Access) -> rusqlite::Result<()> {
+/// Stores the record of an access, and gives it; its entry goes with the next batch.
+pub(crate) fn queue(app: &App, t: &Transaction<'_>, access: Access) -> rusqlite::Result<Vec<u8>> {
     let mut salt = [0; 32];
     os_rng().fill_bytes(&mut salt);
     let (words, value) = (access.words.as_str(), access.value.as_str());
@@ -75,6 +75,7 @@ pub(crate) fn queue(app: &App, t: &Transaction<'_>, access: Access) -> rusqlite:
         words,
         Some(value),
     );
+    let bytes = to_cbor(&record);
     t.prepare_cached(
         "INSERT INTO access (share, time, outcome, items, record, receipt)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -84,10 +85,31 @@ pub(crate) fn queue(app: &App, t: &Transaction<'_>, access: Access) -> rusqlite:
         int(access.time),
         number_of(access.outcome),
         access.items,
-        to_cbor(&record),
+        bytes,
         record.digest(app.suite).0
     ])?;
-    Ok(())
+    Ok(bytes)
+}
+
+/// The signed receipt of an opening for the reader who sent `value` with its first request.
+pub(crate) fn receipt(
+    app: &App,
+    connection: &Connection,
+    share: i64,
+    opening: u32,
+    value: &str,
+) -> rusqlite::Result<Option<SignedReceipt>> {
+    let sql = "SELECT record FROM opening WHERE share = ?1 AND number = ?2 AND value = ?3
+               AND value <> ''";
+    let record: Option<Vec<u8>> = connection
+        .prepare_cached(sql)?
+        .query_row(params![share, opening, value], |row| row.get(0))
+        .optional()?
+        .flatten();
+    let record = record.and_then(|bytes| from_cbor(&bytes, bytes.len()).ok());
+    let genesis = app.chain.digest();
+    let signed = |record| SignedReceipt::sign(app.suite, &app.key, genesis, app.member, record);
+    Ok(record.map(signed))
 }
 
 /// Whether a refusal of this share was noted within the last ten minutes.

@@ -72,7 +72,7 @@ fn note_ending(
         words,
         value,
     };
-    record::queue(app, t, access)
+    record::queue(app, t, access).map(drop)
 }
 
 fn batch(app: &App, t: &Transaction<'_>) -> rusqlite::Result<bool> {

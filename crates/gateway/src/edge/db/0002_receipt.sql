@@ -1,0 +1,2 @@
+-- The host's record of the opening, which its reader gets signed.
+ALTER TABLE opening ADD COLUMN record BLOB;
