@@ -88,6 +88,8 @@ labels! {
     BLOCK_HEADER = "medfolder/block-header";
     /// Digest of a block's transactions with their result codes.
     BLOCK_TRANSACTIONS = "medfolder/block-transactions";
+    /// Step of a running digest that a transaction is.
+    TRANSACTION_STEP = "medfolder/transaction-step";
     /// Transaction: Enrol a doctor or other staff key.
     TX_STAFF_ENROL = "medfolder/tx/staff-enrol";
     /// Transaction: Rotate a staff key.

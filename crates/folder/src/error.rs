@@ -24,6 +24,9 @@ pub enum FolderError {
     /// A newer program wrote this vault.
     #[error("a newer version of Medfolder wrote this vault")]
     VaultNewer,
+    /// A program of before version 1 wrote this vault.
+    #[error("an early version of Medfolder wrote this vault")]
+    VaultVersion,
     /// The disk or file system failed.
     #[error("this device's storage failed: {0}")]
     Storage(#[source] std::io::Error),
@@ -169,6 +172,7 @@ impl FolderError {
             Self::WeakPassphrase(_) => "vault.weak_passphrase",
             Self::VaultDamaged => "vault.damaged",
             Self::VaultNewer => "vault.newer",
+            Self::VaultVersion => "vault.version",
             Self::Storage(_) | Self::Database(_) => "vault.storage",
             Self::StorageFull => "vault.storage_full",
             Self::Genesis => "folder.genesis",

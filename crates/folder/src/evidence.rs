@@ -7,6 +7,7 @@ use crate::{Folder, FolderError};
 use medfolder_client::clock::Clock;
 use medfolder_client::ledger::{LedgerClient, LedgerError, Submission};
 use medfolder_ledger::proof::{EntryProof, ProofError, Receipt};
+use medfolder_ledger::{Body, Transaction};
 use medfolder_record::{KeyId, MemberId};
 use medfolder_share::evidence::{Evidence, Making};
 use rusqlite::params;
@@ -17,6 +18,7 @@ pub(crate) struct EvidenceMaker<'f> {
     folder: &'f Folder<'f>,
     ledger: LedgerClient,
     receipts: BTreeMap<Vec<u8>, Receipt>,
+    sealed: BTreeMap<Vec<u8>, EntryProof>,
     staff: BTreeMap<KeyId, EntryProof>,
     members: BTreeMap<MemberId, EntryProof>,
 }
@@ -39,6 +41,7 @@ impl<'f> EvidenceMaker<'f> {
             folder,
             ledger: folder.ledger_client(clock)?,
             receipts: BTreeMap::new(),
+            sealed: BTreeMap::new(),
             staff: BTreeMap::new(),
             members: BTreeMap::new(),
         })
@@ -54,6 +57,7 @@ impl<'f> EvidenceMaker<'f> {
         let member = record.statement().member;
         let seal = self.seal_of(shown.listed.row)?;
         let receipt = self.receipt(&seal).await?;
+        let sealed = self.sealed(&seal).await?;
         let (_, status) = self.ledger.record_status(&member, &record.id()).await?;
         let signers: Vec<KeyId> = record.signatures().native().map(|s| s.key).collect();
         let mut staff = Vec::with_capacity(signers.len());
@@ -65,6 +69,7 @@ impl<'f> EvidenceMaker<'f> {
             record,
             seal: &seal,
             receipt,
+            sealed,
             status,
             member: self.member(member).await?,
             staff,
@@ -93,6 +98,20 @@ impl<'f> EvidenceMaker<'f> {
             }
             _ => Err(LedgerError::Proof(ProofError::Absent).into()),
         }
+    }
+
+    /// The seal's entry: where and when it was accepted.
+    async fn sealed(&mut self, seal: &[u8]) -> Result<EntryProof, FolderError> {
+        if let Some(proof) = self.sealed.get(seal) {
+            return Ok(proof.clone());
+        }
+        let transaction = Transaction::from_bytes(seal).map_err(|_| FolderError::VaultDamaged)?;
+        let Body::Seal(body) = transaction.body else {
+            return Err(FolderError::VaultDamaged);
+        };
+        let (_, proof) = self.ledger.seal(&body.member, &body.visit, body.seq).await?;
+        self.sealed.insert(seal.to_vec(), proof.clone());
+        Ok(proof)
     }
 
     async fn staff(&mut self, key: KeyId) -> Result<EntryProof, FolderError> {

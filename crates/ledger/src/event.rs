@@ -26,6 +26,8 @@ pub enum Step {
     Transaction {
         /// Position.
         position: u64,
+        /// Block time.
+        time: u64,
     },
     /// An access, with the position of its batch.
     Access {

@@ -7,7 +7,8 @@
 //! | [`HistoryPage`] | this is the *whole* list of a card, a grant or a folder as of a checkpoint |
 //! | [`ConsistencyProof`] | a newer checkpoint continues an older one |
 //!
-//! All are strict CBOR arrays; a list's items are stored transactions, or the steps of accesses.
+//! All are strict CBOR arrays; a list's items are transactions, each with its place in the log and
+//! its block time, or the steps of accesses.
 
 use medfolder_crypto::{CborError, Digest, Suite, from_cbor, merkle, to_cbor};
 use medfolder_record::{MemberId, RecordId};
@@ -19,6 +20,7 @@ use crate::log::{ConsistencyProof, InclusionProof};
 use crate::refusal::Refusal;
 use crate::state::{
     AccessStep, CardEntry, FolderEntry, GrantEntry, RecordEntry, Running, StateKey, Subject,
+    TransactionStep,
 };
 use crate::transaction::Transaction;
 use crate::tree::{StateProof, StateProofError};
@@ -233,12 +235,12 @@ impl EntryProof {
 /// One item of a list.
 ///
 /// ```text
-/// CBOR byte string (a stored transaction) │ [host, entry, class, block time] (an access)
+/// [stored bytes, position, block time] (a transaction) │ [host, entry, class, block time] (an access)
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HistoryItem {
-    /// A stored transaction.
-    Transaction(Vec<u8>),
+    /// A transaction.
+    Transaction(TransactionStep),
     /// An access, without the rest of its batch.
     Access(AccessStep),
 }
@@ -248,7 +250,7 @@ impl HistoryItem {
     #[must_use]
     pub fn step(&self, suite: Suite) -> Digest {
         match self {
-            Self::Transaction(stored) => merkle::leaf_hash(suite, &[stored]),
+            Self::Transaction(transaction) => transaction.digest(suite),
             Self::Access(access) => access.digest(suite),
         }
     }
@@ -259,7 +261,7 @@ impl HistoryItem {
     /// [`ProofError::Item`] when the bytes are none.
     pub fn transaction(&self) -> Result<Option<Transaction>, ProofError> {
         match self {
-            Self::Transaction(stored) => Transaction::from_bytes(stored)
+            Self::Transaction(step) => Transaction::from_bytes(&step.stored)
                 .map(Some)
                 .map_err(ProofError::Item),
             Self::Access(_) => Ok(None),
@@ -274,7 +276,10 @@ impl<C> Encode<C> for HistoryItem {
         ctx: &mut C,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
         match self {
-            Self::Transaction(stored) => e.bytes(stored)?.ok(),
+            Self::Transaction(step) => {
+                let stored = e.array(3)?.bytes(&step.stored)?;
+                stored.u64(step.position)?.u64(step.block_time)?.ok()
+            }
             Self::Access(access) => access.encode(e, ctx),
         }
     }
@@ -282,10 +287,15 @@ impl<C> Encode<C> for HistoryItem {
 
 impl<'b, C> Decode<'b, C> for HistoryItem {
     fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, minicbor::decode::Error> {
-        match d.datatype()? {
-            minicbor::data::Type::Bytes => Ok(Self::Transaction(d.bytes()?.to_vec())),
-            _ => AccessStep::decode(d, ctx).map(Self::Access),
+        if d.probe().array()? != Some(3) {
+            return AccessStep::decode(d, ctx).map(Self::Access);
         }
+        d.array()?;
+        Ok(Self::Transaction(TransactionStep {
+            stored: d.bytes()?.to_vec(),
+            position: d.u64()?,
+            block_time: d.u64()?,
+        }))
     }
 }
 

@@ -4,11 +4,15 @@ import cbor
 import merkle
 import shapes
 import state
-from suites import SUITES, Refused, Suite, equal
+from suites import SUITES, Refused, Suite, be, equal
 from transaction import Keys, Transaction
 
 # A subject's kind: its kind in the state, and where its entry has the running digest.
 SUBJECTS = {1: (state.CARD, 5), 2: (state.GRANT, 7), 3: (state.FOLDER, 4)}
+
+
+def transaction_step(suite: Suite, leaf: bytes, position: int, time: int) -> bytes:
+    return suite.labelled("medfolder/transaction-step", leaf + be(position, 8) + be(time, 8))
 
 
 class Header:
@@ -115,6 +119,7 @@ class Genesis:
         return subject, count + len(items), digest, whole
 
     def step(self, item) -> bytes:
-        if isinstance(item, bytes):
-            return self.transaction(item).leaf
+        if len(item) == 3:
+            stored, position, time = item
+            return transaction_step(self.suite, self.transaction(stored).leaf, position, time)
         return self.suite.labelled("medfolder/access-step", cbor.encode(item))

@@ -5,7 +5,7 @@ Follows docs/formats/ledger.md, “State” and “Running digests”, for a log
 
 import cbor
 import state
-from chain import SUBJECTS, Genesis
+from chain import SUBJECTS, Genesis, transaction_step
 from suites import Refused, be, equal
 
 
@@ -15,15 +15,16 @@ class History:
     def __init__(self, genesis: Genesis):
         self.genesis, self.suite = genesis, genesis.suite
         self.keys = set(genesis.entries())
-        self.seals = {}  # state key of a seal → (card, digest of its records)
+        self.seals = {}  # state key of a seal → its entry: card, position, block time, digest of its records
         self.lists = {}  # state key of a card or folder → (place in the entry, running)
 
-    def read(self, stored: bytes):
+    def read(self, stored: bytes, position: int, time: int):
         transaction = self.genesis.transaction(stored)
         kind, body, leaf = transaction.type, transaction.body, transaction.leaf
+        self.place = [position, time]
         self.keys |= {self.key(*entry) for entry in self.entries(kind, body)}
         for subject, number in self.subjects(kind, body):
-            self.step(subject, number, leaf)
+            self.step(subject, number, transaction_step(self.suite, leaf, position, time))
 
     def key(self, kind: int, identity: bytes) -> bytes:
         return state.state_key(self.suite, kind, identity)
@@ -64,7 +65,7 @@ class History:
         identity = member + visit + be(seq, 4)
         records = cbor.encode([sealed[0] for sealed in body[8]])
         digest = self.suite.labelled("medfolder/seal-leaves", records)
-        self.seals[self.key(state.SEAL, identity)] = (card, digest)
+        self.seals[self.key(state.SEAL, identity)] = [card, *self.place, digest]
         return identity
 
     def replaced(self, body: list):
@@ -90,17 +91,17 @@ class History:
             yield 1, body[1]
         if kind in (14, 15):
             visit, seq, records = body[1] if kind == 14 else body[2]
-            card, digest = self.seals[self.key(state.SEAL, body[0] + visit + be(seq, 4))]
+            card, _, _, digest = self.seals[self.key(state.SEAL, body[0] + visit + be(seq, 4))]
             found = self.suite.labelled("medfolder/seal-leaves", cbor.encode(records))
             equal("records of a seal", found, digest)
             yield 1, card
 
-    def step(self, subject: int, number: bytes, leaf: bytes):
+    def step(self, subject: int, number: bytes, step: bytes):
         kind, place = SUBJECTS[subject]
         begin = [0, self.suite.labelled("medfolder/running-digest", number)]
         key = self.key(kind, number)
         _, (count, digest) = self.lists.get(key, (place, begin))
-        self.lists[key] = place, [count + 1, self.suite.hash(digest + leaf)]
+        self.lists[key] = place, [count + 1, self.suite.hash(digest + step)]
 
     def check(self, entries: dict):
         """The keys and the lists are those of a state."""
@@ -109,7 +110,6 @@ class History:
         for key, (place, running) in self.lists.items():
             if cbor.decode(entries[key])[place] != running:
                 raise Refused("another list of a card or folder")
-        for key, (card, digest) in self.seals.items():
-            entry = cbor.decode(entries[key])
-            if entry[0] != card or entry[2] != digest:
+        for key, seal in self.seals.items():
+            if cbor.decode(entries[key]) != seal:
                 raise Refused("another seal")

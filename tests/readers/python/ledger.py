@@ -44,8 +44,9 @@ def checks(vector: dict):
     equal("state root", state.root(genesis.suite, entries), header.state_root)
     yield f"{len(entries)} entries are the whole state under the header"
     history = History(genesis)
-    for stored in transactions:
-        history.read(stored)
+    accepted = accepted_at(bytes.fromhex(block) for block in vector["blocks"])
+    for position, (stored, time) in enumerate(accepted):
+        history.read(stored, position, time)
     history.check(entries)
     yield "their keys, seals and the lists of cards and folders follow from the log"
 
@@ -99,6 +100,13 @@ def check_blocks(genesis: Genesis, blocks: list) -> Header:
             raise Refused("another size of the log")
         last = header
     return last
+
+
+def accepted_at(blocks):
+    """Accepted transactions in the order of the log, each with its block's time."""
+    for block in blocks:
+        fields, transactions = cbor.decode(block)
+        yield from ((stored, fields[9]) for stored, result in transactions if result == 0)
 
 
 def check_proofs(genesis: Genesis, vector: dict, transactions: list):

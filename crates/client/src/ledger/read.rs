@@ -3,9 +3,9 @@
 use medfolder_crypto::Digest;
 use medfolder_ledger::block::Checkpoint;
 use medfolder_ledger::proof::{EntryProof, MAX_LEN};
-use medfolder_ledger::state::{MemberEntry, ReceiptEntry, RecordEntry, StaffEntry};
+use medfolder_ledger::state::{MemberEntry, ReceiptEntry, RecordEntry, SealEntry, StaffEntry};
 use medfolder_ledger::{Chain, StateKey};
-use medfolder_record::{KeyId, MemberId, RecordId};
+use medfolder_record::{KeyId, MemberId, RecordId, VisitId};
 use minicbor::{Decode, Encode};
 
 use super::heads::continues;
@@ -60,6 +60,21 @@ impl LedgerClient {
     ) -> Result<Proven<RecordEntry>, LedgerError> {
         let key = StateKey::record(self.chain().suite(), member, record);
         self.entry(&format!("v1/records/{record}?member={member}"), key)
+            .await
+    }
+
+    /// Where and when a seal of `member` was accepted; `None` when there is none of this number.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn seal(
+        &self,
+        member: &MemberId,
+        visit: &VisitId,
+        seq: u32,
+    ) -> Result<Proven<SealEntry>, LedgerError> {
+        let key = StateKey::seal(self.chain().suite(), member, visit, seq);
+        self.entry(&format!("v1/seals/{visit}/{seq}?member={member}"), key)
             .await
     }
 

@@ -98,7 +98,7 @@ struct Stored {
 }
 
 const STORED: &str = "SELECT content.envelope, record.record, record.k, seal.visit, seal.seq,
-    seal.position, seal.sealed, seal.slot, card.number, card.member, card.idx
+    seal.position, seal.block_time, seal.slot, card.number, card.member, card.idx
     FROM record JOIN content ON content.record = record.id JOIN seal ON seal.id = record.seal
     JOIN card ON card.id = seal.card WHERE record.id = ?1";
 
@@ -122,8 +122,7 @@ impl Stored {
     }
 }
 
-/// Position and time of a seal, from two neighbouring columns. A position that is only a bound
-/// judges a key no milder than the exact one: the real seal stands there or before.
+/// Position and block time of a seal, from two neighbouring columns.
 pub(crate) fn sealed_at(row: &Row<'_>, column: usize) -> rusqlite::Result<SealedAt> {
     Ok(SealedAt {
         position: row.get(column)?,

@@ -5,7 +5,7 @@ use super::{Progress, SyncOptions};
 use crate::records::{parsed, sealed_at};
 use crate::{Card, Folder, FolderError};
 use medfolder_client::api::zone::{FetchItem, SealName};
-use medfolder_client::ledger::{LedgerClient, Submission};
+use medfolder_client::ledger::LedgerClient;
 use medfolder_client::zone::ZoneClient;
 use medfolder_record::{Check, Record, RecordId, VisitId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,15 +26,13 @@ impl Folder<'_> {
         card: &Card,
         options: &SyncOptions<'_>,
     ) -> Result<usize, FolderError> {
-        let mut wanted = self.wanted_records(card)?;
+        let wanted = self.wanted_records(card)?;
         let mut opener = Opener::new(self, card);
         let (mut verified, total) = (0, wanted.len());
-        for (done, batch) in wanted.chunks_mut(BATCH).enumerate() {
+        for (done, batch) in wanted.chunks(BATCH).enumerate() {
             options.cancel.check()?;
             let mut fetched = fetch_batch(zone, batch).await?;
             self.learn_staff(ledger, &mut opener, batch, &mut fetched)
-                .await?;
-            self.learn_positions(ledger, &opener, batch, &fetched)
                 .await?;
             verified += self.store_batch(&opener, batch, fetched)?;
             (options.progress)(Progress::Records(done * BATCH + batch.len(), total));
@@ -46,7 +44,7 @@ impl Folder<'_> {
         let database = self.vault.database();
         let mut statement = database.prepare_cached(
             "SELECT record.id, seal.id, record.record, seal.visit, seal.seq, record.k,
-                    seal.position, seal.sealed, record.replaces, seal.slot IS NOT NULL
+                    seal.position, seal.block_time, record.replaces, seal.slot IS NOT NULL
              FROM record JOIN seal ON seal.id = record.seal
              WHERE seal.card = ?1 AND record.state <> 'verified'
              ORDER BY seal.id, record.k",
@@ -95,30 +93,6 @@ impl Folder<'_> {
             if let Some(entry) = ledger.staff(&key).await? {
                 store::store_staff(&self.vault.database(), self, &key, &entry)?;
                 opener.staff.insert(key, entry);
-            }
-        }
-        Ok(())
-    }
-
-    /// Where a signer's key has ended: the exact places of the seals that it may concern.
-    async fn learn_positions(
-        &self,
-        ledger: &LedgerClient,
-        opener: &Opener<'_>,
-        batch: &mut [Wanted],
-        fetched: &Fetched,
-    ) -> Result<(), FolderError> {
-        for wanted in batch {
-            let Some(Ok(opened)) = fetched.opened.get(&wanted.record) else {
-                continue;
-            };
-            if !opener.needs_position(opened, &wanted.sealed) {
-                continue;
-            }
-            let seal = store::seal_bytes(&self.vault.database(), wanted.seal_row)?;
-            if let Some(Submission::Final { position, .. }) = ledger.status(&seal).await? {
-                store::store_position(&self.vault.database(), wanted.seal_row, position)?;
-                wanted.sealed.position = position;
             }
         }
         Ok(())

@@ -94,12 +94,11 @@ impl Folder<'_> {
         let transaction = database.transaction()?;
         let mut new = 0;
         for item in &history.items {
-            if let (HistoryItem::Transaction(bytes), Some(read)) =
+            if let (HistoryItem::Transaction(step), Some(read)) =
                 (item, item.transaction().map_err(LedgerError::Proof)?)
             {
                 let entry = Entry {
-                    position: history.checkpoint.header.log_size.saturating_sub(1),
-                    bytes: bytes.clone(),
+                    step: step.clone(),
                     transaction: read,
                 };
                 new += take_in(&transaction, self.id, card, &entry)?;

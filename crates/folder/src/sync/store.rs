@@ -83,17 +83,6 @@ impl<'f> Opener<'f> {
         Ok(opened.verify(&keys, sealed))
     }
 
-    /// Whether a signer's key ended at a position that the seal's bound does not clear.
-    pub(crate) fn needs_position(&self, opened: &Opened, sealed: &SealedAt) -> bool {
-        opened.signatures().native().any(|signature| {
-            let end = self
-                .staff
-                .get(&signature.key)
-                .and_then(|entry| entry.end.as_ref());
-            end.is_some_and(|end| end.position <= sealed.position)
-        })
-    }
-
     /// Keys of signers that are not known yet.
     pub(crate) fn unknown_signers(&self, opened: &Opened) -> Vec<KeyId> {
         let signers = opened.signatures().native().map(|signature| signature.key);
@@ -214,26 +203,6 @@ pub(crate) fn store_staff(
             medfolder_crypto::to_cbor(entry)
         ])?;
     Ok(())
-}
-
-/// Keeps a seal's exact place in the log.
-pub(crate) fn store_position(
-    database: &Connection,
-    seal_row: i64,
-    position: u64,
-) -> Result<(), FolderError> {
-    database
-        .prepare_cached("UPDATE seal SET position = ?2 WHERE id = ?1")?
-        .execute(params![seal_row, position])?;
-    Ok(())
-}
-
-/// The seal as the log holds it.
-pub(crate) fn seal_bytes(database: &Connection, seal_row: i64) -> Result<Vec<u8>, FolderError> {
-    let bytes = database
-        .prepare_cached("SELECT transaction_bytes FROM seal WHERE id = ?1")?
-        .query_row([seal_row], |row| row.get(0))?;
-    Ok(bytes)
 }
 
 /// The content root of a record that another one replaces; none when it is not in the vault.

@@ -5,6 +5,7 @@
 
 use crate::{Card, FolderError};
 use medfolder_ledger::body::{Mark, Seal, Withdraw};
+use medfolder_ledger::state::TransactionStep;
 use medfolder_ledger::{Body, Transaction};
 use medfolder_record::{CardNumber, RecordId};
 use rusqlite::{Connection, params};
@@ -12,11 +13,9 @@ use rusqlite::{Connection, params};
 /// One proven entry of a card's list.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// No later place in the log: the last one of the checkpoint that proves the list.
-    pub(crate) position: u64,
-    /// The transaction as the log holds it.
-    pub(crate) bytes: Vec<u8>,
-    /// The same, read.
+    /// Its place in the log, its block time and its bytes.
+    pub(crate) step: TransactionStep,
+    /// The bytes, read.
     pub(crate) transaction: Transaction,
 }
 
@@ -62,7 +61,7 @@ fn take_seal(
     };
     let row: i64 = database
         .prepare_cached(
-            "INSERT INTO seal (card, visit, seq, position, sealed, mark, transaction_bytes)
+            "INSERT INTO seal (card, visit, seq, position, block_time, mark, transaction_bytes)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
         )?
         .query_row(
@@ -70,10 +69,10 @@ fn take_seal(
                 card.row,
                 seal.visit.to_string(),
                 seal.seq,
-                entry.position,
-                seal.time,
+                entry.step.position,
+                entry.step.block_time,
                 mark,
-                entry.bytes
+                entry.step.stored
             ],
             |row| row.get(0),
         )?;

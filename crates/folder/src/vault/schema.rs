@@ -3,20 +3,55 @@
 use crate::FolderError;
 use rusqlite::Connection;
 
-/// Migration n brings a vault from version n to n + 1.
+/// Vaults of this version and of those before it were written before the ledger proved a seal's
+/// block time: no ledger of today continues what they know.
+const FORSAKEN: usize = 1;
+
+/// Migration n brings a vault to version `FORSAKEN` + 1 + n; the first one makes a new vault.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/001_folders_records_shares.sql")];
 
 /// Brings the database to the newest version, each step in a transaction of its own.
 pub(super) fn migrate(database: &mut Connection) -> Result<(), FolderError> {
     let version: usize = database.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if version > MIGRATIONS.len() {
+    if version > FORSAKEN + MIGRATIONS.len() {
         return Err(FolderError::VaultNewer);
     }
-    for (step, sql) in MIGRATIONS.iter().enumerate().skip(version) {
+    if (1..=FORSAKEN).contains(&version) {
+        return Err(FolderError::VaultVersion);
+    }
+    let done = version.saturating_sub(FORSAKEN);
+    for (step, sql) in MIGRATIONS.iter().enumerate().skip(done) {
         let transaction = database.transaction()?;
         transaction.execute_batch(sql)?;
-        transaction.pragma_update(None, "user_version", step + 1)?;
+        transaction.pragma_update(None, "user_version", FORSAKEN + step + 1)?;
         transaction.commit()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn migrated(version: usize) -> Result<(), String> {
+        let mut database = Connection::open_in_memory().unwrap();
+        database
+            .pragma_update(None, "user_version", version)
+            .unwrap();
+        migrate(&mut database).map_err(|error| error.code().to_owned())
+    }
+
+    #[test]
+    fn a_vault_of_before_block_times_or_of_a_newer_program_is_refused_by_name() {
+        assert_eq!(migrated(FORSAKEN), Err("vault.version".to_owned()));
+        let newer = FORSAKEN + MIGRATIONS.len() + 1;
+        assert_eq!(migrated(newer), Err("vault.newer".to_owned()));
+    }
+
+    #[test]
+    fn a_vault_that_is_up_to_date_is_left_as_it_is() {
+        let mut database = Connection::open_in_memory().unwrap();
+        migrate(&mut database).unwrap();
+        migrate(&mut database).unwrap();
+    }
 }

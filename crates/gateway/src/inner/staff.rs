@@ -6,7 +6,7 @@
 
 use medfolder_crypto::{Digest, PublicKeyBytes, from_cbor, os_rng, to_cbor};
 use medfolder_ledger::body::{EnrolStaff, RevokeReason, RevokeStaff, StaffRole, commitment};
-use medfolder_record::limits::{MAX_CODE, MAX_TEXT};
+use medfolder_record::limits::{CLOCK_TOLERANCE_MS, ENDED_KEY_GRACE_MS, MAX_CODE, MAX_TEXT};
 use medfolder_record::{DoctorSignature, KeyId};
 use minicbor::{Decode, Encode};
 use rand_core::Rng;
@@ -331,17 +331,16 @@ impl SigningStaff {
         root: &medfolder_record::ContentRoot,
         now: u64,
     ) -> Option<&'static str> {
-        let windows = &zone.chain.policy().windows;
         match self.state {
             state::ENROLLED => {}
             state::ENDED
                 if signature.time < self.ended
-                    && now <= self.ended.saturating_add(windows.staff_ended) => {}
+                    && now <= self.ended.saturating_add(ENDED_KEY_GRACE_MS) => {}
             state::SUBMITTED => return Some("staff.not_enrolled"),
             _ => return Some("staff.ended"),
         }
         let valid = (self.valid_from..self.valid_until).contains(&signature.time);
-        if !valid || signature.time > now.saturating_add(windows.ahead) {
+        if !valid || signature.time > now.saturating_add(CLOCK_TOLERANCE_MS) {
             return Some("signature.time");
         }
         let key = self.signing.verifying(zone.suite());

@@ -25,7 +25,7 @@ use crate::policy::{Action, Decision, Party, Windows, allowed};
 use crate::refusal::Refusal;
 use crate::state::{
     CardEntry, CardStatus, FolderEntry, GrantEntry, MemberEntry, Running, Stage, StateKey, Stop,
-    Subject,
+    Subject, TransactionStep,
 };
 
 /// What a contract gives back.
@@ -175,12 +175,15 @@ impl Call<'_, '_> {
 
     /// This transaction concerns the subject: one step of its running digest.
     pub(crate) fn touch(&mut self, subject: Subject, running: &mut Running) {
-        *running = running.step(self.suite(), &self.leaf);
+        let suite = self.suite();
+        let step = TransactionStep::digest_of(suite, &self.leaf, self.position, self.time);
+        *running = running.step(suite, &step);
         self.touches.push(Touch {
             subject,
             count: running.count,
             step: Step::Transaction {
                 position: self.position,
+                time: self.time,
             },
         });
     }

@@ -20,6 +20,7 @@ pub(super) fn seal(body: &Seal, call: &mut Call<'_, '_>) -> Outcome {
     let entry = SealEntry {
         card: body.card,
         position: call.position,
+        time: call.time,
         leaves: leaves_digest(call.suite(), &body.leaf_ids()),
     };
     let key = StateKey::seal(call.suite(), &body.member, &body.visit, body.seq);

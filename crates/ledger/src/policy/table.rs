@@ -196,7 +196,7 @@ actions! {
     ReadCard = "read.card", MEMBERS | CARD, true, "A card's list: members, and the card itself with a token of its own key.", "卡的条目：成员，以及持该卡令牌者。";
     ReadGrant = "read.grant", MEMBERS | GRANT, true, "A grant's list: members, and the grant itself with a token of its own key.", "授权的条目：成员，以及持该授权令牌者。";
     ReadFolder = "read.folder", MEMBERS | FOLDER, true, "A folder's entry: members, and the folder itself with a token of its own key.", "病历夹条目：成员，以及持该病历夹令牌者。";
-    ReadRecord = "read.record", ALL, true, "Anybody who knows a record's id: whether it is in force, with proof.", "知道病历编号者均可查询其是否有效，附证明。";
+    ReadRecord = "read.record", ALL, true, "Anybody who knows a record's id: whether it is in force; who knows a seal's number: where it stands; with proof.", "知道病历编号者可查其是否有效，知道签章编号者可查其位置，附证明。";
     ReadReceipt = "read.receipt", ALL, true, "Anybody who holds a receipt: whether it was reported, with proof.", "持回执者均可查询是否已上报，附证明。";
     ReadCheckpoint = "read.checkpoint", ALL, true, "Checkpoints and consistency proofs are public.", "检查点与一致性证明公开。";
     ReadMembers = "read.members", ALL, true, "Members and their keys are public.", "成员及其密钥公开。";

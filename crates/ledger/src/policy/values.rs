@@ -57,14 +57,11 @@ pub struct Windows {
     /// Least time between two anchored heads of one folder: 20 hours ("daily, at a random time").
     #[n(8)]
     pub folder_head: u64,
-    /// After a staff key ended, seals may carry what it signed before: 30 days.
-    #[n(9)]
-    pub staff_ended: u64,
     /// A block of an idle ledger: 60 seconds.
-    #[n(10)]
+    #[n(9)]
     pub heartbeat: u64,
     /// A block's time may be this much ahead of a validator's clock: 5 seconds.
-    #[n(11)]
+    #[n(10)]
     pub block_ahead: u64,
 }
 
@@ -80,7 +77,6 @@ impl Default for Windows {
             freeze: 72 * HOUR,
             report: 10 * MINUTE,
             folder_head: 20 * HOUR,
-            staff_ended: 30 * DAY,
             heartbeat: MINUTE,
             block_ahead: 5_000,
         }

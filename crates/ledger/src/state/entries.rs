@@ -4,7 +4,9 @@
 //! milliseconds UTC unless said otherwise.
 
 use medfolder_crypto::{Digest, KeyError, PublicKeyBytes, Suite};
-use medfolder_record::{AreaId, CardNumber, Ended, GrantId, KeyId, MemberId, RecordId, StaffKey};
+use medfolder_record::{
+    AreaId, CardNumber, Ended, GrantId, KeyId, MemberId, RecordId, SealedAt, StaffKey,
+};
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 
@@ -136,6 +138,17 @@ pub struct StaffEntry {
     /// Its end.
     #[n(8)]
     pub end: Option<StaffEnd>,
+}
+
+impl SealEntry {
+    /// Where and when the seal's records were sealed, as signatures are judged.
+    #[must_use]
+    pub const fn sealed_at(&self) -> SealedAt {
+        SealedAt {
+            position: self.position,
+            time: self.time,
+        }
+    }
 }
 
 impl StaffEntry {
@@ -285,8 +298,11 @@ pub struct SealEntry {
     /// Its position in the log.
     #[n(1)]
     pub position: u64,
-    /// [`crate::body::leaves_digest`].
+    /// Its block time.
     #[n(2)]
+    pub time: u64,
+    /// [`crate::body::leaves_digest`].
+    #[n(3)]
     pub leaves: Digest,
 }
 

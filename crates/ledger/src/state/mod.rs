@@ -18,7 +18,7 @@ pub use entries::{
     KeyHistory, MemberEntry, ReceiptEntry, RecordEntry, SealEntry, StaffEnd, StaffEntry,
 };
 pub use key::StateKey;
-pub use running::{AccessClass, AccessStep, Running, Subject};
+pub use running::{AccessClass, AccessStep, Running, Subject, TransactionStep};
 pub(crate) use stage::{Stage, Stop};
 
 use std::collections::BTreeMap;

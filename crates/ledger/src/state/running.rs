@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! d₀ = H("medfolder/running-digest" ‖ 0 ‖ id)          dₙ = H(dₙ₋₁ ‖ step)
-//! step of a transaction  = its log leaf hash H(0x00 ‖ stored bytes)
+//! step of a transaction  = H("medfolder/transaction-step" ‖ 0 ‖ leaf ‖ position (8) ‖ block time (8))
 //! step of an access      = H("medfolder/access-step" ‖ 0 ‖ CBOR [host, entry, class, block time])
 //! ```
-//! An access batch concerns many grants; a step per entry shows each grant its own entries and
+//! So whoever is shown a list is shown where and when each of its transactions was accepted, and
+//! judges a doctor's key by that. An access batch concerns many grants; a step per entry shows each grant its own entries and
 //! nobody else's.
 
-use medfolder_crypto::{Digest, Label, Suite, to_cbor};
+use medfolder_crypto::{Digest, Label, Suite, merkle, to_cbor};
 use medfolder_record::{CardNumber, FolderNumber, GrantId, MemberId};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,32 @@ impl Subject {
             Self::Grant(id) => StateKey::grant(suite, id),
             Self::Folder(number) => StateKey::folder(suite, number),
         }
+    }
+}
+
+/// One transaction as a list holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionStep {
+    /// The transaction as the log holds it.
+    pub stored: Vec<u8>,
+    /// Its position in the log.
+    pub position: u64,
+    /// Block time.
+    pub block_time: u64,
+}
+
+impl TransactionStep {
+    /// The step of the running digest.
+    #[must_use]
+    pub fn digest(&self, suite: Suite) -> Digest {
+        let leaf = merkle::leaf_hash(suite, &[&self.stored]);
+        Self::digest_of(suite, &leaf, self.position, self.block_time)
+    }
+
+    /// The same, from the transaction's leaf hash.
+    pub(crate) fn digest_of(suite: Suite, leaf: &Digest, position: u64, time: u64) -> Digest {
+        let parts: &[&[u8]] = &[&leaf.0, &position.to_be_bytes(), &time.to_be_bytes()];
+        suite.hash_labelled(Label::TRANSACTION_STEP, parts)
     }
 }
 

@@ -107,11 +107,25 @@ fn a_hidden_added_changed_swapped_or_foreign_entry_is_noticed() {
         added.items.insert(index, good.items[0].clone());
         assert_eq!(verdict(&added), Err("proof.incomplete"));
         let mut changed = good.clone();
-        let HistoryItem::Transaction(bytes) = &mut changed.items[index] else {
+        let HistoryItem::Transaction(step) = &mut changed.items[index] else {
             panic!()
         };
-        bytes[60] ^= 1;
+        step.stored[60] ^= 1;
         assert_eq!(verdict(&changed), Err("proof.incomplete"));
+        for other in [-1, 1] {
+            let mut moved = good.clone();
+            let HistoryItem::Transaction(step) = &mut moved.items[index] else {
+                panic!()
+            };
+            step.position = step.position.wrapping_add_signed(other);
+            assert_eq!(verdict(&moved), Err("proof.incomplete"));
+            let mut retimed = good.clone();
+            let HistoryItem::Transaction(step) = &mut retimed.items[index] else {
+                panic!()
+            };
+            step.block_time = step.block_time.wrapping_add_signed(other);
+            assert_eq!(verdict(&retimed), Err("proof.incomplete"));
+        }
         let mut swapped = good.clone();
         swapped.items.swap(index, (index + 1) % 7);
         assert_eq!(verdict(&swapped), Err("proof.incomplete"));

@@ -15,7 +15,7 @@ use crate::log::{InclusionProof, MemoryLog};
 use crate::member::{Endpoints, Member, MemberKeys, MemberRole, Standing, StorageArea};
 use crate::policy::{ConsentText, MINUTE, Policy, ReleasePolicy};
 use crate::proof::{EntryProof, HistoryItem, HistoryPage, Receipt};
-use crate::state::{GrantEntry, read};
+use crate::state::{GrantEntry, TransactionStep, read};
 use crate::tree::MemoryTree;
 use crate::*;
 
@@ -485,9 +485,11 @@ impl World {
             .iter()
             .filter(|touch| touch.subject == subject && touch.count > from && touch.count <= to)
             .map(|touch| match &touch.step {
-                Step::Transaction { position } => {
-                    HistoryItem::Transaction(self.stored[*position as usize].clone())
-                }
+                Step::Transaction { position, time } => HistoryItem::Transaction(TransactionStep {
+                    stored: self.stored[*position as usize].clone(),
+                    position: *position,
+                    block_time: *time,
+                }),
                 Step::Access { access, .. } => HistoryItem::Access(access.clone()),
             })
             .collect();

@@ -1,4 +1,5 @@
-//! Single entries of the state, present or absent, with proof: records, staff, receipts, members.
+//! Single entries of the state, present or absent, with proof: records, seals, staff, receipts,
+//! members.
 
 use std::sync::Arc;
 
@@ -10,14 +11,14 @@ use medfolder_client::api::ledger::{MemberAnswer, MembersAnswer, StateAnswer};
 use medfolder_crypto::Digest;
 use medfolder_ledger::StateKey;
 use medfolder_ledger::policy::Action;
-use medfolder_record::{KeyId, MemberId, RecordId};
+use medfolder_record::{KeyId, MemberId, RecordId, VisitId};
 use serde::Deserialize;
 
 use super::caller::permit;
 use super::problem::Refused;
 use super::{App, Shared, blocking};
 
-/// The member that sealed a record; its entry is under both ids.
+/// The member that sealed; a record's and a seal's entry are under its id, too.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct Sealer {
     member: MemberId,
@@ -32,6 +33,18 @@ pub(super) async fn record(
 ) -> Result<Json<StateAnswer>, Refused> {
     permit(&app, &headers, Action::ReadRecord)?;
     let key = StateKey::record(app.ledger.chain().suite(), &sealer.member, &id);
+    entry(app, key).await
+}
+
+/// A seal's entry: its card, its place in the log, its block time.
+pub(super) async fn seal(
+    State(app): Shared,
+    headers: HeaderMap,
+    Path((visit, seq)): Path<(VisitId, u32)>,
+    Query(sealer): Query<Sealer>,
+) -> Result<Json<StateAnswer>, Refused> {
+    permit(&app, &headers, Action::ReadRecord)?;
+    let key = StateKey::seal(app.ledger.chain().suite(), &sealer.member, &visit, seq);
     entry(app, key).await
 }
 

@@ -53,6 +53,7 @@ routes! {
     "get" "/v1/grants/{id}/entries" Some(Action::ReadGrant), ["from", "limit"], None => CBOR, get(entries::grant), "A part of a grant's list: a HistoryPage.";
     "get" "/v1/folders/{number}" Some(Action::ReadFolder), ["from", "limit"], None => CBOR, get(entries::folder), "A part of a folder's list: a HistoryPage.";
     "get" "/v1/records/{id}" Some(Action::ReadRecord), ["member!"], None => Json("StateAnswer"), get(entry::record), "Whether a record that MEMBER sealed is in force: an EntryProof; absent means in force.";
+    "get" "/v1/seals/{visit}/{seq}" Some(Action::ReadRecord), ["member!"], None => Json("StateAnswer"), get(entry::seal), "Where in the log and when a seal of MEMBER was accepted: an EntryProof.";
     "get" "/v1/staff/{key}" Some(Action::ReadStaff), [], None => Json("StateAnswer"), get(entry::staff), "A staff key's entry: an EntryProof.";
     "get" "/v1/receipts/{digest}" Some(Action::ReadReceipt), [], None => Json("StateAnswer"), get(entry::receipt), "Whether an access receipt was reported: an EntryProof.";
     "get" "/v1/members" Some(Action::ReadMembers), [], None => Json("MembersAnswer"), get(entry::members), "All members, each with an EntryProof.";

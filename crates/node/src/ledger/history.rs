@@ -1,9 +1,11 @@
 //! Lists of cards, grants and folders with what proves them whole.
 
 use medfolder_crypto::{Suite, from_cbor};
-use medfolder_ledger::Subject;
+use medfolder_ledger::{Header, Subject};
 use medfolder_ledger::proof::{EntryProof, HistoryItem, HistoryPage};
-use medfolder_ledger::state::{CardEntry, FolderEntry, GrantEntry, StateError, StateRead, read};
+use medfolder_ledger::state::{
+    CardEntry, FolderEntry, GrantEntry, StateError, StateRead, TransactionStep, read,
+};
 
 use super::Ledger;
 use crate::store::{IndexEntry, StoreError};
@@ -58,10 +60,11 @@ impl Ledger {
             return Err(StoreError("the index does not follow".to_owned()));
         }
         let (mut items, mut size) = (Vec::new(), 0);
+        let mut last = None;
         for (height, entry) in self.index.entries(subject, from, to)? {
-            let item = self.item(height, entry)?;
+            let item = self.item(height, entry, &mut last)?;
             size += match &item {
-                HistoryItem::Transaction(stored) => stored.len(),
+                HistoryItem::Transaction(step) => step.stored.len(),
                 HistoryItem::Access(_) => 256,
             };
             items.push(item);
@@ -72,15 +75,37 @@ impl Ledger {
         Ok(items)
     }
 
-    fn item(&self, height: u64, entry: IndexEntry) -> Result<HistoryItem, StoreError> {
+    /// One item; `last` is the block that was asked for its time last.
+    fn item(
+        &self,
+        height: u64,
+        entry: IndexEntry,
+        last: &mut Option<(u64, u64)>,
+    ) -> Result<HistoryItem, StoreError> {
         if entry.step.is_empty() {
-            let (_, bytes) = self.blocks.transaction(height, entry.place)?;
-            return Ok(HistoryItem::Transaction(bytes));
+            let (_, stored) = self.blocks.transaction(height, entry.place)?;
+            let block_time = match *last {
+                Some((known, time)) if known == height => time,
+                _ => self.block_time(height)?,
+            };
+            *last = Some((height, block_time));
+            return Ok(HistoryItem::Transaction(TransactionStep {
+                stored,
+                position: entry.position,
+                block_time,
+            }));
         }
         let damaged = |_| StoreError("a stored step is damaged".to_owned());
         from_cbor(&entry.step, entry.step.len())
             .map(HistoryItem::Access)
             .map_err(damaged)
+    }
+
+    fn block_time(&self, height: u64) -> Result<u64, StoreError> {
+        let damaged = || StoreError("a stored header is damaged".to_owned());
+        let (header, _) = self.blocks.header(height)?.ok_or_else(damaged)?;
+        let header: Header = from_cbor(&header, header.len()).map_err(|_| damaged())?;
+        Ok(header.time)
     }
 }
 

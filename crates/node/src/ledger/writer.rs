@@ -470,7 +470,7 @@ fn index_block(
 
 fn index_entry(touch: &Touch, place: u16) -> IndexEntry {
     let (position, step) = match &touch.step {
-        Step::Transaction { position } => (*position, Vec::new()),
+        Step::Transaction { position, .. } => (*position, Vec::new()),
         Step::Access { position, access } => (*position, to_cbor(access)),
     };
     IndexEntry {

@@ -39,6 +39,8 @@ pub struct Making<'a> {
     pub seal: &'a [u8],
     /// The seal's receipt.
     pub receipt: Receipt,
+    /// The seal's entry.
+    pub sealed: EntryProof,
     /// The record's own entry.
     pub status: EntryProof,
     /// The hospital's entry.
@@ -110,6 +112,7 @@ impl Making<'_> {
             shown,
             seal: self.seal.to_vec().into(),
             receipt: self.receipt,
+            sealed: self.sealed,
             status: self.status,
             member: self.member,
             staff: staff.collect(),

@@ -3,7 +3,7 @@
 //! ```text
 //! pack  = CBOR [ 0, genesis digest (32), core digest (32), content root (32), signatures (bytes),
 //!                statement (a disclosed piece), shown, seal (bytes, the stored T_M), receipt of the seal,
-//!                status (entry proof), member (entry proof), [ [key id (32), entry proof] … ], genesis file | null ]
+//!                sealed (entry proof), status (entry proof), member (entry proof), [ [key id (32), entry proof] … ], genesis file | null ]
 //! shown = [0, [ H(body) (32), [ salt of piece 1 … ], [ attachment piece (bytes) … ], body (bytes) | null ]]   the whole record
 //!       | [1, [[ disclosed piece … ]]]                                                                   single entries
 //! ```
@@ -59,20 +59,23 @@ pub struct Evidence {
     /// The stored bytes of the seal.
     #[n(7)]
     pub seal: ByteVec,
-    /// That the seal was accepted, and before which time.
+    /// That the seal was accepted.
     #[n(8)]
     pub receipt: Receipt,
-    /// The record's own entry: absent while it is in force.
+    /// The seal's entry: its place in the log and its block time.
     #[n(9)]
+    pub sealed: EntryProof,
+    /// The record's own entry: absent while it is in force.
+    #[n(10)]
     pub status: EntryProof,
     /// The entry of the hospital, with its seal keys.
-    #[n(10)]
+    #[n(11)]
     pub member: EntryProof,
     /// The entries of all signers.
-    #[n(11)]
+    #[n(12)]
     pub staff: Vec<StaffProof>,
     /// The genesis file, for a reader that does not have it; it proves nothing by itself.
-    #[n(12)]
+    #[n(13)]
     pub genesis_file: Option<ByteVec>,
 }
 

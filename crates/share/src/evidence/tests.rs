@@ -24,11 +24,20 @@ pub(super) fn making<'a>(
         record,
         seal,
         receipt: world.receipt(seal),
+        sealed: world.entry(&seal_key(suite, seal)),
         status: world.entry(&StateKey::record(suite, &HOSPITAL, &record.id())),
         member: world.entry(&StateKey::member(suite, &HOSPITAL)),
         staff: vec![(key, world.entry(&StateKey::staff(suite, &key)))],
         with_genesis: true,
     }
+}
+
+fn seal_key(suite: Suite, stored: &[u8]) -> StateKey {
+    let transaction = medfolder_ledger::Transaction::from_bytes(stored).unwrap();
+    let medfolder_ledger::Body::Seal(seal) = transaction.body else {
+        panic!("a seal")
+    };
+    StateKey::seal(suite, &seal.member, &seal.visit, seal.seq)
 }
 
 fn whole(suite: Suite) -> Case {
@@ -145,8 +154,9 @@ fn a_pack_of_another_ledger_is_named() {
 
 #[test]
 fn a_checkpoint_that_nobody_certified_is_named() {
-    let changes: [fn(&mut Evidence); 4] = [
+    let changes: [fn(&mut Evidence); 5] = [
         |pack| pack.receipt.checkpoint.header.time += 1,
+        |pack| pack.sealed.checkpoint.header.time += 1,
         |pack| pack.status.checkpoint.header.time += 1,
         |pack| pack.member.checkpoint.header.time += 1,
         |pack| pack.staff[0].proof.checkpoint.header.time += 1,
@@ -194,9 +204,37 @@ fn another_seal_of_the_same_hospital_does_not_cover_the_record() {
     let (_, other) = world.seal_record(1);
     let mut pack = making(&world, &record, &seal).whole(false).unwrap();
     pack.receipt = world.receipt(&other);
-    pack.seal = other.into();
+    pack.seal = other.clone().into();
+    let report = pack.verify(Some(&world.chain), Some(BODY.as_bytes()));
+    assert_eq!(report.failed().unwrap().code, "evidence.seal");
+    pack.sealed = world.entry(&seal_key(world.suite, &other));
     let report = pack.verify(Some(&world.chain), Some(BODY.as_bytes()));
     assert_eq!(report.failed().unwrap().code, "evidence.leaf");
+}
+
+#[test]
+fn a_signature_is_judged_by_the_block_time_of_the_seal_and_not_of_a_later_checkpoint() {
+    const DAY: u64 = 86_400_000;
+    let mut world = World::with_card(Suite::International);
+    let signed = world.time();
+    world.end_doctor(RevokeReason::Ended);
+    let (honest, honest_seal) = world.seal_signed(0, signed);
+    let sealed_at = world.time();
+    let mut forger = World::with_card(Suite::International);
+    let (post_dated, forged_seal) = forger.seal_signed(0, signed + 30 * DAY);
+    // Receipts of checkpoints of long after the seals.
+    world.pass(40 * DAY);
+    forger.pass(40 * DAY);
+    let report = |world: &World, record, seal| {
+        let pack = making(world, record, seal).whole(false).unwrap();
+        assert!(pack.receipt.checkpoint.header.time > signed + 39 * DAY);
+        pack.verify(Some(&world.chain), Some(BODY.as_bytes()))
+    };
+    let honest = report(&world, &honest, &honest_seal);
+    assert_eq!(honest.failed(), None);
+    assert_eq!(honest.existed_before, Some(sealed_at));
+    let forged = report(&forger, &post_dated, &forged_seal);
+    assert_eq!(forged.failed().unwrap().code, "evidence.signature");
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Verifying a pack: bytes and a genesis in, a report out. No network, no clock.
 
 use medfolder_crypto::{Digest, Suite};
-use medfolder_ledger::body::Seal;
+use medfolder_ledger::body::{Seal, leaves_digest};
 use medfolder_ledger::member::KeyRole;
 use medfolder_ledger::proof::EntryProof;
-use medfolder_ledger::state::{MemberEntry, RecordEntry, StaffEntry};
+use medfolder_ledger::state::{MemberEntry, RecordEntry, SealEntry, StaffEntry};
 use medfolder_ledger::{Body, Chain, Checkpoint, StateKey, Transaction};
 use medfolder_record::content::{PieceType, leaf as piece_leaf, root as content_root};
 use medfolder_record::record_core::leaf;
@@ -94,13 +94,9 @@ impl Run<'_> {
             .receipt
             .verify(self.chain, &self.pack.seal)
             .or_fail(C::Inclusion)?;
-        let sealed = SealedAt {
-            position,
-            time: self.pack.receipt.checkpoint.header.time,
-        };
-        self.report.existed_before = Some(sealed.time);
         self.holds(C::Inclusion);
-        let seal = self.seal(&sealed)?;
+        let (seal, sealed) = self.seal(position)?;
+        self.report.existed_before = Some(sealed.time);
         let record = self.leaf(&seal)?;
         self.statement(&seal)?;
         let shown = self.content()?;
@@ -119,6 +115,7 @@ impl Run<'_> {
         let staff = pack.staff.iter().map(|one| &one.proof.checkpoint);
         let all = [
             &pack.receipt.checkpoint,
+            &pack.sealed.checkpoint,
             &pack.status.checkpoint,
             &pack.member.checkpoint,
         ];
@@ -128,8 +125,9 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The hospital's entry, and its signature over the seal by the key it had then.
-    fn seal(&mut self, sealed: &SealedAt) -> Checked<Seal> {
+    /// The hospital's entry, its signature over the seal by the key it had then, and the seal's
+    /// entry, which says where and when it was accepted.
+    fn seal(&mut self, position: u64) -> Checked<(Seal, SealedAt)> {
         let stored = Transaction::from_bytes(&self.pack.seal).or_fail(C::Seal)?;
         let Transaction {
             valid_until,
@@ -144,19 +142,34 @@ impl Run<'_> {
         let entry: MemberEntry =
             entry(&self.pack.member, self.chain, &key, C::Member)?.or_fail(C::Member)?;
         let as_of = self.pack.member.checkpoint.header.log_size;
-        must(as_of > sealed.position, C::Member)?;
+        must(as_of > position, C::Member)?;
         self.report.hospital = Some(entry.member.name.clone());
         self.holds(C::Member);
         let key = entry
-            .key_at(KeyRole::Seal, sealed.position)
+            .key_at(KeyRole::Seal, position)
             .or_fail(C::Seal)?;
         let [signature] = signatures.as_slice() else {
             return Err(Failed(C::Seal));
         };
         let unsigned = medfolder_ledger::Unsigned::new(body, valid_until);
         must(unsigned.verify(self.chain, key, signature), C::Seal)?;
+        let sealed = self.sealed(&seal, position)?;
         self.holds(C::Seal);
-        Ok(seal)
+        Ok((seal, sealed))
+    }
+
+    fn sealed(&self, seal: &Seal, position: u64) -> Checked<SealedAt> {
+        let key = StateKey::seal(self.suite, &seal.member, &seal.visit, seal.seq);
+        let own = SealEntry {
+            card: seal.card,
+            position,
+            time: 0,
+            leaves: leaves_digest(self.suite, &seal.leaf_ids()),
+        };
+        let proven: SealEntry =
+            entry(&self.pack.sealed, self.chain, &key, C::Seal)?.or_fail(C::Seal)?;
+        must(SealEntry { time: 0, ..proven } == own, C::Seal)?;
+        Ok(proven.sealed_at())
     }
 
     fn leaf(&mut self, seal: &Seal) -> Checked<RecordId> {

@@ -13,6 +13,7 @@ use medfolder_ledger::log::{ConsistencyProof, InclusionProof, MemoryLog};
 use medfolder_ledger::member::{Endpoints, Member, MemberKeys, MemberRole, Standing, StorageArea};
 use medfolder_ledger::policy::{ConsentText, Policy};
 use medfolder_ledger::proof::{EntryProof, HistoryItem, HistoryPage, Receipt};
+use medfolder_ledger::state::TransactionStep;
 use medfolder_ledger::tree::MemoryTree;
 use medfolder_ledger::{
     Block, BlockTransaction, Body, Certificate, Chain, Checkpoint, EngineKeys, Genesis, Header,
@@ -223,7 +224,13 @@ impl World {
             self.stored.push(bytes.clone());
             for touch in &accepted.touches {
                 let item = match &touch.step {
-                    Step::Transaction { .. } => HistoryItem::Transaction(bytes.clone()),
+                    Step::Transaction { position, time } => {
+                        HistoryItem::Transaction(TransactionStep {
+                            stored: bytes.clone(),
+                            position: *position,
+                            block_time: *time,
+                        })
+                    }
                     Step::Access { access, .. } => HistoryItem::Access(access.clone()),
                 };
                 self.items.push((touch.subject, item));
@@ -309,6 +316,12 @@ impl World {
         self.time
     }
 
+    /// Lets time pass and makes a block.
+    pub(crate) fn pass(&mut self, milliseconds: u64) {
+        self.time += milliseconds;
+        self.commit(Vec::new());
+    }
+
     /// Ends the doctor's key, or declares it compromised later.
     pub(crate) fn end_doctor(&mut self, reason: RevokeReason) {
         let key = doctor(self.suite);
@@ -357,9 +370,10 @@ impl World {
             .unwrap();
         let stored = self.sign(seal(suite, seq, self.time, sealed.id), &[2]);
         assert_eq!(self.commit(vec![stored.clone()]), [0]);
+        // What a record's own check would refuse is for the pack's reader to find.
         let at = SealedAt {
             position: self.log.size() - 1,
-            time: self.header.time,
+            time: self.header.time.max(signed),
         };
         let staff = self.staff_keys();
         let record = open(

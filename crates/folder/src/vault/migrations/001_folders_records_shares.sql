@@ -31,8 +31,8 @@ CREATE TABLE seal (
     card        INTEGER NOT NULL REFERENCES card ON DELETE CASCADE,
     visit       TEXT NOT NULL,
     seq         INTEGER NOT NULL,
-    position    INTEGER NOT NULL,          -- place in the ledger's log; an upper bound until the exact one matters
-    sealed      INTEGER NOT NULL,          -- time in the seal, which the contract held against block time
+    position    INTEGER NOT NULL,          -- place in the ledger's log
+    block_time  INTEGER NOT NULL,          -- when the ledger accepted it
     mark        INTEGER NOT NULL,
     slot        BLOB,                      -- the seal's key, wrapped to the card
     transaction_bytes BLOB NOT NULL,       -- the seal as the log holds it
