@@ -109,7 +109,10 @@ impl<'f> EvidenceMaker<'f> {
         let Body::Seal(body) = transaction.body else {
             return Err(FolderError::VaultDamaged);
         };
-        let (_, proof) = self.ledger.seal(&body.member, &body.visit, body.seq).await?;
+        let (_, proof) = self
+            .ledger
+            .seal(&body.member, &body.visit, body.seq)
+            .await?;
         self.sealed.insert(seal.to_vec(), proof.clone());
         Ok(proof)
     }

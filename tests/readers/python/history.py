@@ -52,7 +52,7 @@ class History:
         if kind == 16:
             yield state.GRANT, self.suite.labelled("medfolder/grant-id", body[0])
         if kind == 20:
-            yield from ((state.RECEIPT, access[4]) for access in body[1])
+            yield from ((state.RECEIPT, body[0] + access[4]) for access in body[1])
         if kind == 21:
             yield state.ANCHOR, body[0] + body[2]
 

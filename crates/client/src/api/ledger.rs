@@ -7,8 +7,9 @@
 //! GET  /v1/grants/{id}/entries?from=N&limit=M       the same, with the grant's token
 //! GET  /v1/folders/{number}?from=N&limit=M          the same, with the folder's token
 //! GET  /v1/records/{id}?member=MEMBER               StateAnswer, for anybody; MEMBER sealed the record
-//! GET  /v1/seals/{visit}/{seq}?member=MEMBER         StateAnswer, for anybody; MEMBER sealed
-//! GET  /v1/staff/{key} · /v1/receipts/{digest}      StateAnswer, for anybody
+//! GET  /v1/seals/{visit}/{seq}?member=MEMBER        StateAnswer, for anybody; MEMBER sealed
+//! GET  /v1/receipts/{digest}?host=MEMBER            StateAnswer, for anybody; MEMBER reported the access
+//! GET  /v1/staff/{key}                              StateAnswer, for anybody
 //! GET  /v1/members                                  MembersAnswer
 //! GET  /v1/checkpoints/latest · /{height}           CheckpointAnswer
 //! GET  /v1/proofs/consistency?from=SIZE&to=SIZE     ConsistencyAnswer

@@ -95,13 +95,18 @@ impl LedgerClient {
         Ok(self.staff_proof(id).await?.0)
     }
 
-    /// The entry of an access receipt; `None` while the host has not reported it.
+    /// The entry of an access receipt; `None` while this host has not reported it.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn receipt(&self, receipt: &Digest) -> Result<Proven<ReceiptEntry>, LedgerError> {
-        let key = StateKey::receipt(self.chain().suite(), receipt);
-        self.entry(&format!("v1/receipts/{receipt}"), key).await
+    pub async fn receipt(
+        &self,
+        host: &MemberId,
+        receipt: &Digest,
+    ) -> Result<Proven<ReceiptEntry>, LedgerError> {
+        let key = StateKey::receipt(self.chain().suite(), host, receipt);
+        self.entry(&format!("v1/receipts/{receipt}?host={host}"), key)
+            .await
     }
 
     /// Every member with the proof of its entry.

@@ -2,7 +2,7 @@
 //!
 //! | class | when, in this order |
 //! |---|---|
-//! | repeated | the receipt was reported before; counts nothing |
+//! | repeated | this host reported the receipt before; counts nothing |
 //! | ahead | host time more than 5 minutes after block time |
 //! | after end | opened, and host time before `from`, from `until` on, or after the revocation |
 //! | over count | opened at the share's host, and the grant's openings are used up |
@@ -37,7 +37,7 @@ fn take(host: &MemberId, entry: &AccessEntry, call: &mut Call<'_, '_>) -> Outcom
         call.alerts.push(alert);
         return Ok(());
     };
-    let receipt = StateKey::receipt(call.suite(), &entry.receipt);
+    let receipt = StateKey::receipt(call.suite(), host, &entry.receipt);
     let repeated = call.stage.exists(&receipt)?;
     if !repeated {
         let value = ReceiptEntry {

@@ -10,11 +10,12 @@
 //! | 6 | seal | member id ‖ visit id ‖ seq (4 bytes, big-endian) |
 //! | 7 | record, once replaced or withdrawn | member id ‖ record id |
 //! | 8 | grant | grant id |
-//! | 9 | receipt | receipt digest |
+//! | 9 | receipt | host's member id ‖ receipt digest |
 //! | 10 | anchor | member id ‖ digest |
 //!
 //! A record's key holds the sealing member: otherwise another member could seal a copy of the leaf
-//! and withdraw that, and the record would look withdrawn.
+//! and withdraw that, and the record would look withdrawn. A receipt's holds the host: otherwise
+//! another member could report it first, and the host's own would count as repeated.
 
 use medfolder_crypto::{Digest, Label, Suite};
 use medfolder_record::{
@@ -89,10 +90,10 @@ impl StateKey {
         Self::of(suite, 8, &[id.as_bytes()])
     }
 
-    /// Key of an access receipt's entry.
+    /// Key of the entry of an access receipt that `host` reported.
     #[must_use]
-    pub fn receipt(suite: Suite, receipt: &Digest) -> Self {
-        Self::of(suite, 9, &[&receipt.0])
+    pub fn receipt(suite: Suite, host: &MemberId, receipt: &Digest) -> Self {
+        Self::of(suite, 9, &[host.as_bytes(), &receipt.0])
     }
 
     /// Key of an anchored digest's entry.

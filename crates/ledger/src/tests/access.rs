@@ -113,7 +113,7 @@ fn a_receipt_is_found_once_reported_and_counts_once() {
     let id = world.grant(1);
     let entry = world.access(id, AccessOutcome::Opened, 9);
     report(&mut world, A, vec![entry.clone()]);
-    let key = StateKey::receipt(world.suite, &entry.receipt);
+    let key = StateKey::receipt(world.suite, &A, &entry.receipt);
     let receipt: ReceiptEntry = world.entry(key).unwrap();
     assert_eq!(
         receipt,
@@ -130,8 +130,28 @@ fn a_receipt_is_found_once_reported_and_counts_once() {
     );
     assert_eq!(world.grant_entry(&id).used, 1);
     assert_eq!(world.entry::<ReceiptEntry>(key), Some(receipt));
-    let never = StateKey::receipt(world.suite, &Digest([8; 32]));
+    let never = StateKey::receipt(world.suite, &A, &Digest([8; 32]));
     assert_eq!(world.entry::<ReceiptEntry>(never), None);
+}
+
+#[test]
+fn a_member_that_reports_a_hosts_receipt_first_takes_nothing_from_the_host() {
+    let mut world = World::new();
+    let id = world.grant(1);
+    let genuine = world.access(id, AccessOutcome::Opened, 9);
+    let seen = AccessEntry {
+        outcome: AccessOutcome::WrongCode,
+        ..genuine.clone()
+    };
+    report(&mut world, B, vec![seen]);
+    assert_eq!(
+        report(&mut world, A, vec![genuine.clone()]),
+        [AccessClass::InWindow]
+    );
+    assert_eq!(world.grant_entry(&id).used, 1);
+    let key = StateKey::receipt(world.suite, &A, &genuine.receipt);
+    let receipt: ReceiptEntry = world.entry(key).unwrap();
+    assert_eq!((receipt.host, receipt.position), (A, 2));
 }
 
 #[test]

@@ -59,14 +59,21 @@ pub(super) async fn staff(
     entry(app, key).await
 }
 
-/// Whether an access receipt was reported.
+/// The member that serves a share.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct Host {
+    host: MemberId,
+}
+
+/// Whether the host reported an access receipt.
 pub(super) async fn receipt(
     State(app): Shared,
     headers: HeaderMap,
     Path(digest): Path<Digest>,
+    Query(Host { host }): Query<Host>,
 ) -> Result<Json<StateAnswer>, Refused> {
     permit(&app, &headers, Action::ReadReceipt)?;
-    let key = StateKey::receipt(app.ledger.chain().suite(), &digest);
+    let key = StateKey::receipt(app.ledger.chain().suite(), &host, &digest);
     entry(app, key).await
 }
 

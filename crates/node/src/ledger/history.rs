@@ -1,11 +1,11 @@
 //! Lists of cards, grants and folders with what proves them whole.
 
 use medfolder_crypto::{Suite, from_cbor};
-use medfolder_ledger::{Header, Subject};
 use medfolder_ledger::proof::{EntryProof, HistoryItem, HistoryPage};
 use medfolder_ledger::state::{
     CardEntry, FolderEntry, GrantEntry, StateError, StateRead, TransactionStep, read,
 };
+use medfolder_ledger::{Header, Subject};
 
 use super::Ledger;
 use crate::store::{IndexEntry, StoreError};

@@ -121,8 +121,12 @@ async fn each_route_answers_exactly_those_whom_the_table_admits() {
             format!("v1/records/{}?member={member}", "11".repeat(32)),
         ),
         (
+            Action::ReadRecord,
+            format!("v1/seals/{}/0?member={member}", "11".repeat(16)),
+        ),
+        (
             Action::ReadReceipt,
-            format!("v1/receipts/{}", "11".repeat(32)),
+            format!("v1/receipts/{}?host={member}", "11".repeat(32)),
         ),
         (Action::ReadCheckpoint, "v1/checkpoints/latest".to_owned()),
         (Action::ReadCheckpoint, "v1/checkpoints/0".to_owned()),

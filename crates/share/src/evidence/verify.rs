@@ -145,9 +145,7 @@ impl Run<'_> {
         must(as_of > position, C::Member)?;
         self.report.hospital = Some(entry.member.name.clone());
         self.holds(C::Member);
-        let key = entry
-            .key_at(KeyRole::Seal, position)
-            .or_fail(C::Seal)?;
+        let key = entry.key_at(KeyRole::Seal, position).or_fail(C::Seal)?;
         let [signature] = signatures.as_slice() else {
             return Err(Failed(C::Seal));
         };
