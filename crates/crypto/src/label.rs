@@ -90,6 +90,8 @@ labels! {
     BLOCK_TRANSACTIONS = "medfolder/block-transactions";
     /// Step of a running digest that a transaction is.
     TRANSACTION_STEP = "medfolder/transaction-step";
+    /// A staff key's word that a member may enrol it.
+    STAFF_POSSESSION = "medfolder/staff-possession";
     /// Transaction: Enrol a doctor or other staff key.
     TX_STAFF_ENROL = "medfolder/tx/staff-enrol";
     /// Transaction: Rotate a staff key.

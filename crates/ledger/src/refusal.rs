@@ -70,6 +70,7 @@ refusals! {
     StaffMember = 42, "staff.member", "The staff key belongs to another member.";
     StaffEnded = 43, "staff.ended", "The staff key has ended.";
     StaffValidity = 44, "staff.validity", "The validity ends before it begins, or has passed.";
+    StaffPossession = 45, "staff.possession", "The staff key did not sign that this member may enrol it.";
 
     FolderExists = 50, "folder.exists", "This folder was registered before.";
     FolderUnknown = 51, "folder.unknown", "No such folder.";

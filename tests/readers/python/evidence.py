@@ -43,8 +43,8 @@ class Pack:
         shapes.pack(fields)
         _, self.genesis, self.core, self.content_root, self.signature_bytes = fields[:5]
         self.statement, (self.kind, [self.shown]), self.seal, self.receipt = fields[5:9]
-        self.status, self.member, self.staff = fields[9:12]
-        self.genesis_file = fields[12] if len(fields) > 12 else None
+        self.sealed, self.status, self.member, self.staff = fields[9:13]
+        self.genesis_file = fields[13] if len(fields) > 13 else None
 
 
 class Report:
@@ -92,7 +92,8 @@ class Verifier:
         equal("genesis", self.chain.digest, self.pack.genesis)
 
     def checkpoint(self):
-        proofs = [self.pack.status, self.pack.member, *(proof for _, proof in self.pack.staff)]
+        own = [self.pack.sealed, self.pack.status, self.pack.member]
+        proofs = own + [proof for _, proof in self.pack.staff]
         for value in [self.pack.receipt[1], *(checkpoint for _, checkpoint in proofs)]:
             self.chain.checkpoint(value)
 
@@ -116,6 +117,19 @@ class Verifier:
         key = standing.member_key(self.member_entry, SEAL, self.position)
         [signature] = self.transaction.signatures
         self.suite.verify(key, self.transaction.label, self.transaction.signed, signature)
+        self.check_sealed()
+
+    def check_sealed(self):
+        """The seal's entry says where and when it was accepted."""
+        member, card, visit, seq = self.transaction.body[:4]
+        entry = self.proven(state.SEAL, member + visit + be(seq, 4), self.pack.sealed)
+        fields = cbor.decode(entry)
+        shapes.state_seal(fields)
+        records = cbor.encode([sealed[0] for sealed in self.transaction.body[8]])
+        digest = self.suite.labelled("medfolder/seal-leaves", records)
+        self.block_time = fields[2]
+        if fields != [card, self.position, self.block_time, digest]:
+            raise Refused("the entry of another seal")
 
     def leaf(self):
         digest = self.suite.labelled("medfolder/record-signatures", self.pack.signature_bytes)
@@ -187,7 +201,7 @@ class Verifier:
         shapes.staff_entry(entry)
         equal("key id", self.suite.labelled("medfolder/key-id", entry[1]), key_id)
         equal("member of the key", entry[0], self.transaction.body[0])
-        standing.check_staff(entry, claimed, self.position, self.receipt.time)
+        standing.check_staff(entry, claimed, self.position, self.block_time)
         data = self.chain.digest + self.pack.content_root + key_id + be(claimed, 8)
         self.suite.verify(entry[1], "medfolder/record-signature", data + bytes([custody]), signature)
 

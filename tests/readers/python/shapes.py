@@ -41,7 +41,7 @@ member_entry = array(
     array(Optional(text), Optional(text)), boolean, Optional(digest),
 )
 policy = array(
-    array(uint, uint), array(*[uint] * 12), array(uint, uint), path, path,
+    array(uint, uint), array(*[uint] * 11), array(uint, uint), path, path,
     many(array(digest, uint, text)), many(array(uint, text)),
 )
 genesis = array(
@@ -65,8 +65,8 @@ staff_role = one_of(1, 2, 3, 4)
 bodies = {
     1: array(member, one_of(1, 2, 3, 4, 5, 6, 7), blob),
     2: array(area, member, many(text)),
-    3: array(member, key, key, staff_role, uint, uint, digest),
-    4: array(member, digest, key, key, uint),
+    3: array(member, key, key, staff_role, uint, uint, digest, signature),
+    4: array(member, digest, key, key, uint, signature),
     5: array(member, digest, one_of(1, 2)),
     6: array(key, key, member, area),
     7: array(digest, uint, digest),
@@ -115,10 +115,14 @@ entry = array(state_proof, checkpoint)
 subject = choice(n1_card=array(digest), n2_grant=array(digest), n3_folder=array(digest))
 
 
+logged = array(blob, uint, uint)
+classified = array(member, access, one_of(0, 1, 2, 3, 4, 5), uint)
+
+
 def item(value):
-    """A stored transaction, or a classified access."""
-    if not isinstance(value, bytes):
-        array(member, access, one_of(0, 1, 2, 3, 4, 5), uint)(value)
+    """A transaction with its place and time, or a classified access."""
+    is_logged = isinstance(value, list) and len(value) == 3
+    (logged if is_logged else classified)(value)
 
 
 page = array(subject, uint, many(item), entry)
@@ -130,6 +134,7 @@ staff_entry = array(
     member, key, key, staff_role, uint, uint, digest, uint, Optional(staff_end)
 )
 state_member = array(member_entry, many(array(one_of(1, 2, 3, 4, 5, 6, 7), blob, uint)))
+state_seal = array(digest, uint, uint, digest)
 state_record = choice(
     n1_replaced=array(digest, place, uint), n2_withdrawn=array(one_of(1, 2, 3), uint)
 )
@@ -139,5 +144,5 @@ whole = array(digest, path, many(blob, most=256), Optional(blob))
 part = many(disclosure)
 pack = array(
     version, digest, digest, digest, blob, disclosure, choice(n0_whole=array(whole), n1_part=array(part)),
-    blob, receipt, entry, entry, many(array(digest, entry)), Optional(blob),
+    blob, receipt, entry, entry, entry, many(array(digest, entry)), Optional(blob),
 )

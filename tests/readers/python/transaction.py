@@ -27,7 +27,7 @@ class Transaction:
         shapes.transaction(fields)
         _, self.type, self.valid_until, self.body, self.signatures = fields
         shapes.bodies[self.type](self.body)
-        self.suite = suite
+        self.suite, self.genesis = suite, genesis
         self.label = "medfolder/tx/" + LABELS[self.type]
         self.signed = genesis + stored[1 : cbor.skip(stored, 1, 4)]
         self.id = suite.labelled(self.label, self.signed)
@@ -39,6 +39,15 @@ class Transaction:
             raise Refused("another number of signatures")
         for key, signature in zip(signers, self.signatures):
             self.suite.verify(key, self.label, self.signed, signature)
+        if self.type in (3, 4):
+            self.check_possession()
+
+    def check_possession(self):
+        """The staff key says itself that the member may enrol it."""
+        first = 1 if self.type == 3 else 2
+        signing, encryption = self.body[first : first + 2]
+        data = self.genesis + self.body[0] + signing + encryption
+        self.suite.verify(signing, "medfolder/staff-possession", data, self.body[-1])
 
 
 class Keys:

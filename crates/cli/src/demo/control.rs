@@ -6,7 +6,7 @@ use super::world::Hospital;
 use crate::commands::desk::{Code, DeskClient};
 use crate::error::CliError;
 use medfolder_gateway::inner::Status;
-use medfolder_gateway::signer::keyfile;
+use medfolder_gateway::signer::keyfile::Enrolment;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
@@ -34,12 +34,15 @@ impl Control {
         })
     }
 
-    /// Enrols a doctor by the public part of a key file.
+    /// Enrols a doctor by what her signer exported beside the key file.
     pub(crate) async fn enrol(&self, key: &Path, doctor: &Doctor) -> Result<(), CliError> {
-        let public = keyfile::public_part(key).map_err(|e| CliError::new(e.code(), &e))?;
+        let exported = std::fs::read(key.with_extension("json"));
+        let exported = exported.map_err(|e| CliError::new("signer.key_io", &e))?;
+        let Enrolment { public, proof } =
+            serde_json::from_slice(&exported).map_err(|e| CliError::new("signer.key_file", &e))?;
         let person = json!({
             "signing": public.signing, "encryption": public.encryption, "name": public.name,
-            "licence": doctor.licence, "role": "doctor",
+            "licence": doctor.licence, "role": "doctor", "proof": proof,
         });
         self.desk.post::<Value>("v1/staff", &person).await.map(drop)
     }

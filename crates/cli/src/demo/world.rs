@@ -133,7 +133,7 @@ pub(crate) fn make(wishes: &Wishes<'_>) -> Result<World, CliError> {
     let mut hospitals = Vec::new();
     for (number, (founder, addresses)) in founders.into_iter().zip(others.chunks(2)).enumerate() {
         let doctors = wishes.doctors.get(number).map_or(&[][..], Vec::as_slice);
-        hospitals.push(founder.open(wishes.suite, addresses, &ledger, doctors)?);
+        hospitals.push(founder.open(&chain, addresses, &ledger, doctors)?);
     }
     let directory = wishes.directory.to_path_buf();
     Ok(World {
@@ -213,7 +213,7 @@ impl Founder {
     /// The hospital with its three configurations and its doctors' keys.
     fn open(
         self,
-        suite: Suite,
+        chain: &Chain,
         addresses: &[SocketAddr],
         ledger: &str,
         doctors: &[Doctor],
@@ -229,7 +229,7 @@ impl Founder {
             licence: OFFICE.1.to_owned(),
         };
         let staff: Vec<&Doctor> = doctors.iter().chain([&office]).collect();
-        let keys = self.doctor_keys(suite, &staff)?;
+        let keys = self.doctor_keys(chain, &staff)?;
         write_json(
             &self.directory.join("inner.json"),
             &inner_json(self.id, inner),
@@ -256,11 +256,11 @@ impl Founder {
     /// are made side by side.
     fn doctor_keys(
         &self,
-        suite: Suite,
+        chain: &Chain,
         staff: &[&Doctor],
     ) -> Result<Vec<(PathBuf, Doctor)>, CliError> {
         let make = |(number, doctor): (usize, &&Doctor)| {
-            let path = self.doctor_key(suite, number, doctor)?;
+            let path = self.doctor_key(chain, number, doctor)?;
             Ok((path, Doctor::clone(doctor)))
         };
         std::thread::scope(|scope| {
@@ -277,10 +277,11 @@ impl Founder {
         })
     }
 
-    /// A doctor's key file with its PIN beside it, as only a demonstration would do.
+    /// A doctor's key file and what enrols her, with its PIN beside it, as only a demonstration
+    /// would do.
     fn doctor_key(
         &self,
-        suite: Suite,
+        chain: &Chain,
         number: usize,
         doctor: &Doctor,
     ) -> Result<PathBuf, CliError> {
@@ -288,8 +289,10 @@ impl Founder {
         let pin = hex::encode(Secret32::random(&mut os_rng()).expose());
         let pin = pin.get(..16).unwrap_or(&pin);
         write_private(&self.directory.join(format!("doctors/{number}.pin")), pin)?;
-        doctor_key::create(&path, pin, suite, &doctor.name, &mut os_rng())
+        let key = doctor_key::create(&path, pin, chain.suite(), &doctor.name, &mut os_rng())
             .map_err(|error| CliError::new(error.code(), &error))?;
+        let enrolment = key.enrolment(&chain.digest(), &self.id);
+        write_json(&path.with_extension("json"), &json!(enrolment))?;
         Ok(path)
     }
 }

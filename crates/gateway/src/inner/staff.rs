@@ -4,8 +4,10 @@
 //! licence; salt and texts stay here, encrypted. A key counts once a verified block holds its
 //! enrolment; what it signed is checked against its validity again when the visit is sealed.
 
-use medfolder_crypto::{Digest, PublicKeyBytes, from_cbor, os_rng, to_cbor};
-use medfolder_ledger::body::{EnrolStaff, RevokeReason, RevokeStaff, StaffRole, commitment};
+use medfolder_crypto::{Digest, PublicKeyBytes, Signature, from_cbor, os_rng, to_cbor};
+use medfolder_ledger::body::{
+    EnrolStaff, RevokeReason, RevokeStaff, StaffRole, commitment, proves_possession,
+};
 use medfolder_record::limits::{CLOCK_TOLERANCE_MS, ENDED_KEY_GRACE_MS, MAX_CODE, MAX_TEXT};
 use medfolder_record::{DoctorSignature, KeyId};
 use minicbor::{Decode, Encode};
@@ -37,6 +39,8 @@ pub struct NewStaff {
     pub licence: String,
     /// What the person does.
     pub role: StaffRole,
+    /// The signing key's word that this member may enrol it.
+    pub proof: Signature,
 }
 
 /// A member of staff as this inner zone knows it.
@@ -58,6 +62,9 @@ pub enum StaffError {
     /// A key of another suite.
     #[error("a key of this person is not a key of the chain's suite")]
     Key,
+    /// The key did not sign that this member may enrol it.
+    #[error("the key did not sign that this member may enrol it")]
+    Possession,
     /// Name or licence empty, too long or with control characters.
     #[error("name and licence must be one line each")]
     Text,
@@ -75,6 +82,7 @@ impl StaffError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Key => "key.invalid",
+            Self::Possession => "staff.possession",
             Self::Text => "staff.text",
             Self::Unknown => "staff.unknown",
             Self::Inner(error) => error.code(),
@@ -154,6 +162,15 @@ pub(crate) fn enrol(zone: &Zone, person: &NewStaff) -> Result<KeyId, StaffError>
         .encryption
         .encryption(suite)
         .map_err(|_| StaffError::Key)?;
+    let NewStaff {
+        signing,
+        encryption,
+        proof,
+        ..
+    } = person;
+    if !proves_possession(&zone.chain, &zone.member(), signing, encryption, proof) {
+        return Err(StaffError::Possession);
+    }
     let plain = |text: &str, limit| !text.is_empty() && line(text, limit) == text;
     if !plain(&person.name, MAX_TEXT) || !plain(&person.licence, MAX_CODE) {
         return Err(StaffError::Text);
@@ -188,6 +205,7 @@ fn enrol_once(
         from: now.saturating_sub(60_000),
         until: now.saturating_add(zone.config.tuning.staff_validity),
         commitment: commitment(zone.suite(), &salt, &person.name, &person.licence),
+        proof: person.proof,
     };
     let (from, until) = (enrol.from, enrol.until);
     let signed = outbox::sign(zone, enrol);

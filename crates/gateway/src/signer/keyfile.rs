@@ -18,9 +18,11 @@ use std::path::Path;
 
 use medfolder_crypto::password::{SALT_LEN, derive_key};
 use medfolder_crypto::{
-    AeadKey, EncryptionSecret, Label, PublicKeyBytes, Secret32, SigningKey, Suite, typed,
+    AeadKey, Digest, EncryptionSecret, Label, PublicKeyBytes, Secret32, Signature, SigningKey,
+    Suite, typed,
 };
-use medfolder_record::KeyId;
+use medfolder_ledger::body::prove_possession;
+use medfolder_record::{KeyId, MemberId};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -105,6 +107,16 @@ impl PublicPart {
     }
 }
 
+/// What a doctor's member needs to enrol her: who she is, and her key's word that this member may.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrolment {
+    /// Name and both public keys.
+    #[serde(flatten)]
+    pub public: PublicPart,
+    /// [`prove_possession`] of the signing key.
+    pub proof: Signature,
+}
+
 /// What every version's file has.
 #[derive(Deserialize)]
 struct Versioned {
@@ -156,6 +168,16 @@ impl DoctorKey {
         &self.public
     }
 
+    /// What this member of this chain needs to enrol the keys; no other member can with it.
+    #[must_use]
+    pub fn enrolment(&self, genesis: &Digest, member: &MemberId) -> Enrolment {
+        let proof = prove_possession(&self.signing, genesis, member, &self.public.encryption);
+        Enrolment {
+            public: self.public.clone(),
+            proof,
+        }
+    }
+
     /// The signing key.
     #[must_use]
     pub const fn signing(&self) -> &SigningKey {
@@ -185,7 +207,7 @@ pub fn create(
     suite: Suite,
     name: &str,
     rng: &mut impl CryptoRng,
-) -> Result<PublicPart, KeyFileError> {
+) -> Result<DoctorKey, KeyFileError> {
     if typed::phrase(pin).chars().count() < MIN_PIN {
         return Err(KeyFileError::PinTooShort);
     }
@@ -212,7 +234,7 @@ pub fn create(
         sealed,
     };
     write_new(path, &stored)?;
-    Ok(key.public)
+    Ok(key)
 }
 
 fn write_new(path: &Path, stored: &Stored) -> Result<(), KeyFileError> {
@@ -310,7 +332,8 @@ mod tests {
                 &mut os_rng(),
             )
             .unwrap();
-            assert_eq!(public_part(&path).unwrap(), public);
+            let public = public.public();
+            assert_eq!(public_part(&path).unwrap(), *public);
             let key = open(&path, "正确的密码一二三四五").unwrap();
             assert_eq!(key.signing().public(), public.signing);
             let wrong = open(&path, "正确的密码一二三四六").unwrap_err();

@@ -4,6 +4,7 @@ use medfolder_crypto::Suite;
 use medfolder_gateway::certified::Certified;
 use medfolder_gateway::spool::In;
 
+use crate::ledger::MEMBER;
 use crate::world::{Patient, World, bundle};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,9 +18,7 @@ async fn blocks_that_do_not_verify_change_nothing() {
     let doctor = crate::world::doctor(Suite::International, 1);
     // The enrolment is in a block, and the edge shows other blocks first.
     world.edge.stalled = true;
-    let public = doctor.public();
-    let person = serde_json::json!({"signing": public.signing, "encryption": public.encryption,
-        "name": public.name, "licence": "YS-0001", "role": "doctor"});
+    let person = world.person(&doctor, &MEMBER, "YS-0001");
     world.desk("staff", person).await;
     world
         .until("submitted", async |world| world.edge.submitted.len() == 1)

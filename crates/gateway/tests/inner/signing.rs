@@ -43,6 +43,16 @@ fn chain(world: &World) -> Chain {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_doctor_is_enrolled_only_by_the_member_that_her_key_signed_for() {
+    let mut world = World::new(SUITE).await;
+    let doctor = doctor(SUITE, 1);
+    let elsewhere = world.person(&doctor, &MemberId([9; 16]), "YS-0001");
+    let (status, answer) = world.desk("staff", elsewhere).await;
+    assert_eq!((status, &answer["code"]), (400, &"staff.possession".into()));
+    world.enrol(&doctor, "YS-0001").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_bad_signature_holds_the_whole_visit_until_it_is_signed_properly() {
     let mut world = World::new(SUITE).await;
     let (key, other) = (doctor(SUITE, 1), doctor(SUITE, 2));

@@ -15,7 +15,9 @@ use medfolder_gateway::signer::keyfile::DoctorKey;
 use medfolder_gateway::spool::{CardClaim, In};
 use medfolder_ledger::body::{Body, Consent, EnrolStaff, RegisterCard, Seal};
 use medfolder_ledger::{Chain, Unsigned};
-use medfolder_record::{CardNumber, Envelope, KeyId, Place, Record, SealedAt, SlotPlace, StaffKey};
+use medfolder_record::{
+    CardNumber, Envelope, KeyId, MemberId, Place, Record, SealedAt, SlotPlace, StaffKey,
+};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -116,13 +118,19 @@ impl World {
         self.start_signer(vec![doctor]);
     }
 
+    /// What a doctor's signer exports for a member, as the staff office sends it.
+    pub fn person(&self, doctor: &DoctorKey, member: &MemberId, licence: &str) -> Value {
+        let exported = doctor.enrolment(&self.chain.digest(), member);
+        let public = exported.public;
+        json!({"signing": public.signing, "encryption": public.encryption, "name": public.name,
+            "licence": licence, "role": "doctor", "proof": exported.proof})
+    }
+
     pub async fn enrol(&mut self, doctor: &DoctorKey, licence: &str) {
-        let public = doctor.public();
-        let person = json!({"signing": public.signing, "encryption": public.encryption,
-            "name": public.name, "licence": licence, "role": "doctor"});
+        let person = self.person(doctor, &MEMBER, licence);
         let (status, answer) = self.desk("staff", person).await;
         assert_eq!(status, 200, "{answer}");
-        let key = public.key_id().to_string();
+        let key = doctor.public().key_id().to_string();
         self.until("the doctor is enrolled", async |world| {
             let list = world.get("desk", "staff").await.1;
             let list = list.as_array().unwrap().clone();

@@ -21,7 +21,10 @@ pub use card::{By, CloseCard, Consent, FreezeCard, LiftFreeze, RegisterCard, Rot
 pub use folder::{RegisterFolder, SetFolderHead};
 pub use permission::{Extend, Grant, Grantee, Revoke, Scope, Shorten, grant_id};
 pub use seal::{LeafList, Mark, Place, Seal, SealedLeaf, Withdraw, WithdrawReason, leaves_digest};
-pub use staff::{EnrolStaff, RevokeReason, RevokeStaff, RotateStaff, StaffRole, commitment};
+pub use staff::{
+    EnrolStaff, RevokeReason, RevokeStaff, RotateStaff, StaffRole, commitment, prove_possession,
+    proves_possession,
+};
 pub use zone::{Finding, ZoneFinding, ZoneReport, ZoneReporter};
 
 use medfolder_crypto::{Label, PublicKeyBytes, Suite};

@@ -3,12 +3,13 @@
 //! Signed by the member's seal key, which lives in the inner zone: a stolen edge key enrols
 //! nobody. An entry is never deleted; evidence checks a key as of the seal's position.
 
-use medfolder_crypto::{Digest, Label, PublicKeyBytes, Suite};
+use medfolder_crypto::{Digest, Label, PublicKeyBytes, Signature, SigningKey, Suite};
 use medfolder_record::{KeyId, MemberId};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::{Signer, check_encryption_key, check_signing_key};
+use crate::genesis::Chain;
 use crate::member::KeyRole;
 use crate::refusal::Refusal;
 
@@ -41,6 +42,46 @@ pub fn commitment(suite: Suite, salt: &[u8; 16], name: &str, licence: &str) -> D
     suite.hash_labelled(Label::STAFF_COMMITMENT, &[salt, &texts])
 }
 
+/// A staff key's word that `member` may enrol it, with the encryption key that goes along:
+/// Sign(key, label, genesis digest ‖ member ‖ signing key ‖ encryption key). Whoever sees a key on
+/// its way to the ledger cannot enrol it first.
+#[must_use]
+pub fn prove_possession(
+    key: &SigningKey,
+    genesis: &Digest,
+    member: &MemberId,
+    encryption: &PublicKeyBytes,
+) -> Signature {
+    let signing = key.public();
+    let parts: &[&[u8]] = &[
+        &genesis.0,
+        member.as_bytes(),
+        signing.as_bytes(),
+        encryption.as_bytes(),
+    ];
+    key.sign(Label::STAFF_POSSESSION, parts)
+}
+
+/// Whether `proof` is [`prove_possession`] of the key for this member.
+#[must_use]
+pub fn proves_possession(
+    chain: &Chain,
+    member: &MemberId,
+    signing: &PublicKeyBytes,
+    encryption: &PublicKeyBytes,
+    proof: &Signature,
+) -> bool {
+    let genesis = chain.digest();
+    let parts: &[&[u8]] = &[
+        &genesis.0,
+        member.as_bytes(),
+        signing.as_bytes(),
+        encryption.as_bytes(),
+    ];
+    let key = signing.verifying(chain.suite());
+    key.is_ok_and(|key| key.verify(Label::STAFF_POSSESSION, parts, proof).is_ok())
+}
+
 /// Enrols a key. Its id is [`KeyId::of`] the signing key.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
 #[cbor(array)]
@@ -66,6 +107,9 @@ pub struct EnrolStaff {
     /// [`commitment`].
     #[n(6)]
     pub commitment: Digest,
+    /// [`prove_possession`] of the signing key.
+    #[n(7)]
+    pub proof: Signature,
 }
 
 impl EnrolStaff {
@@ -104,6 +148,9 @@ pub struct RotateStaff {
     /// First moment after the new key's validity; it begins at once.
     #[n(4)]
     pub until: u64,
+    /// [`prove_possession`] of the new signing key.
+    #[n(5)]
+    pub proof: Signature,
 }
 
 impl RotateStaff {

@@ -1,19 +1,27 @@
 //! Contract *staff*: enrol, rotate, revoke. Entries are never deleted.
 
+use medfolder_crypto::{PublicKeyBytes, Signature};
 use medfolder_record::{KeyId, MemberId};
 
 use super::{Call, Outcome};
-use crate::body::{EnrolStaff, RevokeReason, RevokeStaff, RotateStaff};
+use crate::body::{EnrolStaff, RevokeReason, RevokeStaff, RotateStaff, proves_possession};
 use crate::policy::Action;
 use crate::refusal::Refusal;
 use crate::state::{StaffEnd, StaffEntry, StateKey};
 
-/// A key is enrolled once.
+/// A key is enrolled once, by the member that it named itself.
 pub(super) fn enrol(body: &EnrolStaff, call: &mut Call<'_, '_>) -> Outcome {
     call.member_may(&body.member, Action::StaffEnrol)?;
     if body.until <= call.time {
         return Err(Refusal::StaffValidity.into());
     }
+    check_possession(
+        &body.signing,
+        &body.encryption,
+        &body.proof,
+        &body.member,
+        call,
+    )?;
     let entry = StaffEntry {
         member: body.member,
         signing: body.signing,
@@ -26,6 +34,20 @@ pub(super) fn enrol(body: &EnrolStaff, call: &mut Call<'_, '_>) -> Outcome {
         end: None,
     };
     put_new(entry, call).map(drop)
+}
+
+fn check_possession(
+    signing: &PublicKeyBytes,
+    encryption: &PublicKeyBytes,
+    proof: &Signature,
+    member: &MemberId,
+    call: &Call<'_, '_>,
+) -> Outcome {
+    if proves_possession(call.chain, member, signing, encryption, proof) {
+        Ok(())
+    } else {
+        Err(Refusal::StaffPossession.into())
+    }
 }
 
 fn put_new(entry: StaffEntry, call: &mut Call<'_, '_>) -> Outcome<KeyId> {
@@ -57,6 +79,13 @@ pub(super) fn rotate(body: &RotateStaff, call: &mut Call<'_, '_>) -> Outcome {
     if body.until <= call.time {
         return Err(Refusal::StaffValidity.into());
     }
+    check_possession(
+        &body.signing,
+        &body.encryption,
+        &body.proof,
+        &body.member,
+        call,
+    )?;
     let new = StaffEntry {
         signing: body.signing,
         encryption: body.encryption,

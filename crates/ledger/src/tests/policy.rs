@@ -136,6 +136,7 @@ fn member_bodies(world: &World, member: MemberId) -> Vec<(Body, Vec<SigningKey>)
         signing: new.public,
         encryption: new.encryption,
         until: u64::MAX,
+        proof: world.possession(member, &new),
     };
     let next = world.card(8).signing;
     vec![

@@ -22,7 +22,7 @@ fn a_seal_leaves_an_entry_of_its_own_and_a_step_of_the_card() {
         SealEntry {
             card,
             position: 1,
-            time: world.time,
+            time: world.header.time,
             leaves
         }
     );

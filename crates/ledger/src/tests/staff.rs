@@ -5,6 +5,7 @@ use crate::body::*;
 use crate::policy::DAY;
 use crate::state::StaffEntry;
 use crate::*;
+use medfolder_crypto::Suite;
 
 fn staff(world: &World, owner: u8) -> StaffEntry {
     world
@@ -60,6 +61,37 @@ fn rotation(world: &World, from: u8, to: u8) -> RotateStaff {
         signing: new.public,
         encryption: new.encryption,
         until: START + 900 * DAY,
+        proof: world.possession(A, &new),
+    }
+}
+
+#[test]
+fn a_key_seen_on_its_way_is_enrolled_by_no_other_member_and_not_beside_another_key() {
+    for suite in Suite::ALL {
+        let mut world = World::of(suite);
+        let (key, key_b) = (world.seal_key(A), world.seal_key(B));
+        let genuine = world.enrolment(A, 1);
+        let squatted = EnrolStaff {
+            member: B,
+            ..genuine.clone()
+        };
+        assert_eq!(world.refuse(squatted, &[&key_b]), Refusal::StaffPossession);
+        let beside = EnrolStaff {
+            encryption: keys(suite, 2, 0x30).encryption,
+            ..genuine.clone()
+        };
+        assert_eq!(world.refuse(beside, &[&key]), Refusal::StaffPossession);
+        world.accept(world.enrolment(B, 7), &[&key_b]);
+        let rotated = RotateStaff {
+            member: B,
+            key: world.staff_id(7),
+            signing: genuine.signing,
+            encryption: genuine.encryption,
+            until: genuine.until,
+            proof: genuine.proof,
+        };
+        assert_eq!(world.refuse(rotated, &[&key_b]), Refusal::StaffPossession);
+        world.accept(genuine, &[&key]);
     }
 }
 
@@ -87,6 +119,7 @@ fn a_rotated_key_ends_and_its_successor_keeps_role_and_commitment() {
     assert_eq!(world.refuse(unknown, &[&key]), Refusal::StaffUnknown);
     let foreign = RotateStaff {
         member: B,
+        proof: world.possession(B, &keys(world.suite, 3, 0x30)),
         ..rotation(&world, 2, 3)
     };
     let key_b = world.seal_key(B);

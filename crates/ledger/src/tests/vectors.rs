@@ -97,6 +97,7 @@ fn staff(world: &mut World) {
         signing: new.public,
         encryption: new.encryption,
         until: START + 900 * DAY,
+        proof: world.possession(A, &new),
     };
     world.accept(rotate, &[&key]);
     let reason = RevokeReason::Compromised;

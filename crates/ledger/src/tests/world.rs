@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use medfolder_crypto::{Digest, EncryptionSecret, PublicKeyBytes, Secret32, SigningKey, Suite};
+use medfolder_crypto::{
+    Digest, EncryptionSecret, PublicKeyBytes, Secret32, Signature, SigningKey, Suite,
+};
 use medfolder_record::{AreaId, CardNumber, GrantId, KeyId, MemberId, RecordId, VisitId};
 
 use crate::block::{EngineSigner, Roots};
@@ -399,7 +401,13 @@ impl World {
             from: START,
             until: START + 1_000 * crate::policy::DAY,
             commitment: commitment(self.suite, &[7; 16], "李医生", "licence 1"),
+            proof: self.possession(member, &doctor),
         }
+    }
+
+    pub(super) fn possession(&self, member: MemberId, doctor: &Keys) -> Signature {
+        let genesis = self.chain.digest();
+        crate::body::prove_possession(&doctor.signing, &genesis, &member, &doctor.encryption)
     }
 
     pub(super) fn staff_id(&self, owner: u8) -> KeyId {

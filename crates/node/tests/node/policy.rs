@@ -3,6 +3,7 @@
 use medfolder_crypto::{SigningKey, Suite};
 use medfolder_ledger::body::{
     Consent, EnrolStaff, Grant, Grantee, RegisterFolder, Scope, StaffRole, grant_id,
+    prove_possession,
 };
 use medfolder_ledger::login::LoginSubject;
 use medfolder_ledger::member::{MemberRole, Standing};
@@ -40,6 +41,12 @@ async fn people(node: &Node) {
         from: now - 1,
         until: now + DAY,
         commitment: medfolder_crypto::Digest([1; 32]),
+        proof: prove_possession(
+            &key(STAFF),
+            &fixture.chain.digest(),
+            &hospital.id,
+            &encryption(STAFF),
+        ),
     };
     let consent = &fixture.chain.policy().consent_texts[0];
     let grant = Grant {

@@ -6,7 +6,7 @@ use medfolder_crypto::{Digest, EncryptionSecret, PublicKeyBytes, Secret32, Signi
 use medfolder_ledger::block::{EngineSigner, Roots};
 use medfolder_ledger::body::{
     Consent, EnrolStaff, LeafList, Mark, RegisterCard, RevokeReason, RevokeStaff, Seal, SealedLeaf,
-    StaffRole, Withdraw, WithdrawReason,
+    StaffRole, Withdraw, WithdrawReason, prove_possession,
 };
 use medfolder_ledger::event::Step;
 use medfolder_ledger::log::{ConsistencyProof, InclusionProof, MemoryLog};
@@ -173,6 +173,12 @@ impl World {
             from: START - 1_000,
             until: START + 31_536_000_000,
             commitment: Digest([7; 32]),
+            proof: prove_possession(
+                &key(suite, 9),
+                &world.chain.digest(),
+                &HOSPITAL,
+                &encryption(suite, 10),
+            ),
         };
         let register = RegisterCard {
             member: HOSPITAL,
