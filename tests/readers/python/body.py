@@ -7,6 +7,7 @@ from suites import Refused
 
 SPACE = re.compile(r"[ \t\n\r]*")
 DEPTH = 64
+MOST, MOST_ENTRIES = 16 << 20, 16_384
 
 
 def pairs(members):
@@ -20,10 +21,15 @@ def constant(name):
     raise Refused(f"{name} is no JSON")
 
 
-DECODER = json.JSONDecoder(object_pairs_hook=pairs, parse_constant=constant)
+# Numbers keep their text: what they are worth is nobody's matter here, however long they are.
+DECODER = json.JSONDecoder(
+    object_pairs_hook=pairs, parse_constant=constant, parse_int=str, parse_float=str
+)
 
 
 def text_of(body: bytes) -> str:
+    if len(body) > MOST:
+        raise Refused("too long for a body")
     if body.startswith(b"\xef\xbb\xbf"):
         raise Refused("a byte order mark")
     return body.decode("utf-8")
@@ -31,7 +37,10 @@ def text_of(body: bytes) -> str:
 
 def checked_object(body: bytes):
     """One JSON object that keeps the body's rules."""
-    value = DECODER.decode(text_of(body))
+    try:
+        value = DECODER.decode(text_of(body))
+    except RecursionError:
+        raise Refused("nested too deep") from None
     if not isinstance(value, dict):
         raise Refused("the body is no object")
     check(value, 1)
@@ -57,6 +66,8 @@ def cut(body: bytes) -> list:
     checked_object(body)
     text = text_of(body)
     bounds = entries(text)
+    if len(bounds) > MOST_ENTRIES:
+        raise Refused("too many entries")
     if not bounds:
         return [(False, body)]
     pieces, at = [], 0

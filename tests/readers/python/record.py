@@ -26,6 +26,9 @@ def read_signatures(data: bytes) -> list:
         raise Refused("too long for signatures")
     signatures = cbor.decode(data)
     shapes.signatures(signatures)
+    signers = [fields[0] for kind, fields in signatures if kind == 0]
+    if len(signers) != len(set(signers)):
+        raise Refused("a key signs twice")
     return signatures
 
 

@@ -91,7 +91,7 @@ bodies = {
     21: array(member, one_of(1, 2), digest, text),
 }
 anything = lambda value: None  # The body, whose shape its type names.
-transaction = array(version, one_of(*bodies), uint, anything, many(signature, 1, 2))
+transaction = array(version, one_of(*bodies), uint, anything, many(signature, most=2))
 
 # Blocks and proofs.
 header = array(version, digest, uint, uint, digest, digest, uint, digest, digest, uint)

@@ -40,12 +40,20 @@ def read_attachment(data: bytes) -> list:
     return fields
 
 
+# What turns or breaks a line: U+2028 to U+202E, U+2066 to U+2069.
+TURNING = {*range(0x2028, 0x202F), *range(0x2066, 0x206A)}
+
+
 def line(text: str, most: int, may_be_empty: bool = False, blank: bool = False):
     """One line without control characters. `blank`: white space alone will do."""
-    if len(text.encode()) > most or any(unicodedata.category(c) == "Cc" for c in text):
+    if len(text.encode()) > most or any(map(breaks, text)):
         raise Refused("no line of text")
     if not may_be_empty and not (text if blank else text.strip()):
         raise Refused("an empty text")
+
+
+def breaks(character: str) -> bool:
+    return unicodedata.category(character) == "Cc" or ord(character) in TURNING
 
 
 def media_type(text: str):

@@ -108,10 +108,19 @@ class International(Suite):
         """HPKE base mode (RFC 9180), info = context, no associated data."""
         enc, sealed = wrapped[:32], wrapped[32:]
         self.check_encryption(enc)
-        shared = private.exchange(X25519PublicKey.from_public_bytes(enc))
+        key, nonce = self.schedule(
+            enc, self.encryption_public(private), self.exchange(private, enc), context
+        )
+        return self.open(key, b"", sealed, nonce)
+
+    def exchange(self, private, public: bytes) -> bytes:
+        return private.exchange(X25519PublicKey.from_public_bytes(public))
+
+    def schedule(self, enc: bytes, public: bytes, shared: bytes, context: bytes):
+        """Key and nonce that follow from an exchange's outcome."""
         kem = b"KEM" + be(0x20, 2)
         extracted = self._extract(kem, b"", b"eae_prk", shared)
-        kem_context = enc + self.encryption_public(private)
+        kem_context = enc + public
         secret = self._expand(kem, extracted, b"shared_secret", kem_context, 32)
         suite = b"HPKE" + be(0x20, 2) + be(1, 2) + be(2, 2)
         psk_id = self._extract(suite, b"", b"psk_id_hash", b"")
@@ -119,8 +128,7 @@ class International(Suite):
         schedule = b"\0" + psk_id + info
         extracted = self._extract(suite, secret, b"secret", b"")
         key = self._expand(suite, extracted, b"key", schedule, 32)
-        nonce = self._expand(suite, extracted, b"base_nonce", schedule, 12)
-        return self.open(key, b"", sealed, nonce)
+        return key, self._expand(suite, extracted, b"base_nonce", schedule, 12)
 
     def _extract(self, suite: bytes, salt: bytes, label: bytes, ikm: bytes) -> bytes:
         return self.hmac(salt or bytes(32), b"HPKE-v1" + suite + label + ikm)
@@ -178,9 +186,18 @@ class National(Suite):
     def unwrap(self, private: int, context: bytes, wrapped: bytes) -> bytes:
         if len(wrapped) < 129 or wrapped[0] != 4:
             raise Refused("no wrap")
-        opener = sm2.CryptSM2(private_key=f"{private:064x}", public_key="", mode=1)
-        z = opener.decrypt(wrapped[1:129])
+        z = self.decrypt(private, wrapped[1:65], wrapped[65:97], wrapped[97:129])
         return self.open(self.hkdf(z, "medfolder/national-wrap", context), b"", wrapped[129:])
+
+
+    def decrypt(self, private: int, c1: bytes, c3: bytes, c2: bytes) -> bytes:
+        """SM2 encryption of 32 bytes; gmssl's own function does not look at C3."""
+        if decompress(bytes([2 + (c1[63] & 1)]) + c1[:32]) != c1:
+            raise Refused("C1 is no point of the curve")
+        shared = bytes.fromhex(sm2.CryptSM2("", "")._kg(private, c1.hex()))
+        z = bytes(a ^ b for a, b in zip(c2, self.hash(shared + be(1, 4))))
+        equal("C3", self.hash(shared[:32] + z + shared[32:]), c3)
+        return z
 
 
 @lru_cache(maxsize=4_096)  # Changed packs repeat most signatures.

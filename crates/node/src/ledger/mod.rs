@@ -8,7 +8,6 @@
 //! ```
 //! One [`Writer`] appends; any number of readers look through [`Ledger::view`].
 
-mod behind;
 mod history;
 mod open;
 mod view;

@@ -3,16 +3,20 @@
 //! ```text
 //! execute   contracts → writes → state root, log root, header            changes nothing
 //! append    block store (durable) → log nodes → state layer and head → index (behind, in batches)
-//! fold      index holds the block → state's newest version into its base on disk (behind)
+//! fold      index holds the block → layers into the base on disk
 //! ```
 //! Nothing of the writer changes before the block is durable, so a failed append leaves it as it
 //! was; whether the block was kept after all is found out by [`Writer::recover`].
 
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use medfolder_crypto::{Digest, to_cbor};
 use medfolder_ledger::block::Roots;
+use medfolder_ledger::event::{Step, Touch};
 use medfolder_ledger::log::Frontier;
 use medfolder_ledger::{
     Block, BlockError, Certificate, Checkpoint, Executed, Header, Outcome, Prepared, Refusal,
@@ -20,13 +24,22 @@ use medfolder_ledger::{
 };
 use thiserror::Error;
 
-use super::behind::{Behind, index_block};
 use super::{Ledger, unpack};
 use crate::metrics::{add, set};
 use crate::monitor::{At, Monitor, grant_in};
 use crate::recent;
 use crate::state::{Layer, MapError};
-use crate::store::{Grown, IndexAlert, IndexBlock, StoreError, StoredBlock};
+use crate::store::{Grown, IndexAlert, IndexBlock, IndexEntry, StoreError, StoredBlock};
+
+/// Entries that wait in memory before they are folded into the state's base: more would fold
+/// cheaper by the key, but nobody is answered meanwhile.
+const FOLD_AT: usize = 4_096;
+/// Blocks that the index may lag behind before the writer waits.
+const INDEX_LAG: usize = 256;
+/// Blocks that the index takes in one commit.
+const INDEX_BATCH: usize = 64;
+/// Pause before the index is written again after a failure.
+const INDEX_RETRY: Duration = Duration::from_secs(1);
 
 /// Why a block was not written.
 #[derive(Clone, Debug, Error)]
@@ -106,7 +119,8 @@ pub struct Writer {
     header: Header,
     frontier: Frontier,
     monitor: Monitor,
-    behind: Behind,
+    index: Option<SyncSender<IndexBlock>>,
+    indexer: Option<JoinHandle<()>>,
 }
 
 impl Writer {
@@ -120,13 +134,19 @@ impl Writer {
         frontier: Frontier,
     ) -> Result<Self, WriteError> {
         let monitor = Monitor::new(ledger.chain.policy().alerts);
-        let behind = Behind::start(&ledger)?;
+        let (index, blocks) = sync_channel(INDEX_LAG);
+        let reader = ledger.clone();
+        let indexer = std::thread::Builder::new()
+            .name("index".to_owned())
+            .spawn(move || keep_index(&reader, &blocks))?;
+        let (index, indexer) = (Some(index), Some(indexer));
         Ok(Self {
             ledger,
             header,
             frontier,
             monitor,
-            behind,
+            index,
+            indexer,
         })
     }
 
@@ -250,8 +270,15 @@ impl Writer {
         }
         self.count(&header, &executed, &block);
         (self.header, self.frontier) = (header, frontier);
-        self.behind.index(block)?;
-        Ok(executed.outcomes)
+        let sent = self
+            .index
+            .as_ref()
+            .is_some_and(|index| index.send(block).is_ok());
+        if sent {
+            Ok(executed.outcomes)
+        } else {
+            Err(StoreError("no index".to_owned()).into())
+        }
     }
 
     fn remember(&self, ids: &[u8], time: u64) {
@@ -344,27 +371,39 @@ impl Writer {
     /// Whether a block could be written now.
     ///
     /// # Errors
-    /// [`WriteError`] when it could not.
+    /// [`WriteError::Store`] when it could not.
     pub fn probe(&self) -> Result<(), WriteError> {
-        self.ledger.blocks.probe()?;
-        self.behind.folds()
+        Ok(self.ledger.blocks.probe()?)
     }
 
-    /// Has the state's newest version folded into its base when many entries wait, or when `idle`.
-    /// Returns at once, unless far too many wait.
+    /// Folds the state's layers into its base when many wait, or when `idle`.
     ///
     /// # Errors
-    /// [`WriteError::State`] when the last fold failed and was not made good yet.
+    /// [`WriteError`].
     pub fn fold(&self, idle: bool) -> Result<(), WriteError> {
-        self.behind.fold(&self.header, idle)
+        let pending = self.ledger.map.pending();
+        if pending == 0 || !idle && pending < FOLD_AT {
+            return Ok(());
+        }
+        if !self.ledger.index.reach(self.header.height) {
+            return Err(StoreError("the index does not follow".to_owned()).into());
+        }
+        let begun = Instant::now();
+        self.ledger.map.fold()?;
+        self.ledger.metrics.fold_seconds.since(begun);
+        Ok(())
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.behind.stop();
+        self.ledger.closing.store(true, Ordering::SeqCst);
+        drop(self.index.take());
+        if let Some(indexer) = self.indexer.take() {
+            let _ = indexer.join();
+        }
         if self.ledger.index.progress().height == self.header.height {
-            let _ = self.ledger.map.fold(self.header.state_root.0);
+            let _ = self.ledger.map.fold();
         }
     }
 }
@@ -373,9 +412,12 @@ fn layer(ledger: &Ledger, executed: &Executed) -> Result<Option<Layer>, MapError
     if executed.writes.is_empty() {
         return Ok(None);
     }
-    let writes = executed.writes.iter();
-    let writes = writes.map(|(key, value)| (key.0, value.as_slice()));
-    ledger.map.prepare(writes.collect()).map(Some)
+    let writes = executed
+        .writes
+        .iter()
+        .map(|(key, value)| (key.0, Some(value.clone())))
+        .collect();
+    ledger.map.prepare(writes).map(Some)
 }
 
 fn stored(header: &Header, transactions: &[Prepared], executed: &Executed) -> StoredBlock {
@@ -394,4 +436,68 @@ fn stored(header: &Header, transactions: &[Prepared], executed: &Executed) -> St
         ids,
         transactions,
     }
+}
+
+fn index_block(
+    header: &Header,
+    ids: &[[u8; 32]],
+    executed: &Executed,
+    alerts: Vec<IndexAlert>,
+) -> IndexBlock {
+    let outcomes = || executed.outcomes.iter().zip(0_u16..);
+    let touches = |outcome: &Outcome, place| match outcome {
+        Outcome::Accepted(accepted) => accepted
+            .touches
+            .iter()
+            .map(|touch| index_entry(touch, place))
+            .collect(),
+        Outcome::Refused(_) => Vec::new(),
+    };
+    IndexBlock {
+        height: header.height,
+        log_size: header.log_size,
+        transactions: ids
+            .iter()
+            .copied()
+            .zip(outcomes().map(|(o, _)| o.position()))
+            .collect(),
+        entries: outcomes()
+            .flat_map(|(outcome, place)| touches(outcome, place))
+            .collect(),
+        alerts,
+    }
+}
+
+fn index_entry(touch: &Touch, place: u16) -> IndexEntry {
+    let (position, step) = match &touch.step {
+        Step::Transaction { position, .. } => (*position, Vec::new()),
+        Step::Access { position, access } => (*position, to_cbor(access)),
+    };
+    IndexEntry {
+        subject: touch.subject,
+        place,
+        position,
+        step,
+    }
+}
+
+/// The index thread: many blocks in one commit; ends when the writer does.
+fn keep_index(ledger: &Ledger, blocks: &Receiver<IndexBlock>) {
+    while let Ok(first) = blocks.recv() {
+        let batch: Vec<_> = std::iter::once(first)
+            .chain(blocks.try_iter().take(INDEX_BATCH - 1))
+            .collect();
+        while let Err(error) = keep_batch(ledger, &batch) {
+            tracing::error!(%error, "the index cannot be written");
+            if ledger.closing.load(Ordering::SeqCst) {
+                return;
+            }
+            std::thread::sleep(INDEX_RETRY);
+        }
+    }
+}
+
+fn keep_batch(ledger: &Ledger, batch: &[IndexBlock]) -> Result<(), StoreError> {
+    ledger.tree.sync()?;
+    ledger.index.add(batch)
 }

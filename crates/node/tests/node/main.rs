@@ -7,7 +7,6 @@
 
 mod api;
 mod bench;
-mod clock;
 mod faults;
 mod follower;
 mod kill;

@@ -1,0 +1,225 @@
+"""Evidence that proves nothing: packs that break one check each, forged with every key at hand."""
+
+import cbor
+import state
+from forge import (
+    BODY, CARD, DAY, DOCTOR, HEIGHT, HOST, MEMBER, OLD_SEAL, OTHER, POSITION, SEAL, SEALED_AT, THIEF,
+    TIME, Plan, World, make, seed, staff,
+)
+from suites import SUITES
+from vectors import accepted, changed
+
+MINUTE = 60_000
+ENDED, COMPROMISED = 1, 2
+
+
+def packs():
+    for name in SUITES:
+        world = World(name)
+        genesis = accepted(f"the forged consortium, {name}", "genesis", name, world.file)
+        yield genesis
+        given = {"genesis": genesis["name"]}
+        base = accepted(f"an honest pack, {name}", "evidence", name, make(world, Plan()), **given)
+        yield base
+        part = accepted(f"an honest part, {name}", "evidence", name, make(world, Plan(), True), **given)
+        yield part
+        for what, plan in GOOD.items():
+            good = changed(base, f"{what}, {name}", make(world, plan(world)), **given)
+            yield good | {"accepted": True}
+        for what, (code, plan) in BAD.items():
+            code = f"evidence.{code}"
+            yield changed(base, f"{what}, {name}", make(world, plan(world)), code, fails=code, **given)
+        for what, (code, change) in BAD_PARTS.items():
+            data, code = make(world, Plan(pack=change), True), f"evidence.{code}"
+            yield changed(part, f"{what}, {name}", data, code, fails=code, **given)
+
+
+def at(place: tuple, change):
+    """A change of one field of the pack, or of a list in it."""
+
+    def changed_pack(fields: list) -> list:
+        inner = fields
+        for step in place[:-1]:
+            inner = inner[step]
+        inner[place[-1]] = change(inner[place[-1]])
+        return fields
+
+    return changed_pack
+
+
+def entry(**changes):
+    return lambda world: Plan(staff_entry=lambda world, signer: staff(world, signer, **changes))
+
+
+def entry_of(other: bytes):
+    return lambda world: Plan(staff_entry=lambda world, signer: staff(world, other))
+
+
+def ended(position: int, time: int, reason: int, declared=None):
+    end = [position, time, reason] + ([None, declared] if declared is not None else [])
+    return entry(end=end)
+
+
+def seal_of(place: int, value):
+    return lambda world: Plan(seal_body=lambda body: body[:place] + [value] + body[place + 1 :])
+
+
+def statement_of(place: int, value):
+    return lambda world: Plan(statement=lambda f: f[:place] + [value] + f[place + 1 :])
+
+
+def sealed_of(place: int, value):
+    return lambda world: Plan(sealed_entry=lambda e: e[:place] + [value] + e[place + 1 :])
+
+
+def past(*keys, sealer: bytes):
+    """A member's past keys: pairs of a seed and the first position without it."""
+    add = lambda world: lambda e: [e[0], [[2, world.key(key), until] for key, until in keys]]
+    return lambda world: Plan(members_entry=add(world), sealer=sealer)
+
+
+def claimed(time: int):
+    return lambda world: Plan(claimed=time)
+
+
+def older(whose: str):
+    """An entry under a checkpoint whose log ends before the seal."""
+    return lambda world: Plan(**{f"{whose}_checkpoint": {"size": POSITION}})
+
+
+def other_member(world):
+    return Plan(members_entry=lambda entry: [world.member(OTHER, 0xB0), []])
+
+
+def pack_of(place: tuple, change):
+    return lambda world: Plan(pack=at(place, change))
+
+
+def grace(over: int):
+    """A signature from before an ordinary end that lies 30 days, and so much more, before the seal."""
+    end = SEALED_AT - 30 * DAY - over
+    entry = lambda world, signer: staff(world, signer, **{"from": 0, "end": [3, end, ENDED]})
+    return lambda world: Plan(claimed=end - 1, staff_entry=entry)
+
+
+def absent(world):
+    """The proof that the state has no entry of the member."""
+    change = lambda _: world.entry(state.MEMBER, MEMBER, None)
+    return Plan(pack=at((11,), change))
+
+
+def swapped(world):
+    """Another body, with its own digest beside it."""
+    other = BODY.replace(b"1", b"2")
+    return Plan(pack=at((6, 1, 0), lambda whole: [world.suite.hash(other), *whole[1:3], other]))
+
+
+def other_status(world):
+    return Plan(pack=at((10,), lambda _: world.entry(state.RECORD, MEMBER + bytes(32), [2, [2, 7]])))
+
+
+def flip(data: bytes) -> bytes:
+    return bytes([data[0] ^ 1]) + data[1:]
+
+
+def more(number: int) -> int:
+    return number + 1
+
+
+def again(items: list) -> list:
+    return items + items[:1]
+
+
+GOOD = {
+    "claimed five minutes ahead": claimed(SEALED_AT + 5 * MINUTE),
+    "claimed at the start of validity": entry(**{"from": TIME}),
+    "ended after the seal": ended(POSITION + 1, SEALED_AT, COMPROMISED),
+    "ended thirty days before, claimed before that": grace(0),
+    "declared compromised after the seal": ended(3, TIME + 1, COMPROMISED, POSITION + 1),
+    "a seal key of its time": past((OLD_SEAL, POSITION + 1), sealer=OLD_SEAL),
+    "the second of two past seal keys": past((HOST, POSITION), (OLD_SEAL, POSITION + 1), sealer=OLD_SEAL),
+    "replaced": lambda world: Plan(standing=[1, [bytes(32), [bytes(16), 1, 0], 7]]),
+    "withdrawn": lambda world: Plan(standing=[2, [2, 7]]),
+    "a status of a later day": lambda world: Plan(status_checkpoint={"height": 99, "time": TIME + DAY}),
+    "no author's key named": lambda world: Plan(author=None),
+    "two signers": lambda world: Plan(signers=[DOCTOR, THIEF]),
+}
+
+BAD = {
+    "another ledger": ("genesis", pack_of((1,), flip)),
+    **{
+        f"the certificate of the {name} changed": ("checkpoint", pack_of((*place, 1, 1, 0), flip))
+        for name, place in {
+            "receipt": (8, 1), "seal": (9, 1), "status": (10, 1), "member": (11, 1), "staff": (12, 0, 1, 1),
+        }.items()
+    },
+    "a checkpoint of another time": ("checkpoint", pack_of((8, 1, 0, 9), more)),
+    "no signature of the engine": ("checkpoint", pack_of((8, 1, 1, 1, 0), lambda _: bytes(64))),
+    "another position": ("inclusion", pack_of((8, 0, 0), more)),
+    "another size of the log": ("inclusion", pack_of((8, 0, 1), more)),
+    "a longer path": ("inclusion", pack_of((8, 0, 2), again)),
+    "a member's entry from before the seal": ("member", older("member")),
+    "the member's absence": ("member", absent),
+    "a withdrawal in place of the seal": (
+        "seal", lambda world: Plan(seal_type=10, seal_body=lambda body: [CARD, MEMBER])
+    ),
+    "sealed with the host's key": ("seal", lambda world: Plan(sealer=HOST)),
+    "sealed with another member's key": ("seal", lambda world: Plan(sealer=seed(2, 0xB0))),
+    "sealed with a key of the past": ("seal", past((OLD_SEAL, POSITION), sealer=OLD_SEAL)),
+    "sealed with a key of the future": ("seal", past((OLD_SEAL, POSITION + 1), sealer=SEAL)),
+    "an entry that names another member": ("seal", other_member),
+    "the seal's entry of another card": ("seal", sealed_of(0, bytes(32))),
+    "the seal's entry of another position": ("seal", sealed_of(1, POSITION + 1)),
+    "the seal's entry of other records": ("seal", sealed_of(3, bytes(32))),
+    "another record in the seal": ("leaf", seal_of(8, [[bytes(32)]])),
+    "another core": ("leaf", pack_of((2,), flip)),
+    "another content root": ("leaf", pack_of((3,), flip)),
+    "other signatures": ("leaf", pack_of((4,), lambda data: data[:-1] + flip(data[-1:]))),
+    "a statement of another member": ("statement", statement_of(1, OTHER)),
+    "a statement of another visit": ("statement", statement_of(2, bytes(16))),
+    "a statement of two lines": ("statement", statement_of(5, "a\nb")),
+    "a statement that ends before it starts": ("statement", statement_of(8, [TIME, TIME - 1, TIME])),
+    "another statement": ("statement", pack_of((5, 4), lambda data: data.replace(b"Note", b"Nope"))),
+    "a statement said to be a frame": ("statement", pack_of((5, 0), more)),
+    "the statement as piece 1": ("statement", pack_of((5, 1), more)),
+    "another number of pieces": ("statement", pack_of((5, 2), more)),
+    "another body": ("content", pack_of((6, 1, 0, 3), lambda body: body.replace(b"1", b"2"))),
+    "another body under its digest": ("content", swapped),
+    "a body that is no JSON": ("content", pack_of((6, 1, 0, 3), lambda body: body + b"x")),
+    "a salt changed": ("content", pack_of((6, 1, 0, 1, 0), flip)),
+    "a salt too many": ("content", pack_of((6, 1, 0, 1), again)),
+    "a salt too few": ("content", pack_of((6, 1, 0, 1), lambda salts: salts[:-1])),
+    "an attachment that is not the statement's": (
+        "content", pack_of((6, 1, 0, 2), lambda _: [cbor.encode([bytes(32), 1, "a", "a/b"])])
+    ),
+    "more attachments in the statement": ("content", statement_of(11, 1)),
+    "the author did not sign": ("author", lambda world: Plan(signers=[THIEF])),
+    "a signature under another label": ("signature", lambda world: Plan(signature_label="medfolder/login")),
+    "no entry for the signer": ("signature", pack_of((12,), lambda staff: [])),
+    "the entry of another key": ("signature", entry_of(THIEF)),
+    "the signer's absence": ("signature", lambda world: Plan(staff_entry=lambda world, signer: None)),
+    "a signer of another member": ("signature", entry(member=OTHER)),
+    "a signer's entry from before the seal": ("signature", older("staff")),
+    "claimed before validity": ("signature", entry(**{"from": TIME + 1})),
+    "claimed at the end of validity": ("signature", entry(until=TIME)),
+    "claimed more than five minutes ahead": ("signature", claimed(SEALED_AT + 5 * MINUTE + 1)),
+    "enrolled at the seal's position": ("signature", entry(position=POSITION)),
+    "enrolled after the seal": ("signature", entry(position=POSITION + 1)),
+    "ended before, claimed at its end": ("signature", ended(3, TIME, ENDED)),
+    "ended more than thirty days before": ("signature", grace(1)),
+    "compromised before the seal": ("signature", ended(3, TIME + 1, COMPROMISED)),
+    "ended at the seal's position, compromised": ("signature", ended(POSITION, TIME + 1, COMPROMISED)),
+    "declared compromised at the seal": ("signature", ended(3, TIME + 1, COMPROMISED, POSITION)),
+    "another custody": ("leaf", pack_of((4,), lambda data: data.replace(b"\0\x58\x40", b"\1\x58\x40"))),
+    "a status of before the receipt": ("status", lambda world: Plan(status_checkpoint={"height": HEIGHT - 1})),
+    "the status of another record": ("status", other_status),
+}
+
+BAD_PARTS = {
+    "an entry changed": ("content", at((6, 1, 0, 0, 4), lambda data: data.replace(b"1", b"2"))),
+    "an entry said to be an attachment": ("content", at((6, 1, 0, 0, 0), more)),
+    "an entry at another place": ("content", at((6, 1, 0, 0, 1), more)),
+    "an entry of another number of pieces": ("content", at((6, 1, 0, 0, 2), more)),
+    "an entry with another salt": ("content", at((6, 1, 0, 0, 3), flip)),
+    "an entry with a longer path": ("content", at((6, 1, 0, 0, 5), again)),
+}

@@ -1,0 +1,124 @@
+"""Structures of records, the ledger, evidence and shares in forms that readers refuse."""
+
+import bad_bodies
+import cbor
+from bad_shapes import forms
+from vectors import accepted, changed
+
+SUITE = "international"
+# What is read: the code of its refusals, of another version, and whether it has a version.
+CODES = {
+    "statement": ("statement.", True),
+    "attachment": ("attachment.form", False),
+    "disclosure": ("disclosure.encoding", False),
+    "signatures": ("cbor.", False),
+    "core": ("cbor.", True),
+    "envelope": ("record.", True),
+    "slot": ("cbor.", True),
+    "genesis": ("genesis.", True),
+    "transaction": ("transaction.", True),
+    "checkpoint": ("cbor.", False),
+    "block": ("cbor.", False),
+    "receipt": ("proof.encoding", False),
+    "refusal": ("proof.encoding", False),
+    "entry": ("proof.encoding", False),
+    "consistency": ("cbor.", False),
+    "page": ("proof.encoding", False),
+    "evidence": ("evidence.", True),
+    "share-state": ("cbor.", True),
+}
+# Forms that the formats allow: of lists, of byte strings of any length, of fields that may be absent.
+ALLOWED = {
+    ("signatures", "one field less"),
+    ("entry", "a byte string one byte longer"),
+    ("entry", "a byte string one byte shorter"),
+    ("share-state", "a list as null"),
+    ("evidence", "one field less"),
+    (9, "one field less"),
+    (16, "one field less"),
+    (17, "one field less"),
+}
+MALFORMED = "transaction.malformed"
+BODY_FORMS = ("a longer head", "one field less", "one field more, 0", "an array of indefinite length")
+
+
+def of_records(record: dict):
+    hexed = lambda name: bytes.fromhex(record[name])
+    core = cbor.decode(hexed("envelope"))[1]
+    for what, data in {
+        "statement": hexed("statement"),
+        "attachment": bytes.fromhex(record["attachments"]["small_piece"]),
+        "disclosure": hexed("disclosed_entry_1"),
+        "signatures": hexed("signatures"),
+        "core": core,
+        "envelope": hexed("envelope"),
+        "slot": hexed("slot"),
+    }.items():
+        yield from structure(what, data)
+    twice = cbor.decode(hexed("signatures"))
+    name, code = "signatures: a key signs twice", "cbor."
+    yield changed(base_of("signatures", hexed("signatures")), name, cbor.encode(twice[:1] * 2), code)
+    yield from bad_bodies.statements(hexed("statement"))
+    yield from bad_bodies.attachments(bytes.fromhex(record["attachments"]["small_piece"]))
+
+
+def of_ledger(ledger: dict):
+    checkpoint = bytes.fromhex(ledger["checkpoint"])
+    yield from structure("genesis", bytes.fromhex(ledger["genesis"]["file"]))
+    yield from structure("checkpoint", checkpoint)
+    yield from structure("block", bytes.fromhex(min(ledger["blocks"], key=len)))
+    yield from structure("receipt", bytes.fromhex(ledger["receipt"]["proof"]))
+    results = [[bytes(32), 0], [bytes([1]) * 32, 9]]
+    yield from structure("refusal", cbor.encode([results, cbor.decode(checkpoint)]))
+    yield from structure("entry", bytes.fromhex(ledger["present"]["proof"]))
+    yield from structure("consistency", bytes.fromhex(ledger["consistency"]["proof"]))
+    page = cbor.decode(bytes.fromhex(ledger["card"]["page"]))
+    page[2] = page[2][:1]
+    yield from structure("page", cbor.encode(page))
+    yield from transactions(ledger["transactions"])
+
+
+def transactions(given: list):
+    first = {}
+    for one in given:
+        first.setdefault(one["number"], bytes.fromhex(one["stored"]))
+    yield from structure("transaction", first[19])
+    for number, stored in sorted(first.items()):
+        base = accepted(f"transaction of type {number}", "transaction", SUITE, stored)
+        yield base
+        start, end = cbor.skip(stored, 1, 3), cbor.skip(stored, 1, 4)
+        for name, body in forms(stored[start:end], versioned=False):
+            if name in BODY_FORMS and (number, name) not in ALLOWED:
+                data = stored[:start] + body + stored[end:]
+                yield changed(base, f"{base['name']}: body, {name}", data, MALFORMED)
+        fields = cbor.decode(stored)
+        for name, other in (("type 0", 0), ("type 22", 22), ("another type", number % 21 + 1)):
+            fields[1] = other
+            yield changed(base, f"{base['name']}: {name}", cbor.encode(fields), "transaction.")
+        data = cbor.encode(cbor.decode(stored)[:4] + [[bytes(64)] * 3])
+        yield changed(base, f"{base['name']}: three signatures", data, MALFORMED)
+
+
+def of_shares(share: dict):
+    yield from structure("share-state", bytes.fromhex(share["host"]["state"]))
+
+
+def of_evidence(pack: dict):
+    """In part, because a whole pack's first byte string of free length lies deep."""
+    yield from structure("evidence", bytes.fromhex(pack["part"]))
+
+
+def base_of(what: str, data: bytes) -> dict:
+    return accepted(what, what, SUITE, data)
+
+
+def structure(what: str, data: bytes):
+    code, versioned = CODES[what]
+    base = base_of(what, data)
+    yield base
+    for name, bad in forms(data, versioned):
+        if (what, name) in ALLOWED:
+            continue
+        yield changed(base, f"{what}: {name}", bad, code)
+
+
