@@ -71,8 +71,8 @@ impl Suite {
     /// An incremental H.
     pub fn hasher(self) -> Hasher {
         Hasher(match self {
-            Suite::International => Inner::Sha256(sha256::Context::new()),
-            Suite::National => Inner::Sm3(sm3::Digest::new()),
+            Suite::International => Inner::Sha256(sha2::Digest::new()),
+            Suite::National => Inner::Sm3(sha2::Digest::new()),
         })
     }
 
@@ -142,47 +142,8 @@ impl FromStr for Suite {
 #[error("the suite is `international` or `national`")]
 pub struct UnknownSuite;
 
-/// SHA-256 from ring where ring compiles, from RustCrypto in the browser.
-#[cfg(not(target_arch = "wasm32"))]
-mod sha256 {
-    pub(super) struct Context(ring::digest::Context);
-
-    impl Context {
-        pub(super) fn new() -> Self {
-            Self(ring::digest::Context::new(&ring::digest::SHA256))
-        }
-        pub(super) fn update(&mut self, bytes: &[u8]) {
-            self.0.update(bytes);
-        }
-        pub(super) fn finish(self) -> [u8; 32] {
-            let mut out = [0; 32];
-            out.copy_from_slice(self.0.finish().as_ref());
-            out
-        }
-    }
-}
-
-#[cfg(target_arch = "wasm32")]
-mod sha256 {
-    use sha2::Digest as _;
-
-    pub(super) struct Context(sha2::Sha256);
-
-    impl Context {
-        pub(super) fn new() -> Self {
-            Self(sha2::Sha256::new())
-        }
-        pub(super) fn update(&mut self, bytes: &[u8]) {
-            self.0.update(bytes);
-        }
-        pub(super) fn finish(self) -> [u8; 32] {
-            self.0.finalize().into()
-        }
-    }
-}
-
 enum Inner {
-    Sha256(sha256::Context),
+    Sha256(sha2::Sha256),
     Sm3(Sm3),
 }
 
@@ -193,16 +154,16 @@ impl Hasher {
     /// Feeds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
-            Inner::Sha256(context) => context.update(bytes),
-            Inner::Sm3(context) => sm3::Digest::update(context, bytes),
+            Inner::Sha256(context) => sha2::Digest::update(context, bytes),
+            Inner::Sm3(context) => sha2::Digest::update(context, bytes),
         }
     }
 
     /// The digest of all that was fed.
     pub fn finish(self) -> Digest {
         Digest(match self.0 {
-            Inner::Sha256(context) => context.finish(),
-            Inner::Sm3(context) => sm3::Digest::finalize(context).into(),
+            Inner::Sha256(context) => sha2::Digest::finalize(context).into(),
+            Inner::Sm3(context) => sha2::Digest::finalize(context).into(),
         })
     }
 }

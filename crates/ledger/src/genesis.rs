@@ -7,11 +7,15 @@
 //! The suite inside the file chooses H. All signatures cover the digest, so nothing made for one
 //! chain holds on another. A folder that was created under a genesis trusts that one and no other.
 
-use medfolder_crypto::{CborError, Digest, Label, Suite, from_cbor, to_cbor};
+use medfolder_crypto::{
+    CborError, Digest, KeyError, Label, PublicKeyBytes, Suite, VerifyingKey, from_cbor, to_cbor,
+};
 use medfolder_record::{AreaId, MemberId};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::member::{ConsensusKey, Member, StorageArea};
 use crate::policy::Policy;
@@ -240,11 +244,23 @@ pub(crate) fn is_url(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// The members' keys that sign transactions.
+fn keys(genesis: &Genesis) -> Result<BTreeMap<PublicKeyBytes, VerifyingKey>, GenesisError> {
+    let members = genesis.members.iter().map(|member| &member.keys);
+    members
+        .flat_map(|keys| [keys.alliance, keys.seal, keys.host])
+        .map(|key| Ok((key, key.verifying(genesis.suite)?)))
+        .collect::<Result<_, KeyError>>()
+        .map_err(|_| GenesisError::Key)
+}
+
 /// A checked genesis with its digest: what everything else verifies against.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
     genesis: Genesis,
     digest: Digest,
+    /// The keys of genesis that sign transactions, read: a twelfth of every check.
+    keys: Arc<BTreeMap<PublicKeyBytes, VerifyingKey>>,
 }
 
 impl Chain {
@@ -257,7 +273,12 @@ impl Chain {
         let digest = genesis
             .suite
             .hash_labelled(Label::GENESIS, &[&to_cbor(&genesis)]);
-        Ok(Self { genesis, digest })
+        let keys = Arc::new(keys(&genesis)?);
+        Ok(Self {
+            genesis,
+            digest,
+            keys,
+        })
     }
 
     /// Reads a genesis file.
@@ -272,6 +293,17 @@ impl Chain {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         to_cbor(&self.genesis)
+    }
+
+    /// A key that checks signatures on this chain.
+    ///
+    /// # Errors
+    /// [`KeyError`] when it is no such key.
+    pub fn verifying(&self, key: &PublicKeyBytes) -> Result<Cow<'_, VerifyingKey>, KeyError> {
+        match self.keys.get(key) {
+            Some(known) => Ok(Cow::Borrowed(known)),
+            None => key.verifying(self.suite()).map(Cow::Owned),
+        }
     }
 
     /// The genesis.

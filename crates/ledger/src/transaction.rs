@@ -182,7 +182,7 @@ fn verify(
     key: &PublicKeyBytes,
     signature: &Signature,
 ) -> bool {
-    key.verifying(chain.suite()).is_ok_and(|key| {
+    chain.verifying(key).is_ok_and(|key| {
         key.verify(kind.label(), &[&chain.digest().0, core], signature)
             .is_ok()
     })

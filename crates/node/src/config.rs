@@ -74,7 +74,7 @@ pub struct Tls {
 pub struct StateSize {
     /// Buckets of 4 KiB in the state's table, fixed when it is made; sparse until used.
     pub buckets: u32,
-    /// Cache in MiB, twice: for pages of the trie and for values.
+    /// Cache in MiB, three times: for pages of the trie, for values, for what changed lately.
     pub cache_mib: usize,
 }
 

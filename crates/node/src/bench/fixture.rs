@@ -105,6 +105,14 @@ impl Fixture {
     /// # Errors
     /// [`GenesisError`] if the fixture does not fit the rules of genesis.
     pub fn new(suite: Suite, time: u64) -> Result<Self, GenesisError> {
+        Self::with(suite, time, Policy::default())
+    }
+
+    /// The same under other rules.
+    ///
+    /// # Errors
+    /// [`GenesisError`] if the rules do not fit those of genesis.
+    pub fn with(suite: Suite, time: u64, policy: Policy) -> Result<Self, GenesisError> {
         let (hospitals, members): (Vec<_>, Vec<_>) = (1..=2).map(|n| hospital(suite, n)).unzip();
         let areas = members.iter().map(|member| StorageArea {
             id: AreaId(member.id.0),
@@ -122,7 +130,7 @@ impl Fixture {
             members,
             policy: Policy {
                 consent_texts: vec![consent().1],
-                ..Policy::default()
+                ..policy
             },
             engine: EngineKeys::Embedded(engine_signer(suite, &engine).public()),
         };

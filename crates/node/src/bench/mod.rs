@@ -6,6 +6,7 @@
 mod engine;
 pub mod fixture;
 mod http;
+mod idle;
 mod list;
 mod primitives;
 mod restart;
@@ -79,6 +80,8 @@ pub struct Scale {
     pub restart: u64,
     /// Records of the card whose list is read.
     pub records: u64,
+    /// Heartbeat blocks of a node that has nothing else to do.
+    pub heartbeats: u64,
 }
 
 impl Scale {
@@ -87,12 +90,14 @@ impl Scale {
         cards: 20_000,
         restart: 1_000_000,
         records: 10_000,
+        heartbeats: idle::DAY,
     };
     /// Enough to see that everything works.
     pub const SMALL: Self = Self {
         cards: 256,
         restart: 600,
         records: 160,
+        heartbeats: 100,
     };
 }
 
@@ -162,6 +167,10 @@ pub async fn run(
     list::measure(&fixture, &dir.join("list"), scale.records)?
         .into_iter()
         .for_each(&mut *report);
+    idle::measure(&dir.join("idle"), scale.heartbeats)
+        .await?
+        .into_iter()
+        .for_each(&mut *report);
     let found = restart::measure(&fixture, &dir.join("restart"), scale.restart)?;
     found.into_iter().for_each(&mut *report);
     Ok(())
@@ -192,6 +201,13 @@ fn processor() -> f64 {
         .filter_map(|field| field.parse::<u64>().ok())
         .sum();
     ticks as f64 / 100.0
+}
+
+/// Processor seconds that this thread has used so far.
+fn thread_processor() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = stat.split_whitespace().next().unwrap_or_default();
+    nanoseconds.parse::<f64>().unwrap_or(0.0) / 1e9
 }
 
 /// Per second.

@@ -9,9 +9,9 @@ use medfolder_ledger::Prepared;
 use medfolder_ledger::tree::InternationalHasher;
 
 use super::fixture::Fixture;
-use super::{BenchError, Figure, processor, quantile};
+use super::{BenchError, Figure, processor, quantile, thread_processor};
 use crate::clock::{Clock as _, SystemClock};
-use crate::state::{Map as _, MapError, MapSize, NomtMap, Writes};
+use crate::state::{Map as _, MapError, MapSize, NomtMap};
 use crate::store::StoreError;
 
 /// Keys of one block's batch.
@@ -42,10 +42,10 @@ impl Primitives {
     pub fn measure(fixture: &Fixture, dir: &Path, count: u64) -> Result<Self, BenchError> {
         std::fs::create_dir_all(dir)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let check = check(fixture)?;
+        let (check, checking) = check(fixture)?;
         let before = processor();
         let update = update(&dir.join("map"), 2 * count)?;
-        let processor = check + (processor() - before) / count.max(1) as f64;
+        let processor = checking + (processor() - before) / count.max(1) as f64;
         Ok(Self {
             check,
             update,
@@ -74,7 +74,8 @@ impl Primitives {
     }
 }
 
-fn check(fixture: &Fixture) -> Result<f64, BenchError> {
+/// Seconds on the clock and of the processor for one check.
+fn check(fixture: &Fixture) -> Result<(f64, f64), BenchError> {
     const TIMES: u32 = 2_000;
     let state: std::collections::BTreeMap<_, _> = fixture
         .chain
@@ -83,12 +84,16 @@ fn check(fixture: &Fixture) -> Result<f64, BenchError> {
         .into_iter()
         .collect();
     let stored = fixture.seal(&fixture.card(0), 0, 8, SystemClock.now());
-    let begun = Instant::now();
+    let (begun, used) = (Instant::now(), thread_processor());
     for _ in 0..TIMES {
         Prepared::new(&fixture.chain, stored.clone(), &state)
             .map_err(|error| BenchError::Fate(error.to_string()))?;
     }
-    Ok(begun.elapsed().as_secs_f64() / f64::from(TIMES))
+    let per = |seconds: f64| seconds / f64::from(TIMES);
+    Ok((
+        per(begun.elapsed().as_secs_f64()),
+        per(thread_processor() - used),
+    ))
 }
 
 fn failed(error: MapError) -> BenchError {
@@ -106,13 +111,13 @@ fn update(dir: &Path, keys: u64) -> Result<f64, BenchError> {
     let mut done = 0;
     while done < keys {
         let batch = done..keys.min(done + BATCH);
-        let writes: Writes = batch
-            .map(|n| (suite.hash(&[&n.to_be_bytes()]).0, Some(vec![7; ENTRY])))
-            .collect();
-        done += writes.len() as u64;
-        let layer = map.prepare(writes).map_err(failed)?;
+        let mut keys: Vec<_> = batch.map(|n| suite.hash(&[&n.to_be_bytes()]).0).collect();
+        keys.sort_unstable();
+        done += keys.len() as u64;
+        let writes = keys.into_iter().map(|key| (key, [7; ENTRY].as_slice()));
+        let layer = map.prepare(writes.collect()).map_err(failed)?;
         map.push(layer, &mut || {});
-        map.fold().map_err(failed)?;
+        map.fold(map.root()).map_err(failed)?;
     }
     Ok(begun.elapsed().as_secs_f64() / keys.max(1) as f64)
 }

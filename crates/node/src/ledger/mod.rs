@@ -8,6 +8,7 @@
 //! ```
 //! One [`Writer`] appends; any number of readers look through [`Ledger::view`].
 
+mod behind;
 mod history;
 mod open;
 mod view;

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use super::{Ledger, WriteError, Writer, read};
 use crate::metrics::Metrics;
 use crate::recent::Recent;
-use crate::state::{Map, MapError, MapSize, NomtMap, Writes};
+use crate::state::{Map, MapError, MapSize, NomtMap};
 use crate::store::{BlockStore, Index, SqliteBlocks, StoreError, StoredBlock, Tree};
 
 /// What a ledger is opened from.
@@ -253,9 +253,10 @@ fn genesis(
     last: Option<u64>,
     certify: &mut dyn FnMut(&Header) -> Option<Certificate>,
 ) -> Result<Checkpoint, OpenError> {
-    let entries = chain.genesis().initial_state().into_iter();
-    let writes: Writes = entries.map(|(key, value)| (key.0, Some(value))).collect();
-    let layer = map.prepare(writes)?;
+    let mut entries = chain.genesis().initial_state();
+    entries.sort_unstable_by_key(|(key, _)| *key);
+    let writes = entries.iter().map(|(key, value)| (key.0, value.as_slice()));
+    let layer = map.prepare(writes.collect())?;
     let header = Header::genesis(chain, Digest(layer.root()));
     let checkpoint = match last {
         Some(_) => {
@@ -281,7 +282,7 @@ fn genesis(
         return Err(OpenError::OtherChain);
     }
     map.push(layer, &mut || {});
-    map.fold()?;
+    map.fold(header.state_root.0)?;
     Ok(checkpoint)
 }
 

@@ -3,20 +3,16 @@
 //! ```text
 //! execute   contracts → writes → state root, log root, header            changes nothing
 //! append    block store (durable) → log nodes → state layer and head → index (behind, in batches)
-//! fold      index holds the block → layers into the base on disk
+//! fold      index holds the block → state's newest version into its base on disk (behind)
 //! ```
 //! Nothing of the writer changes before the block is durable, so a failed append leaves it as it
 //! was; whether the block was kept after all is found out by [`Writer::recover`].
 
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use medfolder_crypto::{Digest, to_cbor};
 use medfolder_ledger::block::Roots;
-use medfolder_ledger::event::{Step, Touch};
 use medfolder_ledger::log::Frontier;
 use medfolder_ledger::{
     Block, BlockError, Certificate, Checkpoint, Executed, Header, Outcome, Prepared, Refusal,
@@ -24,22 +20,13 @@ use medfolder_ledger::{
 };
 use thiserror::Error;
 
+use super::behind::{Behind, index_block};
 use super::{Ledger, unpack};
 use crate::metrics::{add, set};
 use crate::monitor::{At, Monitor, grant_in};
 use crate::recent;
 use crate::state::{Layer, MapError};
-use crate::store::{Grown, IndexAlert, IndexBlock, IndexEntry, StoreError, StoredBlock};
-
-/// Entries that wait in memory before they are folded into the state's base: more would fold
-/// cheaper by the key, but nobody is answered meanwhile.
-const FOLD_AT: usize = 4_096;
-/// Blocks that the index may lag behind before the writer waits.
-const INDEX_LAG: usize = 256;
-/// Blocks that the index takes in one commit.
-const INDEX_BATCH: usize = 64;
-/// Pause before the index is written again after a failure.
-const INDEX_RETRY: Duration = Duration::from_secs(1);
+use crate::store::{Grown, IndexAlert, IndexBlock, StoreError, StoredBlock};
 
 /// Why a block was not written.
 #[derive(Clone, Debug, Error)]
@@ -119,8 +106,7 @@ pub struct Writer {
     header: Header,
     frontier: Frontier,
     monitor: Monitor,
-    index: Option<SyncSender<IndexBlock>>,
-    indexer: Option<JoinHandle<()>>,
+    behind: Behind,
 }
 
 impl Writer {
@@ -134,19 +120,13 @@ impl Writer {
         frontier: Frontier,
     ) -> Result<Self, WriteError> {
         let monitor = Monitor::new(ledger.chain.policy().alerts);
-        let (index, blocks) = sync_channel(INDEX_LAG);
-        let reader = ledger.clone();
-        let indexer = std::thread::Builder::new()
-            .name("index".to_owned())
-            .spawn(move || keep_index(&reader, &blocks))?;
-        let (index, indexer) = (Some(index), Some(indexer));
+        let behind = Behind::start(&ledger)?;
         Ok(Self {
             ledger,
             header,
             frontier,
             monitor,
-            index,
-            indexer,
+            behind,
         })
     }
 
@@ -270,15 +250,8 @@ impl Writer {
         }
         self.count(&header, &executed, &block);
         (self.header, self.frontier) = (header, frontier);
-        let sent = self
-            .index
-            .as_ref()
-            .is_some_and(|index| index.send(block).is_ok());
-        if sent {
-            Ok(executed.outcomes)
-        } else {
-            Err(StoreError("no index".to_owned()).into())
-        }
+        self.behind.index(block)?;
+        Ok(executed.outcomes)
     }
 
     fn remember(&self, ids: &[u8], time: u64) {
@@ -371,39 +344,27 @@ impl Writer {
     /// Whether a block could be written now.
     ///
     /// # Errors
-    /// [`WriteError::Store`] when it could not.
+    /// [`WriteError`] when it could not.
     pub fn probe(&self) -> Result<(), WriteError> {
-        Ok(self.ledger.blocks.probe()?)
+        self.ledger.blocks.probe()?;
+        self.behind.folds()
     }
 
-    /// Folds the state's layers into its base when many wait, or when `idle`.
+    /// Has the state's newest version folded into its base when many entries wait, or when `idle`.
+    /// Returns at once, unless far too many wait.
     ///
     /// # Errors
-    /// [`WriteError`].
+    /// [`WriteError::State`] when the last fold failed and was not made good yet.
     pub fn fold(&self, idle: bool) -> Result<(), WriteError> {
-        let pending = self.ledger.map.pending();
-        if pending == 0 || !idle && pending < FOLD_AT {
-            return Ok(());
-        }
-        if !self.ledger.index.reach(self.header.height) {
-            return Err(StoreError("the index does not follow".to_owned()).into());
-        }
-        let begun = Instant::now();
-        self.ledger.map.fold()?;
-        self.ledger.metrics.fold_seconds.since(begun);
-        Ok(())
+        self.behind.fold(&self.header, idle)
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.ledger.closing.store(true, Ordering::SeqCst);
-        drop(self.index.take());
-        if let Some(indexer) = self.indexer.take() {
-            let _ = indexer.join();
-        }
+        self.behind.stop();
         if self.ledger.index.progress().height == self.header.height {
-            let _ = self.ledger.map.fold();
+            let _ = self.ledger.map.fold(self.header.state_root.0);
         }
     }
 }
@@ -412,12 +373,9 @@ fn layer(ledger: &Ledger, executed: &Executed) -> Result<Option<Layer>, MapError
     if executed.writes.is_empty() {
         return Ok(None);
     }
-    let writes = executed
-        .writes
-        .iter()
-        .map(|(key, value)| (key.0, Some(value.clone())))
-        .collect();
-    ledger.map.prepare(writes).map(Some)
+    let writes = executed.writes.iter();
+    let writes = writes.map(|(key, value)| (key.0, value.as_slice()));
+    ledger.map.prepare(writes.collect()).map(Some)
 }
 
 fn stored(header: &Header, transactions: &[Prepared], executed: &Executed) -> StoredBlock {
@@ -436,68 +394,4 @@ fn stored(header: &Header, transactions: &[Prepared], executed: &Executed) -> St
         ids,
         transactions,
     }
-}
-
-fn index_block(
-    header: &Header,
-    ids: &[[u8; 32]],
-    executed: &Executed,
-    alerts: Vec<IndexAlert>,
-) -> IndexBlock {
-    let outcomes = || executed.outcomes.iter().zip(0_u16..);
-    let touches = |outcome: &Outcome, place| match outcome {
-        Outcome::Accepted(accepted) => accepted
-            .touches
-            .iter()
-            .map(|touch| index_entry(touch, place))
-            .collect(),
-        Outcome::Refused(_) => Vec::new(),
-    };
-    IndexBlock {
-        height: header.height,
-        log_size: header.log_size,
-        transactions: ids
-            .iter()
-            .copied()
-            .zip(outcomes().map(|(o, _)| o.position()))
-            .collect(),
-        entries: outcomes()
-            .flat_map(|(outcome, place)| touches(outcome, place))
-            .collect(),
-        alerts,
-    }
-}
-
-fn index_entry(touch: &Touch, place: u16) -> IndexEntry {
-    let (position, step) = match &touch.step {
-        Step::Transaction { position, .. } => (*position, Vec::new()),
-        Step::Access { position, access } => (*position, to_cbor(access)),
-    };
-    IndexEntry {
-        subject: touch.subject,
-        place,
-        position,
-        step,
-    }
-}
-
-/// The index thread: many blocks in one commit; ends when the writer does.
-fn keep_index(ledger: &Ledger, blocks: &Receiver<IndexBlock>) {
-    while let Ok(first) = blocks.recv() {
-        let batch: Vec<_> = std::iter::once(first)
-            .chain(blocks.try_iter().take(INDEX_BATCH - 1))
-            .collect();
-        while let Err(error) = keep_batch(ledger, &batch) {
-            tracing::error!(%error, "the index cannot be written");
-            if ledger.closing.load(Ordering::SeqCst) {
-                return;
-            }
-            std::thread::sleep(INDEX_RETRY);
-        }
-    }
-}
-
-fn keep_batch(ledger: &Ledger, batch: &[IndexBlock]) -> Result<(), StoreError> {
-    ledger.tree.sync()?;
-    ledger.index.add(batch)
 }

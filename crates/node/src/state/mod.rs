@@ -1,5 +1,6 @@
 //! The contracts' state on disk.
 
 mod map;
+mod trie;
 
 pub use map::{Key, Layer, Map, MapError, MapSize, NomtMap, Snapshot, Writes};

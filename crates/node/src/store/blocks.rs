@@ -108,6 +108,15 @@ pub trait BlockStore: Send + Sync {
     /// [`StoreError`] when it cannot.
     fn probe(&self) -> Result<(), StoreError>;
 
+    /// Puts in order what appends left to do later; beside them, and of no consequence for what is
+    /// durable.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn tidy(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Bytes on disk.
     ///
     /// # Errors
@@ -119,6 +128,8 @@ pub trait BlockStore: Send + Sync {
 pub struct SqliteBlocks {
     path: PathBuf,
     writer: Mutex<Connection>,
+    /// Moves the write-ahead log into the file beside the writer.
+    keeper: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
 }
 
@@ -147,14 +158,18 @@ impl SqliteBlocks {
         let writer = Connection::open(path)?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
         writer.pragma_update(None, "synchronous", "FULL")?;
-        writer.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+        // `tidy` moves the log into the file; an append does only when that lags far behind.
+        writer.pragma_update(None, "wal_autocheckpoint", 16_000)?;
         writer.pragma_update(None, "cache_size", -8_000)?;
         writer.execute_batch(SCHEMA)?;
         writer.execute("DELETE FROM tx WHERE at < 0", [])?;
+        let keeper = Connection::open(path)?;
+        keeper.pragma_update(None, "wal_autocheckpoint", 0)?;
         let readers = Mutex::new(Vec::new());
         Ok(Self {
             path: path.to_path_buf(),
             writer: Mutex::new(writer),
+            keeper: Mutex::new(keeper),
             readers,
         })
     }
@@ -300,6 +315,11 @@ impl BlockStore for SqliteBlocks {
         writer.execute("INSERT INTO tx VALUES (-1, 0, zeroblob(262144))", [])?;
         writer.execute("DELETE FROM tx WHERE at < 0", [])?;
         Ok(())
+    }
+
+    fn tidy(&self) -> Result<(), StoreError> {
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(keeper.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
     }
 
     fn size(&self) -> Result<u64, StoreError> {

@@ -11,6 +11,7 @@
 //! | alert | what the monitor noticed |
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -90,6 +91,8 @@ pub struct Index {
     readers: Mutex<Vec<Connection>>,
     progress: Mutex<Progress>,
     moved: Condvar,
+    /// The highest block that somebody waited for.
+    wanted: AtomicU64,
 }
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS progress (
@@ -169,6 +172,7 @@ impl Index {
             readers: Mutex::new(Vec::new()),
             progress: Mutex::new(progress),
             moved: Condvar::new(),
+            wanted: AtomicU64::new(0),
         })
     }
 
@@ -181,6 +185,7 @@ impl Index {
     /// Waits until the index holds block `height`; whether it does.
     #[must_use]
     pub fn reach(&self, height: u64) -> bool {
+        self.wanted.fetch_max(height, Ordering::SeqCst);
         let progress = lock(&self.progress);
         let waited = self
             .moved
@@ -189,27 +194,32 @@ impl Index {
         progress.height >= height
     }
 
+    /// Whether somebody waits for a block that the index does not hold yet.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::SeqCst) > self.progress().height
+    }
+
     /// Adds blocks in one durable step. Blocks that it holds already are passed over.
     ///
     /// # Errors
     /// [`StoreError`]; then it holds none of them, or all.
     pub fn add(&self, blocks: &[IndexBlock]) -> Result<(), StoreError> {
         let mut progress = self.progress();
+        let new = blocks.iter().filter(|block| block.height > progress.height);
+        let new: Vec<_> = new.collect();
+        let Some(last) = new.last() else {
+            return Ok(());
+        };
+        let all = new.iter().flat_map(|block| &block.transactions);
+        progress = Progress {
+            height: last.height,
+            log_size: last.log_size,
+            refused: progress.refused + all.filter(|(_, at)| at.is_none()).count() as u64,
+        };
         let mut writer = lock(&self.writer);
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for block in blocks {
-            if block.height > progress.height {
-                insert(&transaction, block)?;
-                let refused = block
-                    .transactions
-                    .iter()
-                    .filter(|(_, at)| at.is_none())
-                    .count();
-                progress.height = block.height;
-                progress.log_size = block.log_size;
-                progress.refused += refused as u64;
-            }
-        }
+        insert(&transaction, &new)?;
         transaction.execute(
             "UPDATE progress SET height = ?1, log_size = ?2, refused = ?3",
             params![
@@ -331,48 +341,56 @@ impl Index {
     }
 }
 
-fn insert(writer: &rusqlite::Transaction<'_>, block: &IndexBlock) -> Result<(), rusqlite::Error> {
-    let height = sql(block.height);
+/// Adds the rows of many blocks, each table's in the order of its keys: neighbours lie on one page.
+fn insert(writer: &rusqlite::Transaction<'_>, blocks: &[&IndexBlock]) -> rusqlite::Result<()> {
+    let mut transactions: Vec<_> = blocks.iter().flat_map(|block| rows(block)).collect();
+    transactions.sort_by_key(|(id, _)| *id);
     let mut tx = writer.prepare_cached(
         // Refused first and accepted later is possible; the acceptance stays.
         "INSERT INTO tx VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET
          height = excluded.height, place = excluded.place, position = excluded.position
          WHERE tx.position < 0",
     )?;
-    for ((id, position), place) in block.transactions.iter().zip(0_u16..) {
-        tx.execute(params![
-            id.as_slice(),
-            height,
-            place,
-            position.map_or(-1, sql)
-        ])?;
+    for (id, at) in transactions {
+        let position = at.position.map_or(-1, sql);
+        tx.execute(params![id.as_slice(), sql(at.height), at.place, position])?;
     }
+    let steps = |block: &&IndexBlock| {
+        let height = sql(block.height);
+        let steps = block.entries.clone().into_iter();
+        steps.map(move |step| (key(&step.subject), height, step))
+    };
+    let mut entries: Vec<_> = blocks.iter().flat_map(steps).collect();
+    entries.sort_by(|(a, ..), (b, ..)| a.cmp(b));
     let mut entry = writer.prepare_cached(
         "INSERT INTO entry SELECT ?1, COALESCE(MAX(n) + 1, 0), ?2, ?3, ?4, ?5
          FROM entry WHERE subject = ?1",
     )?;
-    for step in &block.entries {
-        let subject = key(&step.subject);
-        entry.execute(params![
-            subject,
-            sql(step.position),
-            height,
-            step.place,
-            step.step
-        ])?;
+    for (subject, height, step) in entries {
+        let position = sql(step.position);
+        entry.execute(params![subject, position, height, step.place, step.step])?;
     }
     let mut alert = writer.prepare_cached(
         "INSERT INTO alert (code, height, time, subject) VALUES (?1, ?2, ?3, ?4)",
     )?;
-    for seen in &block.alerts {
-        alert.execute(params![
-            seen.code,
-            sql(seen.height),
-            sql(seen.time),
-            seen.subject
-        ])?;
+    for seen in blocks.iter().flat_map(|block| &block.alerts) {
+        let (height, time) = (sql(seen.height), sql(seen.time));
+        alert.execute(params![seen.code, height, time, seen.subject])?;
     }
     Ok(())
+}
+
+/// A block's transactions with where they are.
+fn rows(block: &IndexBlock) -> impl Iterator<Item = ([u8; 32], Located)> {
+    let pairs = block.transactions.iter().zip(0_u16..);
+    pairs.map(|((id, position), place)| {
+        let at = Located {
+            height: block.height,
+            place,
+            position: *position,
+        };
+        (*id, at)
+    })
 }
 
 #[cfg(test)]
@@ -403,7 +421,7 @@ mod tests {
             entries: vec![entry(card, 0), entry(grant, 0), entry(card, 1)],
             alerts: Vec::new(),
         };
-        index.add(&[block.clone(), block.clone()]).unwrap();
+        index.add(std::slice::from_ref(&block)).unwrap();
         index.add(&[block]).unwrap();
         let found = index.entries(&card, 0, 9).unwrap();
         assert_eq!(found, [(1, entry(card, 0)), (1, entry(card, 1))]);

@@ -246,50 +246,6 @@ async fn an_idle_ledger_makes_a_heartbeat_when_its_time_has_come() {
 }
 
 #[tokio::test]
-async fn a_clock_behind_the_last_block_stops_the_engine_and_a_right_one_starts_it_again() {
-    let (dir, fixture) = chain(Suite::International);
-    let mut node = start(dir.path(), &fixture).await;
-    node.registered(1).await;
-    let now = node.clock.now();
-    node.clock.set(now - 24 * 3_600_000);
-    let health = node.path("healthz");
-    for _ in 0..100 {
-        if node
-            .http
-            .get::<serde_json::Value>(&health, None)
-            .await
-            .is_err_and(|e| e.status() == Some(503))
-        {
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
-    let stored = fixture.register(&fixture.card(2), now);
-    let mut code = String::new();
-    for _ in 0..200 {
-        match node.submit(stored.clone()).await {
-            Err(error) => {
-                code = error.code().to_owned();
-                break;
-            }
-            Ok(_) => continue,
-        }
-    }
-    assert_eq!(code, "engine.clock_behind");
-    node.clock.set(now + 1);
-    let mut status = node.submit(stored.clone()).await;
-    for _ in 0..200 {
-        if status.is_ok() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        status = node.submit(stored.clone()).await;
-    }
-    assert!(status.unwrap().position.is_some());
-    node.stop().await;
-}
-
-#[tokio::test]
 async fn everything_is_there_after_a_restart_and_a_replay_is_still_known() {
     let (dir, fixture) = chain(Suite::National);
     let mut node = start(dir.path(), &fixture).await;

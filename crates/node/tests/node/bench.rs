@@ -1,5 +1,5 @@
-//! The bench runs to its end and gives every figure. `MEDFOLDER_BENCH_CARDS`, `…_RESTART` and
-//! `…_RECORDS` make it larger; the figures themselves are wanted of release builds only.
+//! The bench runs to its end and gives every figure. `MEDFOLDER_BENCH_CARDS`, `…_RESTART`,
+//! `…_RECORDS` and `…_HEARTBEATS` make it larger; the figures themselves are wanted of release builds only.
 
 use medfolder_node::bench::{Figure, Scale, run};
 
@@ -16,6 +16,7 @@ async fn the_bench_gives_every_figure() {
         cards: number("MEDFOLDER_BENCH_CARDS", Scale::SMALL.cards),
         restart: number("MEDFOLDER_BENCH_RESTART", Scale::SMALL.restart),
         records: number("MEDFOLDER_BENCH_RECORDS", Scale::SMALL.records),
+        heartbeats: number("MEDFOLDER_BENCH_HEARTBEATS", Scale::SMALL.heartbeats),
     };
     let dir = tempfile::tempdir().unwrap();
     let mut figures: Vec<Figure> = Vec::new();
@@ -29,6 +30,8 @@ async fn the_bench_gives_every_figure() {
         "engine.embedded.64.rate",
         "engine.embedded.1024.p99",
         "ledger.restart",
+        "ledger.idle.growth",
+        "ledger.idle.processor",
     ] {
         assert!(figures.iter().any(|figure| figure.name == name), "{name}");
     }

@@ -7,6 +7,7 @@
 
 mod api;
 mod bench;
+mod clock;
 mod faults;
 mod follower;
 mod kill;
