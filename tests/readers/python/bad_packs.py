@@ -122,6 +122,10 @@ def flip(data: bytes) -> bytes:
     return bytes([data[0] ^ 1]) + data[1:]
 
 
+def one_or_two(signatures: list) -> list:
+    return signatures[:1] if len(signatures) == 2 else signatures * 2
+
+
 def more(number: int) -> int:
     return number + 1
 
@@ -155,6 +159,9 @@ BAD = {
     },
     "a checkpoint of another time": ("checkpoint", pack_of((8, 1, 0, 9), more)),
     "no signature of the engine": ("checkpoint", pack_of((8, 1, 1, 1, 0), lambda _: bytes(64))),
+    "an engine's signature too few or too many": ("checkpoint", pack_of((8, 1, 1, 1), one_or_two)),
+    "a checkpoint of version 1": ("checkpoint", lambda world: Plan(status_checkpoint={"version": 1})),
+    "a checkpoint of another ledger": ("checkpoint", lambda world: Plan(status_checkpoint={"genesis": CARD})),
     "another position": ("inclusion", pack_of((8, 0, 0), more)),
     "another size of the log": ("inclusion", pack_of((8, 0, 1), more)),
     "a longer path": ("inclusion", pack_of((8, 0, 2), again)),

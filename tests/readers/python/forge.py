@@ -62,9 +62,11 @@ class World:
         keys = [self.key(seed(1, owner)), self.key(seed(2, owner)), receive, self.key(seed(4, owner))]
         return [identity, f"Hospital {owner:x}", 1, 1, keys, bytes(32), [], True]
 
-    def checkpoint(self, height=HEIGHT, size=SIZE, log=bytes(32), root=bytes(32), time=SEALED_AT) -> list:
+    def checkpoint(
+        self, height=HEIGHT, size=SIZE, log=bytes(32), root=bytes(32), time=SEALED_AT, version=0, genesis=b""
+    ) -> list:
         nothing = self.suite.labelled("medfolder/block-transactions", cbor.encode([]))
-        header = [0, self.digest, height, 0, bytes(32), nothing, size, log, root, time]
+        header = [version, genesis or self.digest, height, 0, bytes(32), nothing, size, log, root, time]
         digest = self.suite.labelled("medfolder/block-header", cbor.encode(header))
         signatures = [sign(n, ENGINE[n], "medfolder/block-header", digest) for n in self.engines()]
         return [header, [1, signatures]]
