@@ -3,7 +3,8 @@
 //! A folder, a ferry or a push may carry them; there is no port from one zone to the other.
 //!
 //! ```text
-//! DIR/tmp/<name>                     being written; worth nothing after a crash
+//! DIR/tmp/<name>                     being written; worth nothing after a crash, unless its writer
+//!                                    noted its name durably (staged)
 //! DIR/new/<number:016x>.<kind>       complete: [0, message], strict CBOR; read in order of number
 //! DIR/blobs/<digest>                 large ciphertext that a delivery names; complete before the delivery is
 //! DIR/bad/<name>                     what could not be read, kept for the engineer; the oldest go first

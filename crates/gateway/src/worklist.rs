@@ -1,7 +1,7 @@
 //! What inner zone and signer say to each other: records to sign, and the answers.
 //!
 //! ```text
-//! GET  /v1/worklist?keys=K,K…&limit=N      [ 0, [ item … ] ]                 CBOR
+//! GET  /v1/worklist?keys=K,K…&after=ID&limit=N   [ 0, [ item … ] ]           CBOR
 //! GET  /v1/worklist/{id}                   item                               CBOR
 //! GET  /v1/worklist/{id}/attachments/{j}   the attachment's bytes
 //! POST /v1/worklist/answers                [ 0, [ [id, answer] … ] ] → [ 0, [ code | null … ] ]   CBOR

@@ -216,6 +216,17 @@ impl ContentTree {
         root(self.suite, &self.leaves)
     }
 
+    /// The content root of the same body and attachments under another statement.
+    #[must_use]
+    pub fn root_with(&self, salt: &ContentSalt, statement: &[u8]) -> ContentRoot {
+        let mut leaves = self.leaves.clone();
+        if let Some(first) = leaves.first_mut() {
+            let salt = salt.piece(self.suite, 0);
+            *first = leaf(self.suite, PieceType::Statement, 0, &salt, statement);
+        }
+        ContentRoot(merkle::root(self.suite, &leaves))
+    }
+
     /// How the body was cut.
     #[must_use]
     pub const fn pieces(&self) -> &Pieces {

@@ -131,6 +131,12 @@ impl<'a> Draft<'a> {
         self.tree.root()
     }
 
+    /// The leaves below the content root; they hold nothing of the body.
+    #[must_use]
+    pub fn into_tree(self) -> ContentTree {
+        self.tree
+    }
+
     /// The statement.
     #[must_use]
     pub const fn statement(&self) -> &Statement {

@@ -5,6 +5,9 @@ use std::{borrow::Cow, collections::BTreeSet};
 use super::{Limits, Member, Node, Value};
 use crate::FhirError;
 
+/// Names of so many members are compared one by one.
+const FEW: usize = 16;
+
 pub(super) struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -147,7 +150,7 @@ impl<'a> Reader<'a> {
     }
 
     fn object(&mut self) -> Result<Value<'a>, FhirError> {
-        let mut members = Vec::new();
+        let mut members: Vec<Member<'a>> = Vec::new();
         let mut names = BTreeSet::new();
         if self.closes(b'}') {
             return Ok(Value::Object(members));
@@ -157,7 +160,14 @@ impl<'a> Reader<'a> {
             let from = self.at;
             let name = self.string()?;
             let raw_name = self.slice(from);
-            if !names.insert(name.clone()) {
+            // Most objects have few members; many of them are looked up in a tree.
+            let known = if members.len() < FEW {
+                members.iter().any(|member| member.name == name)
+            } else {
+                names.extend(members.iter().skip(names.len()).map(|m| m.name.clone()));
+                names.contains(&name)
+            };
+            if known {
                 return Err(FhirError::DuplicateMember { offset: from });
             }
             self.space();

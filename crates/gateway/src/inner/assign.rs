@@ -3,7 +3,7 @@
 //! The author's key is found by licence, else by name, else it is the key of the member of staff
 //! who answers for authors without one (`fallback_author`). The statement names whoever signs.
 
-use medfolder_record::{Author, ContentRoot, KeyId, VisitId};
+use medfolder_record::{Author, ContentRoot, ContentTree, KeyId, VisitId};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::InnerError;
@@ -18,7 +18,7 @@ pub(crate) fn assign(
     db: &Connection,
     id: i64,
     visit: VisitId,
-    draft: &Draft,
+    (draft, tree): (&Draft, &ContentTree),
 ) -> Result<bool, InnerError> {
     let replaced = match replaced(db, id)? {
         Replaced::Nothing => None,
@@ -36,15 +36,10 @@ pub(crate) fn assign(
     let statement = draft.statement(zone, visit, author, replaced.map(|(_, root)| root));
     // Whatever could be refused was refused at the inlet.
     let statement = statement.map_err(|_| InnerError::Damaged)?;
-    let sealed = seal_statement(zone, &statement);
-    let root = draft
-        .record(zone, statement)
-        .map_err(|_| InnerError::Damaged)?
-        .content_root();
-    db.prepare_cached("UPDATE drafts SET statement = ?2 WHERE record = ?1")?
-        .execute((id, sealed))?;
+    let root = tree.root_with(&draft.salt(), &statement.to_bytes());
     db.prepare_cached(
-        "UPDATE records SET state = ?2, reason = '', key = ?3, root = ?4, replaces = ?5 WHERE id = ?1",
+        "UPDATE records SET state = ?2, reason = '', key = ?3, root = ?4, replaces = ?5,
+           statement = ?6 WHERE id = ?1",
     )?
     .execute((
         id,
@@ -52,6 +47,7 @@ pub(crate) fn assign(
         key.as_bytes(),
         root.as_bytes(),
         replaced.map_or(0, |(record, _)| record),
+        seal_statement(zone, &statement),
     ))?;
     Ok(true)
 }
@@ -73,7 +69,8 @@ pub(crate) fn assign_waiting(zone: &Zone) -> Result<usize, InnerError> {
         let mut assigned = 0;
         for (id, visit, sealed) in waiting {
             let draft = Draft::open(zone, &sealed)?;
-            assigned += usize::from(assign(zone, db, id, VisitId(visit), &draft)?);
+            let tree = draft.check(zone).map_err(|_| InnerError::Damaged)?;
+            assigned += usize::from(assign(zone, db, id, VisitId(visit), (&draft, &tree))?);
         }
         Ok(assigned)
     })

@@ -14,8 +14,9 @@ use super::store::batch;
 use super::vault_file::{names, shred};
 use super::zone::{Zone, sql_time};
 
-/// Deletes everything of a final batch but its leaves and digests.
-pub(crate) fn forget_drafts(zone: &Zone, db: &Connection, batch: i64) -> Result<(), InnerError> {
+/// Deletes everything of a final batch but its leaves and digests; returns the stored files that
+/// are not needed once this is durable.
+pub(crate) fn forget_drafts(db: &Connection, batch: i64) -> Result<Vec<String>, InnerError> {
     let files: Vec<String> = db
         .prepare_cached(
             "SELECT d.files FROM drafts d JOIN records r ON r.id = d.record
@@ -27,13 +28,19 @@ pub(crate) fn forget_drafts(zone: &Zone, db: &Connection, batch: i64) -> Result<
         "DELETE FROM drafts WHERE record IN (SELECT id FROM records WHERE batch = ?1)",
     )?
     .execute([batch])?;
-    db.prepare_cached("UPDATE records SET signature = x'' WHERE batch = ?1")?
+    db.prepare_cached("UPDATE records SET statement = x'', signature = x'' WHERE batch = ?1")?
         .execute([batch])?;
+    Ok(files)
+}
+
+/// Overwrites and removes stored files; each string names some, separated by a space. What cannot
+/// be removed is swept at the next start; it is encrypted.
+pub(crate) fn shred_files(zone: &Zone, files: &[String]) {
     for name in files.iter().flat_map(|files| files.split_whitespace()) {
-        // Encrypted, and swept at the next start if the machine stops before this.
-        shred(&zone.files.join(name))?;
+        if let Err(error) = shred(&zone.files.join(name)) {
+            tracing::warn!(%error, "a stored file could not be removed");
+        }
     }
-    Ok(())
 }
 
 /// Removes stored files that no row names: a crash came between file and row.
@@ -82,8 +89,6 @@ pub(crate) fn forget_old(zone: &Zone) -> Result<(), InnerError> {
         desk::forget_old(zone, db)?;
         Ok::<_, InnerError>(files)
     })?;
-    for name in files.iter().flat_map(|files| files.split_whitespace()) {
-        shred(&zone.files.join(name))?;
-    }
+    shred_files(zone, &files);
     Ok(())
 }

@@ -8,8 +8,8 @@
 use medfolder_crypto::{Secret32, from_cbor, to_cbor};
 use medfolder_record::statement::breaks_line;
 use medfolder_record::{
-    Attachment, Author, ContentError, ContentRoot, ContentSalt, KeyId, Kind, Statement,
-    StatementError, StatementFields, Times, VisitId,
+    Attachment, Author, ContentError, ContentRoot, ContentSalt, ContentTree, KeyId, Kind,
+    Statement, StatementError, StatementFields, Times, VisitId,
 };
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
@@ -106,14 +106,15 @@ impl Draft {
         )
     }
 
-    /// Refuses what could never be signed, before it is taken in.
-    pub(crate) fn check(&self, zone: &Zone) -> Result<(), ContentError> {
+    /// Refuses what could never be signed, before it is taken in. What is hashed here is hashed
+    /// once: a statement that is made later changes the first leaf only.
+    pub(crate) fn check(&self, zone: &Zone) -> Result<ContentTree, ContentError> {
         let nobody = Author {
             key: None,
             name: "-".to_owned(),
         };
         let statement = self.statement(zone, VisitId([0; 16]), nobody, None)?;
-        self.record(zone, statement).map(drop)
+        Ok(self.record(zone, statement)?.into_tree())
     }
 }
 

@@ -27,9 +27,10 @@ pub(crate) fn trusted(db: &Connection) -> Result<Option<Header>, InnerError> {
     Ok(bytes.map(|bytes| from_cbor(&bytes, MAX_LEN)).transpose()?)
 }
 
-/// Takes blocks from the spool; returns how many counted.
+/// Takes blocks from the spool with one step; returns how many counted.
 pub(crate) fn take(zone: &Zone, blocks: &[minicbor::bytes::ByteVec]) -> Result<usize, InnerError> {
-    let mut taken = 0;
+    let mut head = zone.store.read(trusted)?;
+    let mut counted = Vec::new();
     for bytes in blocks {
         let Ok(certified) = from_cbor::<Certified>(bytes, MAX_LEN) else {
             tracing::warn!(
@@ -38,38 +39,49 @@ pub(crate) fn take(zone: &Zone, blocks: &[minicbor::bytes::ByteVec]) -> Result<u
             );
             continue;
         };
-        taken += usize::from(take_one(zone, certified)?);
+        if follows(zone, &certified, head.as_ref()) {
+            head = Some(certified.block.header.clone());
+            counted.push(certified.block);
+        }
     }
-    Ok(taken)
-}
-
-fn take_one(zone: &Zone, certified: Certified) -> Result<bool, InnerError> {
-    let header = &certified.block.header;
-    let trusted = zone.store.read(trusted)?;
-    if trusted
-        .as_ref()
-        .is_some_and(|trusted| header.height <= trusted.height)
-    {
-        // Seen before: the edge sends again what it is not sure of.
-        return Ok(false);
-    }
-    if let Err(error) = certified.verify(&zone.chain, trusted.as_ref()) {
-        tracing::warn!(
-            code = error.code(),
-            height = header.height,
-            "a block is dropped"
-        );
-        return Ok(false);
-    }
-    zone.store.write(|db| {
-        apply(zone, db, &certified.block)?;
-        set_meta(db, TRUSTED, &to_cbor(header))?;
-        Ok::<_, InnerError>(())
+    let Some(head) = head.filter(|_| !counted.is_empty()) else {
+        return Ok(0);
+    };
+    let files = zone.store.write(|db| {
+        let mut files = Vec::new();
+        for block in &counted {
+            apply(zone, db, block, &mut files)?;
+        }
+        set_meta(db, TRUSTED, &to_cbor(&head))?;
+        Ok::<_, InnerError>(files)
     })?;
-    Ok(true)
+    cleanup::shred_files(zone, &files);
+    Ok(counted.len())
 }
 
-fn apply(zone: &Zone, db: &Connection, block: &Block) -> Result<(), InnerError> {
+/// Whether a block is the next one that counts.
+fn follows(zone: &Zone, certified: &Certified, head: Option<&Header>) -> bool {
+    let height = certified.block.header.height;
+    if head.is_some_and(|head| height <= head.height) {
+        // Seen before: the edge sends again what it is not sure of.
+        return false;
+    }
+    match certified.verify(&zone.chain, head) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(code = error.code(), height, "a block is dropped");
+            false
+        }
+    }
+}
+
+/// Applies a block; `files` are those that are not needed once this is durable.
+fn apply(
+    zone: &Zone,
+    db: &Connection,
+    block: &Block,
+    files: &mut Vec<String>,
+) -> Result<(), InnerError> {
     for stored in &block.transactions {
         let Ok(transaction) = Transaction::from_bytes(&stored.bytes) else {
             continue;
@@ -80,7 +92,11 @@ fn apply(zone: &Zone, db: &Connection, block: &Block) -> Result<(), InnerError> 
         let id = transaction.id(&zone.chain);
         match Refusal::of(stored.result) {
             None if stored.result == 0 => {
-                accepted(zone, db, &transaction.body, &id, block.header.time)?;
+                let time = block.header.time;
+                match &transaction.body {
+                    Body::Seal(_) => files.extend(sealed(db, &id)?),
+                    body => accepted(zone, db, body, &id, time)?,
+                }
             }
             refusal => refused(zone, db, &transaction, &id, refusal)?,
         }
@@ -116,7 +132,6 @@ fn accepted(
         Body::RegisterCard(body) => registered(zone, db, body, id),
         Body::RotateCard(body) => rotated(zone, db, body),
         Body::CloseCard(body) => closed(db, body),
-        Body::Seal(_) => sealed(zone, db, id),
         _ => Ok(()),
     }
 }
@@ -237,15 +252,17 @@ fn closed(db: &Connection, body: &CloseCard) -> Result<(), InnerError> {
     Ok(())
 }
 
-fn sealed(zone: &Zone, db: &Connection, id: &TxId) -> Result<(), InnerError> {
+fn sealed(db: &Connection, id: &TxId) -> Result<Vec<String>, InnerError> {
     let batch: Option<i64> = db
         .prepare_cached("SELECT id FROM batches WHERE tx_id = ?1")?
         .query_row([&id.0], |row| row.get(0))
         .optional()?;
-    let Some(batch) = batch else { return Ok(()) };
+    let Some(batch) = batch else {
+        return Ok(Vec::new());
+    };
     db.prepare_cached("UPDATE batches SET state = ?2, reason = '', tx = x'' WHERE id = ?1")?
         .execute((batch, batch::FINAL))?;
-    cleanup::forget_drafts(zone, db, batch)
+    cleanup::forget_drafts(db, batch)
 }
 
 fn refused(

@@ -11,6 +11,7 @@
 //! verifies against genesis, or under a code made here, is believed.
 
 mod assign;
+mod checked;
 mod cleanup;
 mod config;
 pub mod desk;
@@ -20,6 +21,7 @@ mod follow;
 mod http;
 mod inlet;
 mod outbox;
+mod parallel;
 mod run;
 mod seal;
 mod staff;
@@ -30,6 +32,7 @@ mod work;
 mod zone;
 mod zone_key;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,8 +51,8 @@ pub use config::{Config, Keys, Tokens, Tuning};
 pub use error::InnerError;
 use inlet::watch::Watch;
 pub use inlet::{InletError, Taken};
+pub(crate) use parallel::{in_parallel, in_threads};
 use run::Worker;
-pub(crate) use seal::in_parallel;
 pub use staff::{NewStaff, StaffError, StaffMember};
 pub use status::{Head, HeldVisit, Skipped, Status};
 use store::Store;
@@ -84,7 +87,8 @@ pub async fn serve_at(
 ) -> Result<Running, InnerError> {
     let lock = lock(&config.data_dir)?;
     let zone = Arc::new(open(config, clock)?);
-    let mut writer = Writer::open(&zone.config.spool_out)?;
+    let staged = outbox::staged(&zone)?;
+    let mut writer = Writer::open_keeping(&zone.config.spool_out, |name| staged.contains(name))?;
     recover(&zone, &mut writer)?;
     let reader = Reader::open(&zone.config.spool_in)?;
     let router = http::router(Arc::clone(&zone), &zone.config)?;
@@ -175,8 +179,7 @@ fn area(chain: &Chain, config: &Config) -> Option<AreaId> {
 fn recover(zone: &Zone, writer: &mut Writer<crate::spool::Out>) -> Result<(), InnerError> {
     cleanup::sweep_files(zone)?;
     cleanup::forget_old(zone)?;
-    let mut needed: std::collections::BTreeSet<String> = outbox::blobs(zone)?.into_iter().collect();
-    needed.extend(writer.named_blobs()?);
+    let needed: BTreeSet<String> = writer.named_blobs()?.into_iter().collect();
     Ok(writer.sweep_blobs(|name| needed.contains(name))?)
 }
 

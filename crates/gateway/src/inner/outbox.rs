@@ -1,6 +1,11 @@
-//! Messages to the edge: durable in the database first, then in the spool, then forgotten here.
+//! Messages to the edge: durable first, then shown in the spool, then forgotten here.
 //!
-//! A crash in between sends a message twice; the edge takes it once.
+//! Small ones wait in the database; a sealed visit is written to the spool once and waits there
+//! under the name that the database notes. A crash in between sends a message twice; the edge
+//! takes it once.
+
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
 
 use medfolder_crypto::to_cbor;
 use medfolder_ledger::body::Body;
@@ -8,11 +13,12 @@ use medfolder_ledger::{TxId, Unsigned};
 use rusqlite::Connection;
 
 use super::InnerError;
+use super::seal::SharedWriter;
 use super::zone::Zone;
-use crate::spool::{Out, Writer};
+use crate::spool::Out;
 
 /// Messages that are sent with one visible step.
-const GROUP: i64 = 64;
+const GROUP: i64 = 256;
 
 /// A transaction with all its signatures.
 pub(crate) struct Signed {
@@ -36,53 +42,54 @@ pub(crate) fn sign(zone: &Zone, body: impl Into<Body>) -> Signed {
 
 /// Queues a message within the step that it belongs to.
 pub(crate) fn queue(db: &Connection, message: &Out) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT INTO outbox (message) VALUES (?1)")?
+    db.prepare_cached("INSERT INTO outbox (message, staged) VALUES (?1, '')")?
         .execute([to_cbor(message)])
         .map(|_| ())
 }
 
-/// Moves all queued messages into the spool, in order; returns how many.
-pub(crate) fn flush(zone: &Zone, writer: &mut Writer<Out>) -> Result<usize, InnerError> {
+/// Queues a message that lies in the spool already and is shown once this step is durable.
+pub(crate) fn queue_staged(db: &Connection, name: &str) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT INTO outbox (message, staged) VALUES (x'', ?1)")?
+        .execute([name])
+        .map(|_| ())
+}
+
+/// Shows all queued messages in the spool, in order; returns how many.
+pub(crate) fn flush(zone: &Zone, writer: &SharedWriter) -> Result<usize, InnerError> {
     let mut sent = 0;
     loop {
-        let rows: Vec<(i64, Vec<u8>)> = zone.store.read(|db| {
-            db.prepare_cached("SELECT id, message FROM outbox ORDER BY id LIMIT ?1")?
-                .query_map([GROUP], |row| Ok((row.get(0)?, row.get(1)?)))?
+        let rows: Vec<(i64, Vec<u8>, String)> = zone.store.read(|db| {
+            db.prepare_cached("SELECT id, message, staged FROM outbox ORDER BY id LIMIT ?1")?
+                .query_map([GROUP], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
                 .collect::<Result<_, rusqlite::Error>>()
         })?;
-        let Some(last) = rows.last().map(|(id, _)| *id) else {
+        let Some(last) = rows.last().map(|(id, ..)| *id) else {
             return Ok(sent);
         };
+        let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut unsent = Vec::with_capacity(rows.len());
-        for (_, bytes) in &rows {
-            // Written by this program; minicbor's own limits do.
-            let message: Out = minicbor::decode(bytes).map_err(|_| InnerError::Damaged)?;
-            unsent.push(writer.prepare(message)?);
+        for (_, bytes, staged) in &rows {
+            unsent.push(if staged.is_empty() {
+                // Written by this program; minicbor's own limits do.
+                let message: Out = minicbor::decode(bytes).map_err(|_| InnerError::Damaged)?;
+                writer.prepare(&message)?
+            } else {
+                writer.staged(staged)
+            });
         }
+        writer.publish(&unsent)?;
+        drop(writer);
         sent += unsent.len();
-        writer.publish(unsent)?;
         zone.store
             .write(|db| db.execute("DELETE FROM outbox WHERE id <= ?1", [last]))?;
     }
 }
 
-/// Digests of the blobs that queued deliveries name.
-pub(crate) fn blobs(zone: &Zone) -> Result<Vec<String>, InnerError> {
-    let rows: Vec<Vec<u8>> = zone.store.read(|db| {
-        db.prepare("SELECT message FROM outbox")?
-            .query_map([], |row| row.get(0))?
-            .collect::<Result<_, rusqlite::Error>>()
-    })?;
-    let mut names = Vec::new();
-    for row in rows {
-        if let Ok(Out::Delivery(delivery)) = minicbor::decode::<Out>(&row) {
-            names.extend(
-                delivery
-                    .attachments
-                    .iter()
-                    .map(|blob| blob.digest.to_string()),
-            );
-        }
-    }
-    Ok(names)
+/// Names of the messages that are staged in the spool.
+pub(crate) fn staged(zone: &Zone) -> Result<BTreeSet<String>, InnerError> {
+    zone.store.read(|db| {
+        let mut statement = db.prepare("SELECT staged FROM outbox WHERE staged <> ''")?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        Ok(names.collect::<Result<_, rusqlite::Error>>()?)
+    })
 }

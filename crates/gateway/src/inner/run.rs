@@ -2,8 +2,8 @@
 //!
 //! Each round is a row of durable steps; a machine that stops between any two goes on from there.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::inlet::watch::Watch;
@@ -77,12 +77,9 @@ impl Worker {
     fn round(&mut self, roused: bool) -> Result<bool, InnerError> {
         let messages = self.read_spool()?;
         let assigned = self.assign(messages > 0)?;
-        // A batch that cannot be sealed does not keep back what can be sent.
+        // What is sealed is sent, whatever keeps the rest from being sealed.
         let sealed = self.seal(roused || messages + assigned > 0);
-        let sent = {
-            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            outbox::flush(&self.zone, &mut writer)?
-        };
+        let sent = outbox::flush(&self.zone, &self.writer)?;
         self.forget()?;
         Ok(messages + assigned + sealed? + sent > 0)
     }

@@ -341,12 +341,11 @@ pub(crate) fn signing(db: &Connection, key: &KeyId) -> Result<Option<SigningStaf
 }
 
 impl SigningStaff {
-    /// Why a signature of this key does not count now; `None` when it does.
-    pub(crate) fn objection(
+    /// Why a signature of this key that was checked does not count now; `None` when it does.
+    pub(crate) fn standing(
         &self,
         zone: &Zone,
         signature: &DoctorSignature,
-        root: &medfolder_record::ContentRoot,
         now: u64,
     ) -> Option<&'static str> {
         match self.state {
@@ -358,13 +357,21 @@ impl SigningStaff {
             _ => return Some("staff.ended"),
         }
         let valid = (self.valid_from..self.valid_until).contains(&signature.time);
-        if !valid || signature.time > now.saturating_add(CLOCK_TOLERANCE_MS) {
-            return Some("signature.time");
-        }
+        let ahead = signature.time > now.saturating_add(CLOCK_TOLERANCE_MS);
+        (!valid || ahead).then_some("signature.time")
+    }
+
+    /// Whether a signature is this key's, over this content root.
+    pub(crate) fn made(
+        &self,
+        zone: &Zone,
+        signature: &DoctorSignature,
+        root: &medfolder_record::ContentRoot,
+    ) -> bool {
         let key = self.signing.verifying(zone.suite());
-        match key.map(|key| signature.verify(&key, &zone.genesis(), root)) {
-            Ok(Ok(())) => None,
-            _ => Some("signature.invalid"),
-        }
+        matches!(
+            key.map(|key| signature.verify(&key, &zone.genesis(), root)),
+            Ok(Ok(()))
+        )
     }
 }

@@ -1,18 +1,20 @@
 //! The signers' work list, and their answers.
 //!
-//! A signature is checked when it comes and again when the visit is sealed. One that does not hold
-//! keeps the whole visit back, with its reason, until the record is signed properly.
+//! A signature is checked when it comes, and kept with the content root that it was checked for
+//! ([`checked`](super::checked)); whether its signer may still sign is asked again when the visit is
+//! sealed. One that does not hold keeps the whole visit back, with its reason, until the record is
+//! signed properly.
 
-use medfolder_crypto::{Digest, to_cbor};
+use medfolder_crypto::Digest;
 use medfolder_record::{ContentRoot, DoctorSignature, KeyId, RecordSignature, Signatures};
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
-use super::InnerError;
 use super::draft::{Draft, open_statement};
-use super::staff;
+use super::staff::{self, SigningStaff};
 use super::store::{record, staff as staff_state};
 use super::vault_file::Plain;
 use super::zone::Zone;
+use super::{InnerError, checked, in_parallel};
 use crate::worklist::{Answer, Answered, Item, MAX_BODIES, MAX_ITEMS};
 
 const MAX_KEYS: usize = 256;
@@ -27,8 +29,13 @@ struct Row {
     statement: Vec<u8>,
 }
 
-/// Records that wait for these keys, oldest first.
-pub(crate) fn items(zone: &Zone, keys: &[KeyId], limit: usize) -> Result<Vec<Item>, InnerError> {
+/// Records that wait for these keys, oldest first, from after `after`.
+pub(crate) fn items(
+    zone: &Zone,
+    keys: &[KeyId],
+    after: u64,
+    limit: usize,
+) -> Result<Vec<Item>, InnerError> {
     let keys: Vec<Vec<u8>> = keys
         .iter()
         .take(MAX_KEYS)
@@ -39,11 +46,11 @@ pub(crate) fn items(zone: &Zone, keys: &[KeyId], limit: usize) -> Result<Vec<Ite
     }
     let marks = vec!["?"; keys.len()].join(",");
     let sql = format!(
-        "SELECT r.id, r.key, d.draft, d.statement FROM records r
-         JOIN staff s ON s.key = r.key AND s.state = {} JOIN drafts d ON d.record = r.id
-         WHERE r.state = {} AND r.key IN ({marks}) ORDER BY r.id LIMIT {}",
+        "SELECT r.id FROM records r JOIN staff s ON s.key = r.key AND s.state = {}
+         WHERE r.state = {} AND r.key IN ({marks}) AND r.id > {} ORDER BY r.id LIMIT {}",
         staff_state::ENROLLED,
         record::TO_SIGN,
+        i64::try_from(after).unwrap_or(i64::MAX),
         limit.min(MAX_ITEMS),
     );
     let rows = zone.store.read(|db| bounded_rows(db, &sql, &keys))?;
@@ -51,11 +58,13 @@ pub(crate) fn items(zone: &Zone, keys: &[KeyId], limit: usize) -> Result<Vec<Ite
 }
 
 fn bounded_rows(db: &Connection, sql: &str, keys: &[Vec<u8>]) -> Result<Vec<Row>, InnerError> {
-    let mut statement = db.prepare_cached(sql)?;
-    let mut found = statement.query(params_from_iter(keys))?;
+    let ids: Vec<i64> = db
+        .prepare(sql)?
+        .query_map(params_from_iter(keys), |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
     let (mut rows, mut total) = (Vec::new(), 0_usize);
-    while let Some(row) = found.next()? {
-        let row = read_row(row)?;
+    for id in ids {
+        let row = db.prepare_cached(ONE_ITEM)?.query_row([id], read_row)?;
         total = total.saturating_add(row.draft.len());
         if total > MAX_BODIES && !rows.is_empty() {
             break;
@@ -64,6 +73,9 @@ fn bounded_rows(db: &Connection, sql: &str, keys: &[Vec<u8>]) -> Result<Vec<Row>
     }
     Ok(rows)
 }
+
+const ONE_ITEM: &str = "SELECT r.id, r.key, d.draft, r.statement FROM records r
+  JOIN drafts d ON d.record = r.id WHERE r.id = ?1";
 
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     Ok(Row {
@@ -91,7 +103,7 @@ fn item_of(zone: &Zone, row: &Row) -> Result<Item, InnerError> {
 pub(crate) fn item(zone: &Zone, id: u64) -> Result<Option<Item>, InnerError> {
     let row = zone.store.read(|db| {
         db.prepare_cached(
-            "SELECT r.id, r.key, d.draft, d.statement FROM records r
+            "SELECT r.id, r.key, d.draft, r.statement FROM records r
              JOIN drafts d ON d.record = r.id WHERE r.id = ?1 AND r.state IN (?2, ?3)",
         )?
         .query_row(
@@ -134,102 +146,126 @@ pub(crate) fn attachment(zone: &Zone, id: u64, index: usize) -> Result<Option<Pl
 /// Takes answers; each is judged by itself. `None`: taken.
 pub(crate) fn answer(zone: &Zone, answers: &[Answered]) -> Result<Vec<Option<String>>, InnerError> {
     let now = zone.now();
-    let judged = zone.store.read(|db| {
-        let judge = |answered| judge(zone, db, answered, now);
-        answers
-            .iter()
-            .map(judge)
-            .collect::<Result<Vec<_>, InnerError>>()
+    let known = zone.store.read(|db| {
+        let known = answers.iter().map(|answered| Known::load(db, answered));
+        known.collect::<Result<Vec<_>, InnerError>>()
     })?;
+    let asked: Vec<_> = answers.iter().zip(known).collect();
+    let judged = in_parallel(&asked, |(answered, known)| {
+        judge(zone, answered, known.as_ref(), now)
+    });
     zone.store.write(|db| {
-        for verdict in &judged {
-            verdict.store(db)?;
+        for (verdict, (answered, known)) in judged.iter().zip(&asked) {
+            if let Some(known) = known {
+                verdict.store(db, answered.id, &known.root)?;
+            }
         }
         Ok::<_, InnerError>(())
     })?;
     zone.wake.rouse();
-    Ok(judged.into_iter().map(|verdict| verdict.code).collect())
+    Ok(judged.into_iter().map(Verdict::code).collect())
 }
 
-struct Verdict {
-    id: i64,
+/// What is known of the record that an answer is for.
+struct Known {
+    state: i64,
+    key: Vec<u8>,
     root: Vec<u8>,
-    signature: Option<Vec<u8>>,
-    /// What the answer is answered.
-    code: Option<String>,
-    /// Whether the record is held for it.
-    held: bool,
+    staff: Option<SigningStaff>,
 }
 
-fn judge(
-    zone: &Zone,
-    db: &Connection,
-    answered: &Answered,
-    now: u64,
-) -> Result<Verdict, InnerError> {
-    let id = i64::try_from(answered.id).unwrap_or(-1);
-    let row: Option<(i64, Vec<u8>, Vec<u8>)> = db
-        .prepare_cached("SELECT state, key, root FROM records WHERE id = ?1")?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let verdict = |root, signature, code: Option<&str>, held| {
-        Ok(Verdict {
-            id,
+impl Known {
+    fn load(db: &Connection, answered: &Answered) -> Result<Option<Self>, InnerError> {
+        let id = i64::try_from(answered.id).unwrap_or(-1);
+        let row: Option<(i64, Vec<u8>, Vec<u8>)> = db
+            .prepare_cached("SELECT state, key, root FROM records WHERE id = ?1")?
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((state, key, root)) = row else {
+            return Ok(None);
+        };
+        let staff = match &answered.answer {
+            Answer::Signed(signature) => staff::signing(db, &signature.key)?,
+            Answer::Refused(_) => None,
+        };
+        Ok(Some(Self {
+            state,
+            key,
             root,
-            signature,
-            code: code.map(str::to_owned),
-            held,
-        })
-    };
-    let Some((state, key, root)) = row else {
-        return verdict(Vec::new(), None, Some(NO_ITEM), false);
-    };
-    if state != record::TO_SIGN && state != record::HELD {
-        return verdict(root, None, Some("worklist.done"), false);
+            staff,
+        }))
     }
-    match &answered.answer {
-        Answer::Refused(code) => {
-            let code = if is_code(code) {
-                code.as_str()
-            } else {
-                "signer.refused"
-            };
-            Ok(Verdict {
-                id,
-                root,
-                signature: None,
-                code: None,
-                held: true,
-            }
-            .because(code))
-        }
-        Answer::Signed(signature) => {
-            match objection(zone, db, signature, &key, &root, now)? {
-                None => verdict(root, Some(encoded(signature)), None, false),
-                // The ledger has not said yet that the key counts: sign again a little later.
-                Some("staff.not_enrolled") => {
-                    verdict(root, None, Some("staff.not_enrolled"), false)
-                }
-                Some(code) => verdict(root, None, Some(code), true),
-            }
-        }
+}
+
+/// What becomes of an answer.
+enum Verdict {
+    /// The signature counts; as it is stored.
+    Taken(Vec<u8>),
+    /// The record is held for this.
+    Held(String),
+    /// Nothing changes, for this.
+    Left(&'static str),
+}
+
+fn judge(zone: &Zone, answered: &Answered, known: Option<&Known>, now: u64) -> Verdict {
+    let Some(known) = known else {
+        return Verdict::Left(NO_ITEM);
+    };
+    if known.state != record::TO_SIGN && known.state != record::HELD {
+        return Verdict::Left("worklist.done");
     }
+    let signature = match &answered.answer {
+        Answer::Refused(code) if is_code(code) => return Verdict::Held(code.clone()),
+        Answer::Refused(_) => return Verdict::Held("signer.refused".to_owned()),
+        Answer::Signed(signature) => signature,
+    };
+    match objection(zone, known, signature, now) {
+        None => {
+            let signatures = Signatures(vec![RecordSignature::Native(signature.clone())]);
+            Verdict::Taken(checked::seal(zone, &known.root, &signatures))
+        }
+        // The ledger has not said yet that the key counts: sign again a little later.
+        Some("staff.not_enrolled") => Verdict::Left("staff.not_enrolled"),
+        Some(code) => Verdict::Held(code.to_owned()),
+    }
+}
+
+/// Why a signature does not count for a record; `None` when it does.
+fn objection(
+    zone: &Zone,
+    known: &Known,
+    signature: &DoctorSignature,
+    now: u64,
+) -> Option<&'static str> {
+    let Ok(root) = <[u8; 32]>::try_from(known.root.as_slice()) else {
+        return Some("worklist.done");
+    };
+    if signature.key.as_bytes().as_slice() != known.key {
+        return Some("signature.other_key");
+    }
+    let Some(staff) = &known.staff else {
+        return Some("staff.unknown");
+    };
+    staff.standing(zone, signature, now).or_else(|| {
+        let made = staff.made(zone, signature, &ContentRoot(Digest(root)));
+        (!made).then_some("signature.invalid")
+    })
 }
 
 impl Verdict {
-    fn because(mut self, code: &str) -> Self {
-        self.code = Some(code.to_owned());
-        self
+    fn code(self) -> Option<String> {
+        match self {
+            Self::Taken(_) => None,
+            Self::Held(code) => Some(code),
+            Self::Left(code) => Some(code.to_owned()),
+        }
     }
 
-    fn store(&self, db: &Connection) -> rusqlite::Result<()> {
-        let (state, reason) = match (&self.signature, self.held) {
-            (Some(_), _) => (record::SIGNED, ""),
-            (None, true) => (
-                record::HELD,
-                self.code.as_deref().unwrap_or("signer.refused"),
-            ),
-            (None, false) => return Ok(()),
+    fn store(&self, db: &Connection, id: u64, root: &[u8]) -> rusqlite::Result<()> {
+        let (state, reason, signature) = match self {
+            Self::Taken(signature) => (record::SIGNED, "", signature.as_slice()),
+            Self::Held(code) => (record::HELD, code.as_str(), [].as_slice()),
+            Self::Left(_) => return Ok(()),
         };
         // The content root must still be the one that was checked.
         db.prepare_cached(
@@ -237,13 +273,13 @@ impl Verdict {
              WHERE id = ?1 AND state IN (?5, ?6) AND root = ?7",
         )?
         .execute((
-            self.id,
+            i64::try_from(id).unwrap_or(-1),
             state,
             reason,
-            self.signature.as_deref().unwrap_or_default(),
+            signature,
             record::TO_SIGN,
             record::HELD,
-            &self.root,
+            root,
         ))
         .map(|_| ())
     }
@@ -252,31 +288,6 @@ impl Verdict {
 fn is_code(code: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'.' | b'_');
     (1..=64).contains(&code.len()) && code.bytes().all(plain)
-}
-
-fn encoded(signature: &DoctorSignature) -> Vec<u8> {
-    to_cbor(&Signatures(vec![RecordSignature::Native(
-        signature.clone(),
-    )]))
-}
-
-/// Why a signature does not count for a record; `None` when it does.
-pub(crate) fn objection(
-    zone: &Zone,
-    db: &Connection,
-    signature: &DoctorSignature,
-    key: &[u8],
-    root: &[u8],
-    now: u64,
-) -> Result<Option<&'static str>, InnerError> {
-    if signature.key.as_bytes().as_slice() != key {
-        return Ok(Some("signature.other_key"));
-    }
-    let root = <[u8; 32]>::try_from(root).map_err(|_| InnerError::Damaged)?;
-    let Some(staff) = staff::signing(db, &signature.key)? else {
-        return Ok(Some("staff.unknown"));
-    };
-    Ok(staff.objection(zone, signature, &ContentRoot(Digest(root)), now))
 }
 
 /// Puts every held record before its signer again; one whose signer's key has ended gets a new

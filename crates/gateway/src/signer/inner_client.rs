@@ -34,9 +34,11 @@ impl InnerClient {
         })
     }
 
-    pub(super) async fn items(&self, keys: &[KeyId]) -> Result<Vec<Item>, SignerError> {
+    /// A page of the work list, from after the item `after`.
+    pub(super) async fn items(&self, keys: &[KeyId], after: u64) -> Result<Vec<Item>, SignerError> {
         let names: Vec<String> = keys.iter().map(KeyId::to_string).collect();
-        let path = format!("worklist?keys={}&limit={MAX_ITEMS}", names.join(","));
+        let names = names.join(",");
+        let path = format!("worklist?keys={names}&after={after}&limit={MAX_ITEMS}");
         let bytes = limited(self.get(&path).await?).await?;
         let items: Items = from_cbor(&bytes, MAX_LIST).map_err(|_| SignerError::Answer)?;
         if items.version == VERSION {

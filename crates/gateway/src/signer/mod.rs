@@ -119,17 +119,26 @@ async fn run(signer: Arc<Signer>, poll: Duration, mut shutdown: watch::Receiver<
     }
 }
 
-/// Answers one page of the work list; returns how many answers were taken.
+/// Goes through the work list once; returns how many answers were taken. While one page is signed
+/// and answered, the next one is fetched.
 async fn round(signer: &Arc<Signer>) -> Result<usize, SignerError> {
     let keys: Vec<_> = signer
         .keys
         .iter()
         .map(|key| key.public().key_id())
         .collect();
-    let items = signer.inner.items(&keys).await?;
-    if items.is_empty() {
-        return Ok(0);
+    let mut taken = 0;
+    let mut page = signer.inner.items(&keys, 0).await?;
+    while let Some(last) = page.last().map(|item| item.id) {
+        let next = signer.inner.items(&keys, last);
+        let (answered, next) = tokio::join!(answer_page(signer, page), next);
+        taken += answered?;
+        page = next?;
     }
+    Ok(taken)
+}
+
+async fn answer_page(signer: &Arc<Signer>, items: Vec<Item>) -> Result<usize, SignerError> {
     let mut whole = Vec::with_capacity(items.len());
     for item in &items {
         whole.push(attachments_hold(signer, item).await?);

@@ -40,13 +40,32 @@ fn a_crash_between_write_and_rename_leaves_no_message_and_loses_no_earlier_one()
     let dir = tempfile::tempdir().unwrap();
     let mut writer = Writer::open(dir.path()).unwrap();
     writer.send(tx(1)).unwrap();
-    let unsent = writer.prepare(tx(2)).unwrap();
+    let unsent = writer.prepare(&tx(2)).unwrap();
     drop((unsent, writer));
     assert_eq!(read_all(dir.path()), vec![tx(1)]);
     let mut writer = Writer::open(dir.path()).unwrap();
     assert_eq!(fs::read_dir(dir.path().join(TMP)).unwrap().count(), 0);
     writer.send(tx(2)).unwrap();
     assert_eq!(read_all(dir.path()), vec![tx(2)]);
+}
+
+#[test]
+fn a_staged_message_outlives_a_crash_when_its_writer_noted_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::<Out>::open(dir.path()).unwrap();
+    let [noted, lost] = [3, 4].map(|number| {
+        let unsent = writer.stage("tx").unwrap();
+        unsent.write(&tx(number)).unwrap().sync_all().unwrap();
+        unsent.name()
+    });
+    drop(writer);
+    let mut writer = Writer::<Out>::open_keeping(dir.path(), |name| name == noted).unwrap();
+    let again = [writer.staged(&noted), writer.staged(&lost)];
+    writer.publish(&again).unwrap();
+    assert_eq!(read_all(dir.path()), vec![tx(3)]);
+    // Shown and read already: showing it again changes nothing.
+    writer.publish(&again).unwrap();
+    assert_eq!(read_all(dir.path()), vec![]);
 }
 
 #[test]

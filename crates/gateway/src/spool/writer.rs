@@ -25,11 +25,46 @@ pub struct Writer<M> {
     messages: PhantomData<fn(M)>,
 }
 
-/// A message that is complete in `tmp/` and becomes visible with [`Writer::publish`].
+/// A message that has its number; it becomes visible with [`Writer::publish`].
 #[derive(Debug)]
 pub struct Unsent {
     tmp: PathBuf,
     new: PathBuf,
+}
+
+impl Unsent {
+    /// Its name in the spool, for [`Writer::staged`].
+    #[must_use]
+    pub fn name(&self) -> String {
+        let name = self.tmp.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Writes the message, not durably yet: the caller syncs the file, and [`Writer::sync_staged`]
+    /// its name.
+    ///
+    /// # Errors
+    /// [`SpoolError::TooLarge`] or [`SpoolError::Io`]; nothing is left then.
+    pub fn write<M: Message>(&self, message: &M) -> Result<File, SpoolError> {
+        let bytes = to_cbor(&Framed {
+            version: VERSION,
+            message,
+        });
+        if bytes.len() > MAX_MESSAGE {
+            return Err(SpoolError::TooLarge);
+        }
+        let mut file = File::create(&self.tmp)?;
+        if let Err(error) = file.write_all(&bytes) {
+            self.forget();
+            return Err(error.into());
+        }
+        Ok(file)
+    }
+
+    /// Removes what was written; what cannot be removed goes when the writer opens again.
+    pub fn forget(&self) {
+        drop(fs::remove_file(&self.tmp));
+    }
 }
 
 impl<M: Message> Writer<M> {
@@ -38,11 +73,22 @@ impl<M: Message> Writer<M> {
     /// # Errors
     /// [`SpoolError::Io`].
     pub fn open(dir: &Path) -> Result<Self, SpoolError> {
+        Self::open_keeping(dir, |_| false)
+    }
+
+    /// Opens the spool and keeps the staged messages that `keep` knows by name.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`].
+    pub fn open_keeping(dir: &Path, keep: impl Fn(&str) -> bool) -> Result<Self, SpoolError> {
         for part in [NEW, TMP, BLOBS] {
             fs::create_dir_all(dir.join(part))?;
         }
         for left in fs::read_dir(dir.join(TMP))? {
-            fs::remove_file(left?.path())?;
+            let left = left?;
+            if !left.file_name().to_str().is_some_and(&keep) {
+                fs::remove_file(left.path())?;
+            }
         }
         let next = match reserved_before(dir)? {
             Some(number) => number,
@@ -62,41 +108,57 @@ impl<M: Message> Writer<M> {
     /// [`SpoolError`]; the message may be there nevertheless when the last fsync failed, so the
     /// caller sends it again and the reader takes it once.
     pub fn send(&mut self, message: M) -> Result<(), SpoolError> {
-        let unsent = self.prepare(message)?;
-        self.publish(vec![unsent])
+        let unsent = self.prepare(&message)?;
+        self.publish(&[unsent])
     }
 
     /// Writes a message durably without showing it yet; many of them share one [`Self::publish`].
     ///
     /// # Errors
     /// [`SpoolError::TooLarge`] or [`SpoolError::Io`]; nothing is visible.
-    pub fn prepare(&mut self, message: M) -> Result<Unsent, SpoolError> {
-        let kind = message.kind();
-        let bytes = to_cbor(&Framed {
-            version: VERSION,
-            message,
-        });
-        if bytes.len() > MAX_MESSAGE {
-            return Err(SpoolError::TooLarge);
-        }
-        let name = format!("{:016x}.{kind}", self.number()?);
-        let unsent = Unsent {
-            tmp: self.dir.join(TMP).join(&name),
-            new: self.dir.join(NEW).join(&name),
-        };
-        let mut file = File::create(&unsent.tmp)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
+    pub fn prepare(&mut self, message: &M) -> Result<Unsent, SpoolError> {
+        let unsent = self.stage(message.kind())?;
+        unsent.write(message)?.sync_all()?;
         Ok(unsent)
     }
 
-    /// Shows prepared messages, in order; they are durable when this returns.
+    /// The next number, for a message of this kind that another thread may write.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`].
+    pub fn stage(&mut self, kind: &str) -> Result<Unsent, SpoolError> {
+        let name = format!("{:016x}.{kind}", self.number()?);
+        Ok(self.staged(&name))
+    }
+
+    /// A message that was staged under this name.
+    #[must_use]
+    pub fn staged(&self, name: &str) -> Unsent {
+        Unsent {
+            tmp: self.dir.join(TMP).join(name),
+            new: self.dir.join(NEW).join(name),
+        }
+    }
+
+    /// Makes the names of staged messages durable.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`].
+    pub fn sync_staged(&self) -> Result<(), SpoolError> {
+        Ok(sync_dir(&self.dir.join(TMP))?)
+    }
+
+    /// Shows prepared messages, in order; they are durable when this returns. One that is shown
+    /// already, and perhaps read, is passed over.
     ///
     /// # Errors
     /// [`SpoolError::Io`]; some may be visible.
-    pub fn publish(&mut self, unsent: Vec<Unsent>) -> Result<(), SpoolError> {
-        for one in &unsent {
-            fs::rename(&one.tmp, &one.new)?;
+    pub fn publish(&mut self, unsent: &[Unsent]) -> Result<(), SpoolError> {
+        for one in unsent {
+            match fs::rename(&one.tmp, &one.new) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                shown => shown?,
+            }
         }
         Ok(sync_dir(&self.dir.join(NEW))?)
     }
@@ -114,25 +176,13 @@ impl<M: Message> Writer<M> {
             .dir
             .join(TMP)
             .join(format!("{:016x}.blob", self.number()?));
-        let mut file = File::create(&tmp)?;
-        let (mut hasher, mut size) = (suite.hasher(), 0_u64);
-        let mut buffer = vec![0; COPY];
-        loop {
-            let count = source.read(&mut buffer)?;
-            let Some(part) = buffer.get(..count).filter(|part| !part.is_empty()) else {
-                break;
-            };
-            size = size.saturating_add(part.len() as u64);
-            if size > MAX_BLOB {
-                fs::remove_file(&tmp)?;
-                return Err(SpoolError::TooLarge);
-            }
-            hasher.update(part);
-            file.write_all(part)?;
+        let copied = copy_blob(&tmp, suite, &mut source);
+        if copied.is_err() {
+            // What cannot be removed goes when the writer opens again.
+            drop(fs::remove_file(&tmp));
         }
-        file.sync_all()?;
-        let digest = hasher.finish();
-        fs::rename(&tmp, self.dir.join(BLOBS).join(digest.to_string()))?;
+        let (digest, size) = copied?;
+        fs::rename(&tmp, self.blob_path(&digest))?;
         sync_dir(&self.dir.join(BLOBS))?;
         Ok((digest, size))
     }
@@ -141,10 +191,12 @@ impl<M: Message> Writer<M> {
     ///
     /// # Errors
     /// [`SpoolError::Io`].
-    pub fn discard_blob(&mut self, digest: &Digest) -> Result<(), SpoolError> {
-        Ok(fs::remove_file(
-            self.dir.join(BLOBS).join(digest.to_string()),
-        )?)
+    pub fn remove_blob(&mut self, digest: &Digest) -> Result<(), SpoolError> {
+        Ok(fs::remove_file(self.blob_path(digest))?)
+    }
+
+    fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.dir.join(BLOBS).join(digest.to_string())
     }
 
     /// Removes blobs that no message will name, such as those of a seal that a crash cut off;
@@ -162,13 +214,14 @@ impl<M: Message> Writer<M> {
         Ok(())
     }
 
-    /// Names of the blobs that unread messages name.
+    /// Names of the blobs that unread and staged messages name.
     ///
     /// # Errors
     /// [`SpoolError::Io`].
     pub fn named_blobs(&self) -> Result<Vec<String>, SpoolError> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(self.dir.join(NEW))? {
+        let (new, staged) = (self.dir.join(NEW), self.dir.join(TMP));
+        for entry in fs::read_dir(new)?.chain(fs::read_dir(staged)?) {
             // The reader may be taking it away just now.
             let Ok(bytes) = fs::read(entry?.path()) else {
                 continue;
@@ -205,6 +258,30 @@ impl<M: Message> Writer<M> {
         self.next = self.next.saturating_add(1);
         Ok(number)
     }
+}
+
+fn copy_blob(
+    path: &Path,
+    suite: Suite,
+    source: &mut impl Read,
+) -> Result<(Digest, u64), SpoolError> {
+    let mut file = File::create(path)?;
+    let (mut hasher, mut size) = (suite.hasher(), 0_u64);
+    let mut buffer = vec![0; COPY];
+    loop {
+        let count = source.read(&mut buffer)?;
+        let Some(part) = buffer.get(..count).filter(|part| !part.is_empty()) else {
+            break;
+        };
+        size = size.saturating_add(part.len() as u64);
+        if size > MAX_BLOB {
+            return Err(SpoolError::TooLarge);
+        }
+        hasher.update(part);
+        file.write_all(part)?;
+    }
+    file.sync_all()?;
+    Ok((hasher.finish(), size))
 }
 
 /// What the file `number` says; strangers' file names in `new/` count only when it is lost.

@@ -55,6 +55,8 @@ pub(super) async fn fhir(State(zone): Shared, body: Bytes) -> Result<Json<Taken>
 pub(super) struct ItemsQuery {
     keys: String,
     #[serde(default)]
+    after: u64,
+    #[serde(default)]
     limit: Option<usize>,
 }
 
@@ -71,7 +73,7 @@ pub(super) async fn items(
     let keys = keys.map_err(|_| Problem::new(400, "worklist.keys"))?;
     let limit = query.limit.unwrap_or(worklist::MAX_ITEMS);
     let bytes = blocking(zone, move |zone| {
-        let items = work::items(zone, &keys, limit)?;
+        let items = work::items(zone, &keys, query.after, limit)?;
         Ok::<_, crate::inner::InnerError>(to_cbor(&Items {
             version: worklist::VERSION,
             items,

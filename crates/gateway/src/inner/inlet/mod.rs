@@ -7,6 +7,7 @@
 //! recognised by its bytes, a record by the keys of its source.
 
 mod attach;
+mod folders;
 mod prepare;
 pub(crate) mod save;
 pub(crate) mod watch;

@@ -6,12 +6,12 @@ use medfolder_crypto::{Digest, Secret32, os_rng};
 use medfolder_fhir::json::Limits;
 use medfolder_fhir::{Identifier, RecordDraft, VisitDraft, intake};
 use medfolder_record::limits::{MAX_CODE, MAX_TEXT};
-use medfolder_record::{Kind, Times};
+use medfolder_record::{ContentTree, Kind, Times};
 
 use super::InletError;
 use super::attach::{self, Loaded};
+use crate::inner::cleanup;
 use crate::inner::draft::{Draft, line};
-use crate::inner::vault_file;
 use crate::inner::zone::Zone;
 
 /// A file that can be saved.
@@ -38,6 +38,7 @@ pub(super) struct PreparedRecord {
     pub(super) time: i64,
     pub(super) files: Vec<String>,
     pub(super) draft: Draft,
+    pub(super) tree: ContentTree,
     /// The draft as it is stored; encrypted here, before the database is locked.
     pub(super) sealed: Vec<u8>,
 }
@@ -58,16 +59,7 @@ impl Prepared {
 
     /// Removes stored attachments that are not needed.
     pub(crate) fn forget_files(&self, zone: &Zone, files: &[String]) {
-        forget(zone, files);
-    }
-}
-
-pub(super) fn forget(zone: &Zone, files: &[String]) {
-    for file in files {
-        if let Err(error) = vault_file::shred(&zone.files.join(file)) {
-            // The sweep at the next start takes it.
-            tracing::warn!(%error, "a waiting attachment could not be removed");
-        }
+        cleanup::shred_files(zone, files);
     }
 }
 
@@ -133,7 +125,7 @@ pub(crate) fn prepare(
             sources,
         }),
         Err(error) => {
-            forget(zone, &files);
+            cleanup::shred_files(zone, &files);
             Err(error)
         }
     }
@@ -187,7 +179,7 @@ impl Maker<'_> {
             attachments.push(described);
         }
         let draft = self.draft(visit, record, attachments);
-        draft.check(self.zone)?;
+        let tree = draft.check(self.zone)?;
         Ok(PreparedRecord {
             source: self.index("document", &record.source_id),
             version: self.index("document", &record.version_id),
@@ -201,6 +193,7 @@ impl Maker<'_> {
             files,
             sealed: draft.sealed(self.zone),
             draft,
+            tree,
         })
     }
 

@@ -47,7 +47,7 @@ pub(crate) fn save(
                 continue;
             }
             let id = insert(db, patient, visit_id, record, now)?;
-            assign::assign(zone, db, id, visit_name, &record.draft)?;
+            assign::assign(zone, db, id, visit_name, (&record.draft, &record.tree))?;
             taken.new += 1;
             taken.attachments += record.files.len();
         }
@@ -107,8 +107,8 @@ fn insert(
     };
     db.prepare_cached(
         "INSERT INTO records (batch, patient, state, reason, source_ix, version_ix, url_ix,
-           digest_ix, replaces_ix, replaces, time, key, root, k, leaf, signature)
-         VALUES (?1, ?2, ?3, '', ?4, ?5, ?6, ?7, ?8, 0, ?9, x'', x'', -1, x'', x'')",
+           digest_ix, replaces_ix, replaces, time, key, root, k, leaf, statement, signature)
+         VALUES (?1, ?2, ?3, '', ?4, ?5, ?6, ?7, ?8, 0, ?9, x'', x'', -1, x'', x'', x'')",
     )?
     .execute((
         batch,
@@ -122,10 +122,8 @@ fn insert(
         prepared.time,
     ))?;
     let id = db.last_insert_rowid();
-    db.prepare_cached(
-        "INSERT INTO drafts (record, draft, statement, files) VALUES (?1, ?2, x'', ?3)",
-    )?
-    .execute((id, &prepared.sealed, prepared.files.join(" ")))?;
+    db.prepare_cached("INSERT INTO drafts (record, draft, files) VALUES (?1, ?2, ?3)")?
+        .execute((id, &prepared.sealed, prepared.files.join(" ")))?;
     Ok(id)
 }
 

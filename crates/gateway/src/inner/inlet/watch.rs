@@ -14,19 +14,17 @@ use std::time::{Duration, Instant, SystemTime};
 use medfolder_crypto::Suite;
 use medfolder_fhir::json::Limits;
 
+use super::folders::{DEPTH, Folders, Found};
 use super::{InletError, Prepared, prepare, save};
-use crate::inner::InnerError;
 use crate::inner::store::Store;
-use crate::inner::vault_file;
 use crate::inner::zone::{Zone, sql_time};
+use crate::inner::{InnerError, cleanup, in_parallel, in_threads, vault_file};
 
 /// Most files of one step, and most bytes of them.
-const GROUP: usize = 64;
+const GROUP: usize = 256;
 const GROUP_BYTES: u64 = 32 << 20;
 /// Files that are overwritten at the same time.
 const REMOVERS: usize = 8;
-/// Levels of folders below the watched one.
-const DEPTH: usize = 16;
 /// A file that no bundle names is rejected after this long.
 const ORPHAN: Duration = Duration::from_secs(10 * 60);
 
@@ -41,6 +39,7 @@ pub(crate) struct Watch {
     seen: BTreeMap<PathBuf, Seen>,
     /// Files that a bundle named and that were stored, removed with the last bundle beside them.
     copied: BTreeSet<PathBuf>,
+    folders: Folders,
 }
 
 #[derive(Clone, Copy)]
@@ -65,13 +64,13 @@ impl Watch {
             root: root.to_owned(),
             seen: BTreeMap::new(),
             copied: BTreeSet::new(),
+            folders: Folders::default(),
         })
     }
 
     /// One look; returns how many files were dealt with.
     pub(crate) fn look(&mut self, zone: &Zone) -> Result<usize, InnerError> {
-        let mut found = BTreeMap::new();
-        walk(&self.root, DEPTH, &mut found)?;
+        let found = self.folders.files(&self.root)?;
         self.remember(found);
         let settle = Duration::from_millis(zone.config.tuning.settle);
         let bundles: Vec<(PathBuf, Seen)> = self
@@ -80,17 +79,35 @@ impl Watch {
             .filter(|(path, seen)| is_bundle(path) && seen.since.elapsed() >= settle)
             .map(|(path, seen)| (path.clone(), *seen))
             .collect();
-        let mut dealt = 0;
-        let mut rest = bundles.as_slice();
-        while !rest.is_empty() {
-            let (group, later) = rest.split_at(group_len(rest));
-            dealt += self.take_group(zone, group)?;
-            rest = later;
-        }
-        Ok(dealt + self.reject_orphans(zone)?)
+        Ok(self.take_all(zone, &bundles)? + self.reject_orphans(zone)?)
     }
 
-    fn remember(&mut self, found: BTreeMap<PathBuf, (u64, Option<SystemTime>)>) {
+    /// Takes bundles in groups: while one is read, the one before it is saved and the one before
+    /// that removed.
+    fn take_all(&mut self, zone: &Zone, bundles: &[(PathBuf, Seen)]) -> Result<usize, InnerError> {
+        let (mut rest, mut dealt) = (bundles, 0);
+        std::thread::scope(|scope| {
+            let (mut saving, mut removing) = (None, None);
+            while !rest.is_empty() || saving.is_some() {
+                let (group, later) = rest.split_at(group_len(rest));
+                let read = in_parallel(group, |(path, seen)| prepare_file(zone, path, seen));
+                if let Some((group, fates)) = saving.take() {
+                    let gone = self.deal(zone, group, joined(fates));
+                    dealt += gone.bundles.len();
+                    removing.take().map_or(Ok(()), joined)?;
+                    removing = Some(scope.spawn(move || gone.remove()));
+                }
+                if !group.is_empty() {
+                    saving = Some((group, scope.spawn(move || save_files(zone, read))));
+                }
+                rest = later;
+            }
+            removing.map_or(Ok(()), joined)
+        })?;
+        Ok(dealt)
+    }
+
+    fn remember(&mut self, found: Found) {
         let now = Instant::now();
         let old = std::mem::take(&mut self.seen);
         self.seen = found
@@ -112,28 +129,30 @@ impl Watch {
             .collect();
     }
 
-    fn take_group(&mut self, zone: &Zone, group: &[(PathBuf, Seen)]) -> Result<usize, InnerError> {
-        let fates = take_files(zone, group)?;
-        let mut done = Vec::new();
+    /// Notes what became of a group; returns what is to be removed.
+    fn deal(&mut self, zone: &Zone, group: &[(PathBuf, Seen)], fates: Vec<Fate>) -> Gone {
+        let mut bundles = Vec::new();
         for ((path, _), fate) in group.iter().zip(fates) {
             match fate {
                 Fate::Later => continue,
                 Fate::Taken(sources) => self.copied.extend(sources),
                 Fate::Known => {}
-                Fate::Refused(code) => keep_rejected(zone, &self.root, path, code)?,
+                Fate::Refused(code) => {
+                    if let Err(error) = keep_rejected(zone, &self.root, path, code) {
+                        tracing::error!(code = error.code(), "a refused file cannot be kept yet");
+                        continue;
+                    }
+                }
             }
             self.seen.remove(path);
-            done.push(path.clone());
+            bundles.push(path.clone());
         }
-        // The files that bundles name go first: a crash leaves a bundle, which is recognised.
-        let copied = self.no_more_needed(&done);
-        remove_all(&copied)?;
+        let copied = self.no_more_needed(&bundles);
         for path in &copied {
             self.copied.remove(path);
             self.seen.remove(path);
         }
-        remove_all(&done)?;
-        Ok(done.len())
+        Gone { copied, bundles }
     }
 
     /// Files that were copied for these bundles and that no other bundle beside them needs.
@@ -191,7 +210,7 @@ fn group_len(files: &[(PathBuf, Seen)]) -> usize {
         bytes = bytes.saturating_add(seen.size);
         first || bytes <= GROUP_BYTES
     });
-    fits.count().max(1)
+    fits.count().max(1).min(files.len())
 }
 
 fn is_bundle(path: &Path) -> bool {
@@ -199,32 +218,33 @@ fn is_bundle(path: &Path) -> bool {
         .is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
 }
 
-fn walk(
-    folder: &Path,
-    depth: usize,
-    found: &mut BTreeMap<PathBuf, (u64, Option<SystemTime>)>,
-) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with('.') || name.ends_with(".tmp") || name.ends_with(".part") {
-            continue;
-        }
-        // Gone again, or a symbolic link: left alone.
-        let Ok(meta) = entry.metadata() else { continue };
-        if meta.is_dir() && depth > 0 {
-            walk(&entry.path(), depth - 1, found)?;
-        } else if meta.is_file() {
-            found.insert(entry.path(), (meta.len(), meta.modified().ok()));
-        }
-    }
-    Ok(())
+/// Delivered files that are safe elsewhere.
+struct Gone {
+    copied: Vec<PathBuf>,
+    bundles: Vec<PathBuf>,
 }
 
-/// Prepares files on all cores and saves them with one step.
-fn take_files(zone: &Zone, group: &[(PathBuf, Seen)]) -> Result<Vec<Fate>, InnerError> {
-    let prepared = crate::inner::in_parallel(group, |(path, seen)| prepare_file(zone, path, seen));
+impl Gone {
+    /// The files that bundles name go first: a crash leaves a bundle, which is recognised.
+    fn remove(self) -> Result<(), InnerError> {
+        let remove = |paths: &[PathBuf]| {
+            let removed = in_threads(REMOVERS, paths, |path| remove_plaintext(path));
+            removed.into_iter().collect::<Result<(), InnerError>>()
+        };
+        remove(&self.copied)?;
+        remove(&self.bundles)
+    }
+}
+
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    match thread.join() {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+/// Saves files with one step.
+fn save_files(zone: &Zone, prepared: Vec<Result<Option<Prepared>, Fate>>) -> Vec<Fate> {
     let mut fates = Vec::with_capacity(prepared.len());
     let mut to_save: Vec<(usize, Prepared)> = Vec::new();
     for (index, one) in prepared.into_iter().enumerate() {
@@ -239,7 +259,7 @@ fn take_files(zone: &Zone, group: &[(PathBuf, Seen)]) -> Result<Vec<Fate>, Inner
         });
     }
     if to_save.is_empty() {
-        return Ok(fates);
+        return fates;
     }
     match save_group(zone, &zone.store, &to_save) {
         Ok(()) => zone.wake.rouse(),
@@ -253,7 +273,7 @@ fn take_files(zone: &Zone, group: &[(PathBuf, Seen)]) -> Result<Vec<Fate>, Inner
             }
         }
     }
-    Ok(fates)
+    fates
 }
 
 fn save_group(zone: &Zone, store: &Store, group: &[(usize, Prepared)]) -> Result<(), InletError> {
@@ -265,7 +285,7 @@ fn save_group(zone: &Zone, store: &Store, group: &[(usize, Prepared)]) -> Result
         }
         Ok::<_, InletError>(unused)
     })?;
-    super::prepare::forget(zone, &unused);
+    cleanup::shred_files(zone, &unused);
     Ok(())
 }
 
@@ -319,24 +339,6 @@ fn keep_rejected(zone: &Zone, root: &Path, path: &Path, code: &str) -> Result<()
         )
     })?;
     Ok(())
-}
-
-/// Removes several files at once: each waits for the disk, not for the processor.
-fn remove_all(paths: &[PathBuf]) -> Result<(), InnerError> {
-    let share = paths.len().div_ceil(REMOVERS).max(1);
-    std::thread::scope(|scope| {
-        let remove = |part: &[PathBuf]| part.iter().try_for_each(|path| remove_plaintext(path));
-        let threads: Vec<_> = paths
-            .chunks(share)
-            .map(|part| scope.spawn(move || remove(part)))
-            .collect();
-        threads
-            .into_iter()
-            .try_for_each(|thread| match thread.join() {
-                Ok(done) => done,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-    })
 }
 
 /// Overwrites and removes a delivered file. It gets a hidden name first, so that a half

@@ -1,36 +1,50 @@
 //! Stores seals: from this step on a batch is never sealed anew, whatever happens to the machine.
+//!
+//! The delivery lies in the spool already, unshown; a seal that is not stored takes it away again.
 
-use medfolder_crypto::to_cbor;
+use std::sync::PoisonError;
+
 use rusqlite::Connection;
 
+use super::SharedWriter;
 use super::make::SealMade;
-use crate::inner::InnerError;
 use crate::inner::store::{batch, record};
 use crate::inner::zone::{Zone, sql_time};
-use crate::spool::Out;
+use crate::inner::{InnerError, in_threads, outbox};
 
-/// Stores all seals in one step; those whose batch grew meanwhile are left for the next round, and
-/// given back.
-pub(super) fn commit<'a>(
+/// Files that are synced at the same time: each waits for the disk, not for the processor.
+const SYNCS: usize = 8;
+
+/// Stores all seals in one step; those whose batch grew meanwhile are left for the next round.
+pub(super) fn commit(
     zone: &Zone,
-    seals: &'a [SealMade],
-) -> Result<Vec<&'a SealMade>, InnerError> {
-    let messages: Vec<Vec<u8>> = seals
-        .iter()
-        .map(|seal| to_cbor(&Out::Delivery(seal.delivery.clone())))
-        .collect();
-    zone.store.write(|db| {
-        let mut left = Vec::new();
-        for (seal, message) in seals.iter().zip(&messages) {
-            if !store(db, seal, message)? {
-                left.push(seal);
-            }
-        }
-        Ok(left)
-    })
+    writer: &SharedWriter,
+    seals: &[SealMade],
+) -> Result<usize, InnerError> {
+    let stored = sync(writer, seals).and_then(|()| {
+        zone.store.write(|db| {
+            let stored = seals.iter().map(|seal| store(db, seal));
+            stored.collect::<Result<Vec<bool>, InnerError>>()
+        })
+    });
+    let Ok(kept) = &stored else {
+        seals.iter().for_each(|seal| seal.forget(writer));
+        return stored.map(|_| 0);
+    };
+    let left = seals.iter().zip(kept).filter(|(_, kept)| !**kept);
+    left.for_each(|(seal, _)| seal.forget(writer));
+    Ok(kept.iter().filter(|kept| **kept).count())
 }
 
-fn store(db: &Connection, seal: &SealMade, message: &[u8]) -> Result<bool, InnerError> {
+/// Makes the staged deliveries durable.
+fn sync(writer: &SharedWriter, seals: &[SealMade]) -> Result<(), InnerError> {
+    let synced = in_threads(SYNCS, seals, |seal| seal.file.sync_all());
+    synced.into_iter().collect::<Result<(), std::io::Error>>()?;
+    let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(writer.sync_staged()?)
+}
+
+fn store(db: &Connection, seal: &SealMade) -> Result<bool, InnerError> {
     let changed = db
         .prepare_cached(
             "UPDATE batches SET state = ?2, reason = '', seq = ?3, tx = ?4, tx_id = ?5,
@@ -56,7 +70,6 @@ fn store(db: &Connection, seal: &SealMade, message: &[u8]) -> Result<bool, Inner
         db.prepare_cached("UPDATE records SET state = ?2, k = ?3, leaf = ?4 WHERE id = ?1")?
             .execute((id, record::SEALED, k, leaf.as_bytes()))?;
     }
-    db.prepare_cached("INSERT INTO outbox (message) VALUES (?1)")?
-        .execute([message])?;
+    outbox::queue_staged(db, &seal.staged.name())?;
     Ok(true)
 }

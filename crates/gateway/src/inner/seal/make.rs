@@ -1,12 +1,12 @@
-//! Makes one seal. Nothing is stored here but attachments' ciphertext, which is removed again when
-//! the seal is not stored.
+//! Makes one seal. Nothing is stored here but ciphertext in the spool, which is removed when the seal
+//! is not committed.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::sync::PoisonError;
 
-use medfolder_crypto::{Digest, from_cbor, os_rng};
+use medfolder_crypto::{Digest, os_rng};
 use medfolder_ledger::body::{LeafList, Mark, Place as SealedPlace, Seal, SealedLeaf};
-use medfolder_record::limits::MAX_SIGNATURES_LEN;
 use medfolder_record::{
     AttachmentSealer, Blob, KeySlot, Place, RecordId, RecordKey, SealKey, Sealing, Signatures,
     SlotPlace, Statement, VisitId,
@@ -21,9 +21,9 @@ use crate::inner::draft::{Draft, open_statement};
 use crate::inner::outbox::{self, Signed};
 use crate::inner::store::record;
 use crate::inner::vault_file::Plain;
-use crate::inner::work;
 use crate::inner::zone::Zone;
-use crate::spool::{BlobRef, Delivery};
+use crate::inner::{checked, staff};
+use crate::spool::{BlobRef, Delivery, Message, Out, SpoolError, Unsent};
 
 /// What came of a batch.
 pub(super) enum Made {
@@ -42,7 +42,27 @@ pub(super) struct SealMade {
     pub(super) signed: Signed,
     /// Each record with its leaf, in the order of the seal.
     pub(super) leaves: Vec<(i64, RecordId)>,
-    pub(super) delivery: Delivery,
+    /// The delivery in the spool, unshown and not durable yet.
+    pub(super) staged: Unsent,
+    pub(super) file: File,
+    /// Attachments' ciphertext in the spool.
+    pub(super) blobs: Vec<Digest>,
+}
+
+impl SealMade {
+    /// Takes everything out of the spool again.
+    pub(super) fn forget(&self, writer: &SharedWriter) {
+        self.staged.forget();
+        forget_blobs(writer, &self.blobs);
+    }
+}
+
+fn forget_blobs(writer: &SharedWriter, blobs: &[Digest]) {
+    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+    for blob in blobs {
+        // What cannot be removed is swept at the next start.
+        drop(writer.remove_blob(blob));
+    }
 }
 
 /// A record as the database has it.
@@ -67,36 +87,11 @@ struct Maker<'a> {
     leaves: Vec<(i64, RecordId)>,
     envelopes: Vec<minicbor::bytes::ByteVec>,
     attachments: Vec<BlobRef>,
-    /// Blobs that were written to the spool.
-    written: &'a mut Vec<Digest>,
+    blobs: Vec<Digest>,
 }
 
 /// Makes the seal of a batch, or says which record keeps it back.
 pub(super) fn make(zone: &Zone, writer: &SharedWriter, batch: &Ready) -> Result<Made, InnerError> {
-    let mut written = Vec::new();
-    let made = attempt(zone, writer, batch, &mut written);
-    if !matches!(made, Ok(Made::Sealed(_))) {
-        discard(writer, &written);
-    }
-    made
-}
-
-/// Removes blobs of a seal that is not stored; what stays is swept at the next start.
-pub(super) fn discard(writer: &SharedWriter, blobs: &[Digest]) {
-    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-    for blob in blobs {
-        if let Err(error) = writer.discard_blob(blob) {
-            tracing::warn!(%error, "a blob that no message names could not be removed");
-        }
-    }
-}
-
-fn attempt(
-    zone: &Zone,
-    writer: &SharedWriter,
-    batch: &Ready,
-    written: &mut Vec<Digest>,
-) -> Result<Made, InnerError> {
     let rows = zone.store.read(|db| rows(db, batch.id))?;
     if rows.iter().any(|row| row.state != record::SIGNED) {
         return Ok(Made::Grown);
@@ -113,19 +108,18 @@ fn attempt(
         leaves: Vec::with_capacity(rows.len()),
         envelopes: Vec::with_capacity(rows.len()),
         attachments: Vec::new(),
-        written,
+        blobs: Vec::new(),
     };
-    for row in &rows {
-        if let Some(code) = maker.add(row)? {
-            return Ok(Made::Held(row.id, code));
-        }
+    let made = maker.make(&rows, earlier);
+    if !matches!(made, Ok(Made::Sealed(_))) {
+        forget_blobs(writer, &maker.blobs);
     }
-    maker.finish(&rows, earlier)
+    made
 }
 
 fn rows(db: &Connection, batch: i64) -> Result<Vec<Row>, InnerError> {
     let mut statement = db.prepare_cached(
-        "SELECT r.id, r.state, r.replaces, r.key, r.root, r.signature, d.draft, d.statement, d.files
+        "SELECT r.id, r.state, r.replaces, r.key, r.root, r.signature, d.draft, r.statement, d.files
          FROM records r JOIN drafts d ON d.record = r.id WHERE r.batch = ?1 ORDER BY r.time, r.id",
     )?;
     let rows = statement.query_map([batch], |row| {
@@ -208,6 +202,15 @@ fn leaves(db: &Connection, batch: i64) -> Result<Vec<RecordId>, InnerError> {
 }
 
 impl Maker<'_> {
+    fn make(&mut self, rows: &[Row], earlier: Earlier) -> Result<Made, InnerError> {
+        for row in rows {
+            if let Some(code) = self.add(row)? {
+                return Ok(Made::Held(row.id, code));
+            }
+        }
+        self.finish(rows, earlier)
+    }
+
     fn place(&self, k: u32) -> Place {
         Place {
             genesis: self.zone.genesis(),
@@ -222,7 +225,9 @@ impl Maker<'_> {
     /// Adds one record; a code when it keeps the visit back.
     fn add(&mut self, row: &Row) -> Result<Option<&'static str>, InnerError> {
         let zone = self.zone;
-        let signatures: Signatures = from_cbor(&row.signature, MAX_SIGNATURES_LEN)?;
+        let Some(signatures) = checked::open(zone, &row.root, &row.signature) else {
+            return Ok(Some("signature.invalid"));
+        };
         if let Some(code) = self.objection(row, &signatures)? {
             return Ok(Some(code));
         }
@@ -259,22 +264,24 @@ impl Maker<'_> {
         Ok(None)
     }
 
-    /// Why a signature does not count at this moment.
+    /// Why a checked signature does not count at this moment.
     fn objection(
         &self,
         row: &Row,
         signatures: &Signatures,
     ) -> Result<Option<&'static str>, InnerError> {
-        let now = self.zone.now();
+        let (zone, now) = (self.zone, self.zone.now());
         let mut any = false;
         for signature in signatures.native() {
             any = true;
-            let code = self
-                .zone
-                .store
-                .read(|db| work::objection(self.zone, db, signature, &row.key, &row.root, now))?;
-            if code.is_some() {
-                return Ok(code);
+            if signature.key.as_bytes().as_slice() != row.key {
+                return Ok(Some("signature.other_key"));
+            }
+            let Some(staff) = zone.store.read(|db| staff::signing(db, &signature.key))? else {
+                return Ok(Some("staff.unknown"));
+            };
+            if let Some(code) = staff.standing(zone, signature, now) {
+                return Ok(Some(code));
             }
         }
         Ok((!any).then_some("record.unsigned"))
@@ -299,7 +306,7 @@ impl Maker<'_> {
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
             let (digest, size) = writer.put_blob(self.zone.suite(), &mut sealing)?;
             drop(writer);
-            self.written.push(digest);
+            self.blobs.push(digest);
             match sealing.done() {
                 Some((plain, blob)) if plain == described.digest => {
                     let record = RecordId(Digest([0; 32]));
@@ -319,7 +326,7 @@ impl Maker<'_> {
         Ok(stored)
     }
 
-    fn finish(self, rows: &[Row], earlier: Earlier) -> Result<Made, InnerError> {
+    fn finish(&mut self, rows: &[Row], earlier: Earlier) -> Result<Made, InnerError> {
         let zone = self.zone;
         let Ready {
             visit, seq, card, ..
@@ -358,18 +365,28 @@ impl Maker<'_> {
         }
         let delivery = Delivery {
             transaction: signed.bytes.clone(),
-            envelopes: self.envelopes,
+            envelopes: std::mem::take(&mut self.envelopes),
             slot: slot.to_bytes(),
-            attachments: self.attachments,
+            attachments: std::mem::take(&mut self.attachments),
         };
-        let (batch, added, leaves) = (self.batch.id, self.batch.added, self.leaves);
+        let message = Out::Delivery(delivery);
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let staged = writer.stage(message.kind())?;
+        drop(writer);
+        let file = match staged.write(&message) {
+            Ok(file) => file,
+            Err(SpoolError::TooLarge) => return Ok(Made::Held(0, "seal.too_long")),
+            Err(error) => return Err(error.into()),
+        };
         Ok(Made::Sealed(Box::new(SealMade {
-            batch,
-            added,
+            batch: self.batch.id,
+            added: self.batch.added,
             seq,
             signed,
-            leaves,
-            delivery,
+            leaves: std::mem::take(&mut self.leaves),
+            staged,
+            file,
+            blobs: std::mem::take(&mut self.blobs),
         })))
     }
 

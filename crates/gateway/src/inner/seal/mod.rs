@@ -14,8 +14,8 @@ mod resign;
 
 use std::sync::Mutex;
 
-use super::InnerError;
 use super::zone::Zone;
+use super::{InnerError, in_parallel};
 use crate::spool::{Out, Writer};
 use make::Made;
 pub(crate) use resign::{resign_lapsed, resign_late};
@@ -44,33 +44,7 @@ pub(crate) fn seal_ready(zone: &Zone, writer: &SharedWriter) -> Result<usize, In
             Err(error) => failed = Some(error),
         }
     }
-    let left = commit::commit(zone, &sealed)?;
-    for seal in &left {
-        let blobs = seal.delivery.attachments.iter().map(|blob| blob.digest);
-        make::discard(writer, &blobs.collect::<Vec<_>>());
-    }
-    match failed {
-        Some(error) => Err(error),
-        None => Ok(sealed.len() - left.len()),
-    }
-}
-
-/// Runs `work` on every item, on all cores, and keeps the order.
-pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = items.len().div_ceil(cores).max(1);
-    std::thread::scope(|scope| {
-        let work = &work;
-        let threads: Vec<_> = items
-            .chunks(share)
-            .map(|chunk| scope.spawn(move || chunk.iter().map(work).collect::<Vec<_>>()))
-            .collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| match thread.join() {
-                Ok(results) => results,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-            .collect()
-    })
+    // What could be made is kept, even when the disk had no room for all of it.
+    let stored = commit::commit(zone, writer, &sealed)?;
+    failed.map_or(Ok(stored), Err)
 }

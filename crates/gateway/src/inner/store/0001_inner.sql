@@ -66,7 +66,8 @@ CREATE TABLE records (
   root        BLOB NOT NULL,           -- content root
   k           INTEGER NOT NULL,
   leaf        BLOB NOT NULL,
-  signature   BLOB NOT NULL            -- encoded; needed until sealed
+  statement   BLOB NOT NULL,           -- sealed; needed until final
+  signature   BLOB NOT NULL            -- checked signatures, sealed; needed until final
 ) STRICT;
 CREATE INDEX records_batch ON records (batch, state);
 CREATE INDEX records_work ON records (state, key);
@@ -78,7 +79,6 @@ CREATE INDEX records_url ON records (patient, url_ix);
 CREATE TABLE drafts (
   record  INTEGER NOT NULL PRIMARY KEY REFERENCES records (id),
   draft   BLOB NOT NULL,
-  statement BLOB NOT NULL,
   files   TEXT NOT NULL                -- names of waiting attachments, separated by a space
 ) STRICT;
 
@@ -96,10 +96,11 @@ CREATE TABLE rejected (
   at       INTEGER NOT NULL
 ) STRICT;
 
--- Messages that are durable here and not yet in the spool.
+-- Messages that are durable and not yet shown in the spool: here, or written there and named here.
 CREATE TABLE outbox (
   id      INTEGER NOT NULL PRIMARY KEY,
-  message BLOB NOT NULL
+  message BLOB NOT NULL,               -- empty when staged
+  staged  TEXT NOT NULL                -- name in the spool's tmp folder, or empty
 ) STRICT;
 
 CREATE TABLE staff (

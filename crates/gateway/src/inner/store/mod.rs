@@ -1,4 +1,5 @@
-//! The inner zone's database: SQLite, one connection, every step one transaction.
+//! The inner zone's database: SQLite, one connection that writes, every step one transaction, and
+//! one that reads meanwhile.
 //!
 //! Durable when [`Store::write`] returns (WAL, `synchronous=FULL`). Deleted rows are overwritten
 //! (`secure_delete`), and [`Store::wipe_log`] cuts the write-ahead log so that nothing of them is
@@ -15,29 +16,31 @@ const SCHEMA: &str = include_str!("0001_inner.sql");
 const VERSION: i64 = 1;
 
 pub(crate) struct Store {
-    connection: Mutex<Connection>,
+    writing: Mutex<Connection>,
+    reading: Mutex<Connection>,
 }
 
 impl Store {
     pub(crate) fn open(path: &Path) -> Result<Self, InnerError> {
-        let mut connection = Connection::open(path)?;
-        connection.set_prepared_statement_cache_capacity(128);
-        connection.execute_batch(
+        let mut writing = Connection::open(path)?;
+        // The log is cut by `wipe_log`; until then it is written over, not made longer.
+        writing.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
-             PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA busy_timeout = 5000;
-             PRAGMA cache_size = -32000; PRAGMA journal_size_limit = 0;",
+             PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000;",
         )?;
-        migrate(&mut connection)?;
+        migrate(&mut writing)?;
+        let reading = Connection::open(path)?;
+        reading.execute_batch("PRAGMA query_only = ON;")?;
+        for connection in [&writing, &reading] {
+            connection.set_prepared_statement_cache_capacity(128);
+            connection.execute_batch(
+                "PRAGMA temp_store = MEMORY; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -32000;",
+            )?;
+        }
         Ok(Self {
-            connection: Mutex::new(connection),
+            writing: Mutex::new(writing),
+            reading: Mutex::new(reading),
         })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        // A panic elsewhere rolled its transaction back; the connection is whole.
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One durable step: everything in `step` or nothing.
@@ -45,7 +48,7 @@ impl Store {
         &self,
         step: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut connection = self.lock();
+        let mut connection = lock(&self.writing);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = step(&transaction)?;
         transaction.commit()?;
@@ -57,15 +60,21 @@ impl Store {
         &self,
         step: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        step(&self.lock())
+        step(&lock(&self.reading))
     }
 
     /// Moves the write-ahead log into the database and cuts it to nothing.
     pub(crate) fn wipe_log(&self) -> Result<(), InnerError> {
-        self.lock()
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        // Nobody reads meanwhile: a reader would keep what it sees in the log.
+        let (writing, _reading) = (lock(&self.writing), lock(&self.reading));
+        writing.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(())
     }
+}
+
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    // A panic elsewhere rolled its transaction back; the connection is whole.
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn migrate(connection: &mut Connection) -> Result<(), InnerError> {
