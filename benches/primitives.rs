@@ -1,10 +1,23 @@
 //! What the work cannot do without, run alone: reading, hashing, signing, checking, encrypting,
 //! wrapping, and plain writes to disk and database.
+//!
+//! ```text
+//! a hospital, per record    read the file and understand it; cut and hash it for the hospital and again
+//!                           for the signer, who takes a digest from nobody; one signature, one check;
+//!                           encrypt it while it waits, one plain row of it, decrypt it; encrypt it for
+//!                           the card, hash that; overwrite and remove the file that was delivered
+//!            per visit      wrap the key, sign the seal, write and sync what is sealed
+//! ```
+//! Rows share a commit as the real ones do. Nothing is here that only our own structure needs: no
+//! indexes, no second rows, no processes, no HTTP, no deletion of what waited, no edge, no ledger.
 
 use super::data::VISIT;
-use medfolder_crypto::{AeadKey, EncryptionSecret, Label, Secret32, SigningKey, Suite, os_rng};
+use medfolder_crypto::{
+    AeadKey, Digest, EncryptionPublic, EncryptionSecret, Label, Secret32, SigningKey, Suite, os_rng,
+};
 use medfolder_fhir::intake;
 use medfolder_fhir::json::Limits;
+use medfolder_record::{ContentSalt, ContentTree};
 use rusqlite::Connection;
 use std::fs::{self, File};
 use std::io::{Error, Write as _};
@@ -14,6 +27,8 @@ use std::time::Instant;
 const SUITE: Suite = Suite::International;
 /// Rows of a transaction, as the folder's sync writes them.
 const BATCH: usize = 200;
+/// Files that a hospital overwrites at the same time.
+const REMOVERS: usize = 4;
 
 /// What was measured.
 #[derive(Debug)]
@@ -34,14 +49,15 @@ impl Primitives {
             .map(|n| data.join(format!("visit-{:05}/{}.json", n / VISIT, n % VISIT)))
             .collect();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let delivered = copies(&files, &directory.join("delivered"))?;
+        let visits: Vec<&[PathBuf]> = delivered.chunks(VISIT).collect();
         let began = Instant::now();
-        let visits: Vec<&[PathBuf]> = files.chunks(VISIT).collect();
         let share = visits.len().div_ceil(cores).max(1);
         let done: Result<Vec<()>, Error> = std::thread::scope(|scope| {
             let workers: Vec<_> = visits
                 .chunks(share)
                 .enumerate()
-                .map(|(n, visits)| scope.spawn(move || hospital(directory, n, visits)))
+                .map(|(n, visits)| scope.spawn(move || Hospital::new(directory, n)?.take(visits)))
                 .collect();
             let ended = |_| Err(Error::other("a thread ended"));
             workers
@@ -60,35 +76,126 @@ impl Primitives {
     }
 }
 
-/// Takes visits in: read, understand, hash, sign, check, encrypt, hash, write; per visit wrap the
-/// key, sign the seal and make it durable.
-fn hospital(directory: &Path, worker: usize, visits: &[&[PathBuf]]) -> Result<(), Error> {
-    let key = SigningKey::from_seed(SUITE, &Secret32::random(&mut os_rng()));
-    let checks = key.verifying_key();
-    let card = EncryptionSecret::from_seed(SUITE, &Secret32::random(&mut os_rng())).public();
-    let mut out = File::create(directory.join(format!("sealed-{worker}")))?;
-    for visit in visits {
-        for file in *visit {
-            let body = fs::read(file)?;
-            intake::read(&body, &Limits::default()).map_err(Error::other)?;
-            let root = SUITE.hash(&[&body]);
-            let signature = key.sign(Label::RECORD_SIGNATURE, &[&root.0]);
-            checks
-                .verify(Label::RECORD_SIGNATURE, &[&root.0], &signature)
-                .map_err(|_| Error::other("signature"))?;
+fn copies(files: &[PathBuf], to: &Path) -> Result<Vec<PathBuf>, Error> {
+    fs::create_dir_all(to)?;
+    let copied = files.iter().enumerate().map(|(n, file)| {
+        let path = to.join(format!("{n}.json"));
+        fs::copy(file, &path).map(|_| path)
+    });
+    copied.collect()
+}
+
+/// A hospital's share of the visits on one core.
+struct Hospital {
+    key: SigningKey,
+    card: EncryptionPublic,
+    zone: Secret32,
+    database: Connection,
+    out: File,
+}
+
+impl Hospital {
+    fn new(directory: &Path, worker: usize) -> Result<Self, Error> {
+        let database = Connection::open(directory.join(format!("waiting-{worker}.db")));
+        let database = database.map_err(Error::other)?;
+        let made = database.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             CREATE TABLE waiting (id INTEGER PRIMARY KEY, draft BLOB NOT NULL) STRICT;",
+        );
+        made.map_err(Error::other)?;
+        Ok(Self {
+            key: SigningKey::from_seed(SUITE, &Secret32::random(&mut os_rng())),
+            card: EncryptionSecret::from_seed(SUITE, &Secret32::random(&mut os_rng())).public(),
+            zone: Secret32::random(&mut os_rng()),
+            database,
+            out: File::create(directory.join(format!("sealed-{worker}")))?,
+        })
+    }
+
+    /// Takes visits in, a group of rows with one commit.
+    fn take(mut self, visits: &[&[PathBuf]]) -> Result<(), Error> {
+        for group in visits.chunks(BATCH / VISIT) {
+            let mut waiting = Vec::new();
+            for file in group.iter().flat_map(|visit| visit.iter()) {
+                waiting.push(self.read_and_sign(&fs::read(file)?)?);
+            }
+            self.keep(&waiting).map_err(Error::other)?;
+            for visit in waiting.chunks(VISIT) {
+                self.seal(visit)?;
+            }
+            let files: Vec<&PathBuf> = group.iter().flat_map(|visit| visit.iter()).collect();
+            remove(&files)?;
+        }
+        Ok(())
+    }
+
+    fn read_and_sign(&self, body: &[u8]) -> Result<Vec<u8>, Error> {
+        intake::read(body, &Limits::default()).map_err(Error::other)?;
+        let root = content_root(body)?;
+        let signed = content_root(body)?;
+        let signature = self.key.sign(Label::RECORD_SIGNATURE, &[&signed.0]);
+        let checks = self.key.verifying_key();
+        let checked = checks.verify(Label::RECORD_SIGNATURE, &[&root.0], &signature);
+        checked.map_err(|_| Error::other("signature"))?;
+        let waits = AeadKey::new(SUITE, self.zone.duplicate());
+        Ok(waits.seal_once(b"draft", body))
+    }
+
+    fn keep(&mut self, waiting: &[Vec<u8>]) -> rusqlite::Result<()> {
+        let transaction = self.database.transaction()?;
+        for draft in waiting {
+            transaction
+                .prepare_cached("INSERT INTO waiting (draft) VALUES (?1)")?
+                .execute([draft])?;
+        }
+        transaction.commit()
+    }
+
+    fn seal(&mut self, visit: &[Vec<u8>]) -> Result<(), Error> {
+        for draft in visit {
+            let waits = AeadKey::new(SUITE, self.zone.duplicate());
+            let body = waits.open_once(b"draft", draft);
+            let body = body.map_err(|_| Error::other("decrypt"))?;
             let aead = AeadKey::new(SUITE, Secret32::random(&mut os_rng()));
-            let sealed = aead.seal_once(&root.0, &body);
+            let sealed = aead.seal_once(b"core", &body);
             SUITE.hash(&[&sealed]);
-            out.write_all(&sealed)?;
+            self.out.write_all(&sealed)?;
         }
         let seal_key = Secret32::random(&mut os_rng());
-        let wrapped = card.wrap(b"slot", seal_key.expose(), &mut os_rng());
+        let wrapped = self.card.wrap(b"slot", seal_key.expose(), &mut os_rng());
         let wrapped = wrapped.map_err(|_| Error::other("wrap"))?;
-        key.sign(Label::RECORD_SIGNATURE, &[&wrapped]);
-        out.write_all(&wrapped)?;
-        out.sync_data()?;
+        self.key.sign(Label::RECORD_SIGNATURE, &[&wrapped]);
+        self.out.write_all(&wrapped)?;
+        self.out.sync_data()
     }
-    Ok(())
+}
+
+/// The content root: every piece with a salt of its own.
+fn content_root(body: &[u8]) -> Result<Digest, Error> {
+    let salt = ContentSalt::random(&mut os_rng());
+    let tree = ContentTree::build(SUITE, &salt, b"statement", body, &[]).map_err(Error::other)?;
+    Ok(tree.root().0)
+}
+
+/// Overwrites and removes delivered files; each waits for the disk, not for the processor.
+fn remove(files: &[&PathBuf]) -> Result<(), Error> {
+    let one = |path: &PathBuf| {
+        let mut file = File::options().write(true).open(path)?;
+        let length = usize::try_from(file.metadata()?.len()).map_err(Error::other)?;
+        file.write_all(&vec![0; length])?;
+        file.sync_data()?;
+        fs::remove_file(path)
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = files
+            .chunks(files.len().div_ceil(REMOVERS).max(1))
+            .map(|part| scope.spawn(move || part.iter().try_for_each(|path| one(path))))
+            .collect();
+        let ended = |_| Err(Error::other("a thread ended"));
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().unwrap_or_else(ended))
+    })
 }
 
 /// Processor seconds of: hash and decrypt each record, hash its content, check its signature, one

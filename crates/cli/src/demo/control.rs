@@ -5,7 +5,7 @@ use super::plan::Doctor;
 use super::world::Hospital;
 use crate::commands::desk::{Code, DeskClient};
 use crate::error::CliError;
-use medfolder_gateway::inner::Status;
+use medfolder_gateway::inner::{StaffMember, Status};
 use medfolder_gateway::signer::keyfile::Enrolment;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -50,6 +50,12 @@ impl Control {
     /// What the inner zone says of itself.
     pub(crate) async fn status(&self) -> Result<Status, CliError> {
         self.desk.get("v1/status").await
+    }
+
+    /// Whether the ledger has enrolled everybody.
+    pub(crate) async fn all_enrolled(&self) -> Result<bool, CliError> {
+        let staff: Vec<StaffMember> = self.desk.get("v1/staff").await?;
+        Ok(staff.iter().all(|one| one.state == "enrolled"))
     }
 
     /// A code for a patient.

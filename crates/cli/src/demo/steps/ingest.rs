@@ -90,7 +90,7 @@ fn attachments(stage: &Stage, skipped: &[(PathBuf, String)]) -> usize {
     named.collect::<BTreeSet<PathBuf>>().len()
 }
 
-async fn enrol(stage: &Stage) -> Result<(), CliError> {
+pub(crate) async fn enrol(stage: &Stage) -> Result<(), CliError> {
     for (hospital, control) in stage.world.hospitals.iter().zip(&stage.controls) {
         for (key, doctor) in &hospital.doctors {
             control.enrol(key, doctor).await?;
@@ -108,40 +108,31 @@ fn signed(state: &Status) -> u64 {
         .saturating_sub(unassigned + state.to_sign + held as u64)
 }
 
-async fn settle(stage: &mut Stage) -> Result<Vec<Status>, CliError> {
+/// Waits until no document lies in a watched folder and every record that can be signed is.
+pub(crate) async fn settle(stage: &mut Stage) -> Result<Vec<Status>, CliError> {
     let (mut last, mut changed) = (Vec::new(), Instant::now());
     loop {
         let mut states = Vec::new();
         for control in &stage.controls {
             states.push(control.status().await?);
         }
-        let waiting_files: usize = stage
-            .world
-            .hospitals
-            .iter()
-            .map(|h| documents(&h.file("fhir")))
-            .sum();
         let unsigned: u64 = states
             .iter()
             .map(|s| s.to_sign + s.unassigned.values().sum::<u64>())
             .sum();
-        if waiting_files == 0 && unsigned == 0 {
+        let mut inlets = stage.world.hospitals.iter().map(|h| h.file("fhir"));
+        if unsigned == 0 && !inlets.any(|inlet| has_document(&inlet)) {
             return Ok(states);
         }
-        let now = (
-            waiting_files,
-            states.iter().map(signed).collect::<Vec<u64>>(),
-        );
-        if last.first() != Some(&now) {
-            (last, changed) = (vec![now], Instant::now());
+        let now: Vec<(u64, u64)> = states.iter().map(|s| (s.records, signed(s))).collect();
+        if last != now {
+            (last, changed) = (now, Instant::now());
         } else if changed.elapsed() > STANDSTILL {
-            return if waiting_files == 0 {
-                Ok(states)
+            let mut inlets = stage.world.hospitals.iter().map(|h| h.file("fhir"));
+            return if inlets.any(|inlet| has_document(&inlet)) {
+                Err(broken("ingest", "files were not taken in"))
             } else {
-                Err(broken(
-                    "ingest",
-                    format!("{waiting_files} files were not taken in"),
-                ))
+                Ok(states)
             };
         }
         stage.processes.all_run()?;
@@ -149,19 +140,18 @@ async fn settle(stage: &mut Stage) -> Result<Vec<Status>, CliError> {
     }
 }
 
-/// Documents below a watched folder.
-fn documents(folder: &Path) -> usize {
+/// Whether a document lies below a watched folder.
+fn has_document(folder: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(folder) else {
-        return 0;
+        return false;
     };
-    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    paths
-        .map(|path| match path.is_dir() {
-            true => documents(&path),
-            false => usize::from(
-                path.extension()
-                    .is_some_and(|e| e.eq_ignore_ascii_case("json")),
-            ),
-        })
-        .sum()
+    let is_json = |path: &Path| {
+        path.extension()
+            .is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
+    };
+    let mut paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    paths.any(|path| match path.is_dir() {
+        true => has_document(&path),
+        false => is_json(&path),
+    })
 }

@@ -6,6 +6,7 @@ use crate::commands::folder::sync::whole;
 use crate::demo::stage::Stage;
 use crate::error::CliError;
 use medfolder_folder::records::{Filter, State};
+use medfolder_gateway::inner::Status;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -39,12 +40,23 @@ pub(crate) async fn run(stage: &mut Stage, expected: usize) -> Result<Value, Cli
 
 /// Until no inner zone has a visit on its way.
 pub(crate) async fn wait_for_seals(stage: &mut Stage) -> Result<(), CliError> {
+    wait_until_none(stage, |status| {
+        status.signed + status.sealed + status.outbox
+    })
+    .await
+}
+
+/// Until every inner zone's sealed visits lie in the spool to its edge.
+pub(crate) async fn wait_for_spools(stage: &mut Stage) -> Result<(), CliError> {
+    wait_until_none(stage, |status| status.signed + status.outbox).await
+}
+
+async fn wait_until_none(stage: &mut Stage, left: fn(&Status) -> u64) -> Result<(), CliError> {
     let (mut last, mut changed) = (0, Instant::now());
     loop {
         let mut waiting = 0;
         for control in &stage.controls {
-            let status = control.status().await?;
-            waiting += status.signed + status.sealed + status.outbox;
+            waiting += left(&control.status().await?);
         }
         if waiting != last {
             (last, changed) = (waiting, Instant::now());
