@@ -11,6 +11,7 @@
 pub mod certified;
 pub mod clock;
 pub mod edge;
+mod full;
 pub mod inner;
 pub mod signer;
 pub mod spool;

@@ -191,10 +191,15 @@ pub struct CardClaim {
     pub mac: Digest,
 }
 
+impl Out {
+    /// Ending of a delivery's file.
+    pub const DELIVERY: &'static str = "delivery";
+}
+
 impl Message for Out {
     fn kind(&self) -> &'static str {
         match self {
-            Self::Delivery(_) => "delivery",
+            Self::Delivery(_) => Self::DELIVERY,
             Self::Tx(_) => "tx",
             Self::Answer(_) => "answer",
         }

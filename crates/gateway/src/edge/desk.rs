@@ -21,10 +21,10 @@ use rand_core::Rng as _;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::app::App;
-use super::blob::is_full;
 use super::chain;
 use super::db::{DbError, digest, int, number};
 use super::problem::Problem;
+use crate::full::is_full;
 use crate::spool::{CardClaim, DeskAnswer, DeskOutcome, In, SpoolError};
 
 /// Claims that may wait at one time.

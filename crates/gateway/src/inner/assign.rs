@@ -10,7 +10,10 @@ use super::InnerError;
 use super::draft::{Draft, Responsible, seal_statement};
 use super::staff;
 use super::store::record;
-use super::zone::Zone;
+use super::zone::{Zone, time_of};
+
+/// Waiting records that are tried with one step.
+const AT_ONCE: usize = 500;
 
 /// Makes the statement of a record if that can be done by now; otherwise notes why not.
 pub(crate) fn assign(
@@ -18,12 +21,15 @@ pub(crate) fn assign(
     db: &Connection,
     id: i64,
     visit: VisitId,
-    (draft, tree): (&Draft, &ContentTree),
+    draft: &Draft,
+    tree: Option<&ContentTree>,
 ) -> Result<bool, InnerError> {
     let replaced = match replaced(db, id)? {
         Replaced::Nothing => None,
         Replaced::Known(record, root) => Some((record, root)),
-        Replaced::Unknown => return wait(db, id, "record.replaces_unknown"),
+        // Never delivered here, as when it is older than this gateway: a first version then.
+        Replaced::Unknown { since } if waited(zone, since) => None,
+        Replaced::Unknown { .. } => return wait(db, id, "record.replaces_unknown"),
     };
     let Some(responsible) = responsible(zone, db, draft)? else {
         return wait(db, id, "record.author_unknown");
@@ -36,7 +42,14 @@ pub(crate) fn assign(
     let statement = draft.statement(zone, visit, author, replaced.map(|(_, root)| root));
     // Whatever could be refused was refused at the inlet.
     let statement = statement.map_err(|_| InnerError::Damaged)?;
-    let root = tree.root_with(&draft.salt(), &statement.to_bytes());
+    let statement_bytes = statement.to_bytes();
+    let root = match tree {
+        Some(tree) => tree.root_with(&draft.salt(), &statement_bytes),
+        None => {
+            let tree = draft.check(zone).map_err(|_| InnerError::Damaged)?;
+            tree.root_with(&draft.salt(), &statement_bytes)
+        }
+    };
     db.prepare_cached(
         "UPDATE records SET state = ?2, reason = '', key = ?3, root = ?4, replaces = ?5,
            statement = ?6 WHERE id = ?1",
@@ -52,27 +65,28 @@ pub(crate) fn assign(
     Ok(true)
 }
 
-/// Tries again for all records that have no signer yet; returns how many got one.
-pub(crate) fn assign_waiting(zone: &Zone) -> Result<usize, InnerError> {
+/// Tries again for records that have no signer yet, from after `after`; returns how many got one,
+/// and where to go on.
+pub(crate) fn assign_waiting(zone: &Zone, after: i64) -> Result<(usize, i64), InnerError> {
     zone.store.write(|db| {
         let waiting: Vec<(i64, [u8; 16], Vec<u8>)> = db
             .prepare_cached(
                 "SELECT r.id, v.visit, d.draft FROM records r
                  JOIN batches b ON b.id = r.batch JOIN visits v ON v.id = b.visit
                  JOIN drafts d ON d.record = r.id
-                 WHERE r.state = ?1 ORDER BY r.id LIMIT 500",
+                 WHERE r.state = ?1 AND r.id > ?2 ORDER BY r.id LIMIT ?3",
             )?
-            .query_map([record::NO_KEY], |row| {
+            .query_map((record::NO_KEY, after, AT_ONCE as i64), |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?
             .collect::<Result<_, _>>()?;
-        let mut assigned = 0;
+        let last = waiting.last().filter(|_| waiting.len() == AT_ONCE);
+        let (mut assigned, next) = (0, last.map_or(0, |(id, ..)| *id));
         for (id, visit, sealed) in waiting {
             let draft = Draft::open(zone, &sealed)?;
-            let tree = draft.check(zone).map_err(|_| InnerError::Damaged)?;
-            assigned += usize::from(assign(zone, db, id, VisitId(visit), (&draft, &tree))?);
+            assigned += usize::from(assign(zone, db, id, VisitId(visit), &draft, None)?);
         }
-        Ok(assigned)
+        Ok((assigned, next))
     })
 }
 
@@ -82,16 +96,27 @@ fn wait(db: &Connection, id: i64, reason: &str) -> Result<bool, InnerError> {
     Ok(false)
 }
 
+/// Whether a record has waited long enough for the one that it replaces.
+fn waited(zone: &Zone, since: u64) -> bool {
+    zone.now() >= since.saturating_add(zone.config.tuning.replaced_wait)
+}
+
 enum Replaced {
     Nothing,
     Known(i64, ContentRoot),
-    Unknown,
+    /// Not here yet, or without a content root of its own yet.
+    Unknown {
+        since: u64,
+    },
 }
 
 fn replaced(db: &Connection, id: i64) -> Result<Replaced, InnerError> {
-    let (patient, named): (i64, Vec<u8>) = db
-        .prepare_cached("SELECT patient, replaces_ix FROM records WHERE id = ?1")?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (patient, named, since): (i64, Vec<u8>, i64) = db
+        .prepare_cached(
+            "SELECT r.patient, r.replaces_ix, b.added FROM records r
+             JOIN batches b ON b.id = r.batch WHERE r.id = ?1",
+        )?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     if named.is_empty() {
         return Ok(Replaced::Nothing);
     }
@@ -108,11 +133,14 @@ fn replaced(db: &Connection, id: i64) -> Result<Replaced, InnerError> {
         if let Some((record, root)) = found {
             return Ok(match <[u8; 32]>::try_from(root) {
                 Ok(root) => Replaced::Known(record, ContentRoot(medfolder_crypto::Digest(root))),
-                Err(_) => Replaced::Unknown,
+                // It is here and waits for its own author: so does this one.
+                Err(_) => Replaced::Unknown { since: u64::MAX },
             });
         }
     }
-    Ok(Replaced::Unknown)
+    Ok(Replaced::Unknown {
+        since: time_of(since),
+    })
 }
 
 fn responsible(

@@ -2,7 +2,7 @@
 //!
 //! ```json
 //! {"genesis": "genesis.cbor", "member": "…32 hex…", "data_dir": "inner",
-//!  "keys": {"seal": "seal.key", "receive": "receive.key"},
+//!  "keys": {"seal": "seal.key", "next_seal": "seal-2.key", "receive": "receive.key"},
 //!  "spool_out": "../spool/out", "spool_in": "../spool/in", "watch_dir": "fhir",
 //!  "listen": "127.0.0.1:0", "fallback_author": "YS-0001", "patient_system": "urn:oid:…",
 //!  "tokens": {"signer": "inner/tokens/signer", "desk": "…", "feed": "…"}}
@@ -65,7 +65,11 @@ pub struct Config {
 pub struct Keys {
     /// Signs seals, staff and cards.
     pub seal: PathBuf,
-    /// Opens what others wrap to this member.
+    /// Takes over from `seal` with the block that rotates the member's seal key to it.
+    #[serde(default)]
+    pub next_seal: Option<PathBuf>,
+    /// Opens what others wrap to this member. Nothing is wrapped to members yet: it is compared
+    /// with the ledger at the start, so that a wrong file is found before it is needed.
     #[serde(default)]
     pub receive: Option<PathBuf>,
 }
@@ -102,6 +106,10 @@ pub struct Tuning {
     pub staff_validity: u64,
     /// Rejected and unsealed files are deleted after this long.
     pub keep_unsealed: u64,
+    /// A record waits this long for the one that it replaces; then it stands as a first version.
+    pub replaced_wait: u64,
+    /// Most bytes of the database; 0: what the disk holds.
+    pub database_bytes: u64,
 }
 
 impl Default for Tuning {
@@ -115,6 +123,8 @@ impl Default for Tuning {
             seal_validity: 60 * 60 * 1_000,
             staff_validity: 5 * 366 * DAY,
             keep_unsealed: 30 * DAY,
+            replaced_wait: 10 * 60 * 1_000,
+            database_bytes: 0,
         }
     }
 }
@@ -147,6 +157,7 @@ impl Config {
             &mut self.spool_in,
         ];
         let optional = [
+            &mut self.keys.next_seal,
             &mut self.keys.receive,
             &mut self.watch_dir,
             &mut self.tokens.signer,

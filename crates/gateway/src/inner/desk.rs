@@ -383,7 +383,7 @@ fn confirm_in(
     if !ends_with(&card.to_string(), card_end) {
         return mismatch(db, &row);
     }
-    let (bytes, id) = both_sign(zone, &transaction, body);
+    let (bytes, id) = both_sign(zone, &transaction, body)?;
     db.execute(
         "UPDATE codes SET state = ?2, tx = ?3, tx_id = ?4 WHERE id = ?1",
         (row.id, state::CONFIRMED, &bytes, &id.0),
@@ -417,12 +417,34 @@ fn mismatch(db: &Connection, row: &Row) -> Result<Confirmed, DeskError> {
 }
 
 /// T_R with the card's signature and ours.
-fn both_sign(zone: &Zone, transaction: &Transaction, body: RegisterCard) -> (Vec<u8>, TxId) {
+fn both_sign(
+    zone: &Zone,
+    transaction: &Transaction,
+    body: RegisterCard,
+) -> Result<(Vec<u8>, TxId), InnerError> {
     let unsigned = Unsigned::new(body, transaction.valid_until);
     let id = unsigned.id(&zone.chain);
-    let mut signatures = transaction.signatures.clone();
-    signatures.push(unsigned.sign(&zone.chain, &zone.seal));
-    (unsigned.with_signatures(signatures).to_bytes(), id)
+    let mut signatures: Vec<_> = transaction.signatures.iter().take(1).cloned().collect();
+    signatures.push(unsigned.sign(&zone.chain, zone.seals.current()?));
+    Ok((unsigned.with_signatures(signatures).to_bytes(), id))
+}
+
+/// Signs confirmed cards again that are not on the ledger yet: the seal key is another one.
+pub(crate) fn resign(zone: &Zone, db: &Connection) -> Result<(), InnerError> {
+    let confirmed: Vec<(i64, Vec<u8>)> = db
+        .prepare("SELECT id, tx FROM codes WHERE state = ?1 AND tx <> x''")?
+        .query_map([state::CONFIRMED], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (id, tx) in confirmed {
+        let transaction = Transaction::from_bytes(&tx).map_err(|_| InnerError::Damaged)?;
+        let Body::RegisterCard(body) = transaction.body.clone() else {
+            return Err(InnerError::Damaged);
+        };
+        let (bytes, _) = both_sign(zone, &transaction, body)?;
+        db.execute("UPDATE codes SET tx = ?2 WHERE id = ?1", (id, &bytes))?;
+        outbox::queue(db, &Out::Tx(bytes))?;
+    }
+    Ok(())
 }
 
 /// Forgets the code of a card that is on the ledger now.

@@ -2,6 +2,9 @@
 
 use thiserror::Error;
 
+use crate::full::is_full;
+use crate::spool::SpoolError;
+
 /// Failure of an inner zone; what a caller did wrong is a refusal of its own part instead.
 #[derive(Debug, Error)]
 pub enum InnerError {
@@ -11,21 +14,27 @@ pub enum InnerError {
     /// A key file cannot be used.
     #[error(transparent)]
     Key(#[from] medfolder_client::keyfile::KeyFileError),
-    /// The seal key is not the one that the ledger holds for this member.
+    /// No seal key here is the one that the ledger holds for this member.
     #[error("the seal key is not the one on the ledger")]
     SealKey,
+    /// The receive key is not the one that the ledger holds for this member.
+    #[error("the receive key is not the one on the ledger")]
+    ReceiveKey,
+    /// No room on a disk; what was being done is done again when there is.
+    #[error("the disk is full")]
+    Full,
     /// The database refused.
     #[error("the inner zone's database cannot be read or written")]
-    Database(#[from] rusqlite::Error),
+    Database(rusqlite::Error),
     /// A stored value does not open under the zone key.
     #[error("a stored value was changed, or the zone key is another one")]
     Damaged,
     /// The file system refused.
     #[error("the inner zone's files cannot be read or written")]
-    Io(#[from] std::io::Error),
+    Io(std::io::Error),
     /// A spool refused.
     #[error(transparent)]
-    Spool(#[from] crate::spool::SpoolError),
+    Spool(SpoolError),
 }
 
 impl InnerError {
@@ -36,10 +45,40 @@ impl InnerError {
             Self::Config(_) => "inner.config",
             Self::Key(error) => error.code(),
             Self::SealKey => "inner.seal_key",
+            Self::ReceiveKey => "inner.receive_key",
+            Self::Full => "storage.full",
             Self::Database(_) => "inner.database",
             Self::Damaged => "inner.damaged",
             Self::Io(_) => "inner.io",
             Self::Spool(error) => error.code(),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for InnerError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+impl From<std::io::Error> for InnerError {
+    fn from(error: std::io::Error) -> Self {
+        if is_full(&error) {
+            Self::Full
+        } else {
+            Self::Io(error)
+        }
+    }
+}
+
+impl From<SpoolError> for InnerError {
+    fn from(error: SpoolError) -> Self {
+        match error {
+            SpoolError::Io(error) if is_full(&error) => Self::Full,
+            other => Self::Spool(other),
         }
     }
 }

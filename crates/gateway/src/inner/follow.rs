@@ -14,9 +14,9 @@ use medfolder_ledger::{Block, Header, Refusal, Transaction, TxId};
 use medfolder_record::{CardNumber, KeyId};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::store::{batch, code, meta, record, set_meta, staff};
+use super::store::{batch, code, meta, set_meta, staff};
 use super::zone::{Zone, sql_time};
-use super::{InnerError, assign, cleanup, desk, seal};
+use super::{InnerError, assign, cleanup, desk, keys, refused, seal};
 use crate::certified::Certified;
 
 const TRUSTED: &str = "header";
@@ -56,6 +56,9 @@ pub(crate) fn take(zone: &Zone, blocks: &[minicbor::bytes::ByteVec]) -> Result<u
         Ok::<_, InnerError>(files)
     })?;
     cleanup::shred_files(zone, &files);
+    if zone.store.read(|db| zone.seals.follow(db))? {
+        seal::resign_all(zone)?;
+    }
     Ok(counted.len())
 }
 
@@ -98,7 +101,7 @@ fn apply(
                     body => accepted(zone, db, body, &id, time)?,
                 }
             }
-            refusal => refused(zone, db, &transaction, &id, refusal)?,
+            refusal => refused::note(zone, db, &transaction.body, &id, refusal, block.header.time)?,
         }
     }
     Ok(())
@@ -112,6 +115,7 @@ fn is_ours(zone: &Zone, body: &Body) -> bool {
         Body::RegisterCard(body) => body.member,
         Body::RotateCard(body) => body.member,
         Body::CloseCard(body) => body.member,
+        Body::RotateMemberKey(body) => body.member,
         Body::Seal(body) => body.member,
         _ => return false,
     };
@@ -132,6 +136,7 @@ fn accepted(
         Body::RegisterCard(body) => registered(zone, db, body, id),
         Body::RotateCard(body) => rotated(zone, db, body),
         Body::CloseCard(body) => closed(db, body),
+        Body::RotateMemberKey(body) => Ok(keys::rotated(db, body)?),
         _ => Ok(()),
     }
 }
@@ -155,7 +160,7 @@ fn enrolled(zone: &Zone, db: &Connection, body: &EnrolStaff) -> Result<(), Inner
 
 fn end_staff(db: &Connection, key: &KeyId, state: i64, time: u64) -> Result<(), InnerError> {
     db.execute(
-        "UPDATE staff SET ended = CASE WHEN state = ?4 THEN ended ELSE ?3 END, state = ?2
+        "UPDATE staff SET tx = x'', ended = CASE WHEN state = ?4 THEN ended ELSE ?3 END, state = ?2
          WHERE key = ?1 AND state <= ?2",
         (key.as_bytes(), state, sql_time(time), staff::ENDED),
     )?;
@@ -263,81 +268,6 @@ fn sealed(db: &Connection, id: &TxId) -> Result<Vec<String>, InnerError> {
     db.prepare_cached("UPDATE batches SET state = ?2, reason = '', tx = x'' WHERE id = ?1")?
         .execute((batch, batch::FINAL))?;
     cleanup::forget_drafts(db, batch)
-}
-
-fn refused(
-    zone: &Zone,
-    db: &Connection,
-    transaction: &Transaction,
-    id: &TxId,
-    refusal: Option<Refusal>,
-) -> Result<(), InnerError> {
-    let reason = refusal.map_or("ledger.refused", Refusal::code);
-    if refusal == Some(Refusal::Replayed) {
-        // The same transaction was accepted before.
-        return Ok(());
-    }
-    match &transaction.body {
-        Body::Seal(_) => seal_refused(zone, db, id, refusal, reason),
-        Body::EnrolStaff(_) => {
-            db.execute(
-                "UPDATE staff SET state = ?2 WHERE tx_id = ?1 AND state = ?3",
-                (&id.0, staff::REFUSED, staff::SUBMITTED),
-            )?;
-            Ok(())
-        }
-        Body::RegisterCard(_) => {
-            tracing::warn!(code = reason, "the ledger refused a card");
-            db.execute(
-                "UPDATE codes SET state = ?2 WHERE tx_id = ?1",
-                (&id.0, code::REFUSED),
-            )?;
-            Ok(())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn seal_refused(
-    zone: &Zone,
-    db: &Connection,
-    id: &TxId,
-    refusal: Option<Refusal>,
-    reason: &str,
-) -> Result<(), InnerError> {
-    let found: Option<(i64, Vec<u8>)> = db
-        .prepare_cached("SELECT id, tx FROM batches WHERE tx_id = ?1 AND state = ?2")?
-        .query_row((&id.0, batch::SEALED), |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((batch, tx)) = found else {
-        return Ok(());
-    };
-    match refusal {
-        Some(Refusal::SealBehind | Refusal::Expired) => seal::resign_late(zone, db, id, &tx),
-        // The card was handed over or closed meanwhile: sealed afresh for the one that follows.
-        Some(Refusal::CardRotated | Refusal::CardClosed) => afresh(db, batch, reason),
-        _ => {
-            tracing::warn!(code = reason, "the ledger refused a seal");
-            db.execute(
-                "UPDATE batches SET state = ?2, reason = ?3 WHERE id = ?1",
-                (batch, batch::REFUSED, reason),
-            )?;
-            Ok(())
-        }
-    }
-}
-
-fn afresh(db: &Connection, batch: i64, reason: &str) -> Result<(), InnerError> {
-    db.execute(
-        "UPDATE batches SET state = ?2, reason = ?3, seq = -1, tx = x'', tx_id = x'',
-           valid_until = 0, late = 1 WHERE id = ?1",
-        (batch, batch::OPEN, reason),
-    )?;
-    db.execute(
-        "UPDATE records SET state = ?2, k = -1, leaf = x'' WHERE batch = ?1",
-        (batch, record::SIGNED),
-    )?;
-    Ok(())
 }
 
 /// Height and time of the newest block that counted.

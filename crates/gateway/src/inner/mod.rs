@@ -20,8 +20,10 @@ mod error;
 mod follow;
 mod http;
 mod inlet;
+mod keys;
 mod outbox;
 mod parallel;
+mod refused;
 mod run;
 mod seal;
 mod staff;
@@ -39,7 +41,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use medfolder_client::keyfile;
-use medfolder_crypto::{SigningKey, os_rng};
+use medfolder_crypto::os_rng;
 use medfolder_ledger::Chain;
 use medfolder_record::AreaId;
 use tokio::sync::watch;
@@ -51,12 +53,13 @@ pub use config::{Config, Keys, Tokens, Tuning};
 pub use error::InnerError;
 use inlet::watch::Watch;
 pub use inlet::{InletError, Taken};
+use keys::SealKeys;
 pub(crate) use parallel::{in_parallel, in_threads};
 use run::Worker;
 pub use staff::{NewStaff, StaffError, StaffMember};
 pub use status::{Head, HeldVisit, Skipped, Status};
 use store::Store;
-use zone::{Wake, Zone};
+use zone::{Troubles, Wake, Zone};
 use zone_key::ZoneKey;
 
 /// A running inner zone.
@@ -133,29 +136,27 @@ fn open(config: Config, clock: SharedClock) -> Result<Zone, InnerError> {
     let bytes = std::fs::read(&config.genesis).map_err(|_| InnerError::Config("genesis"))?;
     let chain = Chain::from_bytes(&bytes).map_err(|_| InnerError::Config("genesis"))?;
     let suite = chain.suite();
-    let member = chain
-        .member(&config.member)
-        .ok_or(InnerError::Config("member"))?;
-    let seal = SigningKey::from_seed(suite, &keyfile::load(&config.keys.seal)?);
-    if seal.public() != member.keys.seal {
-        return Err(InnerError::SealKey);
-    }
+    let member = chain.member(&config.member).cloned();
+    let member = &member.ok_or(InnerError::Config("member"))?;
     let area = area(&chain, &config).ok_or(InnerError::Config("storage area"))?;
     let zone_key = keyfile::load_or_create(&config.data_dir.join("zone.key"), &mut os_rng())?;
     let files = config.data_dir.join("files");
     std::fs::create_dir_all(&files)?;
-    let store = Store::open(&config.data_dir.join("inner.db"))?;
+    let limit = config.tuning.database_bytes;
+    let store = Store::open(&config.data_dir.join("inner.db"), limit)?;
+    let seals = store.read(|db| SealKeys::load(suite, &config.keys, db, member))?;
     let key = ZoneKey::new(suite, zone_key);
     Ok(Zone {
         config,
         chain,
         area,
-        seal,
+        seals,
         key,
         store,
         files,
         clock,
         wake: Wake::default(),
+        troubles: Troubles::default(),
     })
 }
 

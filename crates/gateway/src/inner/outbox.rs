@@ -28,16 +28,16 @@ pub(crate) struct Signed {
 }
 
 /// Signs a transaction that wants the seal key alone.
-pub(crate) fn sign(zone: &Zone, body: impl Into<Body>) -> Signed {
+pub(crate) fn sign(zone: &Zone, body: impl Into<Body>) -> Result<Signed, InnerError> {
     let valid_until = zone.now().saturating_add(zone.config.tuning.seal_validity);
     let unsigned = Unsigned::new(body, valid_until);
     let id = unsigned.id(&zone.chain);
-    let bytes = unsigned.signed_by(&zone.chain, &[&zone.seal]).to_bytes();
-    Signed {
-        bytes,
+    let key = zone.seals.current()?;
+    Ok(Signed {
+        bytes: unsigned.signed_by(&zone.chain, &[key]).to_bytes(),
         id,
         valid_until,
-    }
+    })
 }
 
 /// Queues a message within the step that it belongs to.

@@ -29,6 +29,8 @@ pub(crate) struct Worker {
     pub(crate) writer: SharedWriter,
     pub(crate) reader: Reader<In>,
     due: Due,
+    /// Where the next look at records without a signer begins.
+    unassigned: i64,
 }
 
 struct Due {
@@ -55,6 +57,7 @@ impl Worker {
             writer,
             reader,
             due,
+            unassigned: 0,
         }
     }
 
@@ -62,7 +65,10 @@ impl Worker {
         let poll = Duration::from_millis(self.zone.config.tuning.poll.max(5));
         let mut roused = false;
         while !stop.load(Ordering::SeqCst) {
-            match self.round(roused) {
+            let round = self.round(roused);
+            let code = round.as_ref().err().map(InnerError::code);
+            self.zone.troubles.note("work", code);
+            match round {
                 Ok(true) => {}
                 Ok(false) => roused = self.zone.wake.wait(poll),
                 Err(error) => {
@@ -123,7 +129,9 @@ impl Worker {
             return Ok(0);
         }
         self.due.assign = Instant::now();
-        assign::assign_waiting(&self.zone)
+        let (assigned, next) = assign::assign_waiting(&self.zone, self.unassigned)?;
+        self.unassigned = next;
+        Ok(assigned)
     }
 
     fn seal(&mut self, news: bool) -> Result<usize, InnerError> {
@@ -152,7 +160,10 @@ impl Worker {
 pub(crate) fn watch(zone: &Zone, mut watch: Watch, stop: &AtomicBool) {
     let rest = Duration::from_millis(zone.config.tuning.watch.max(20));
     while !stop.load(Ordering::SeqCst) {
-        if let Err(error) = watch.look(zone) {
+        let look = watch.look(zone);
+        zone.troubles
+            .note("watch", look.as_ref().err().map(InnerError::code));
+        if let Err(error) = look {
             tracing::error!(code = error.code(), %error, "the watched folder cannot be read");
         }
         std::thread::sleep(rest);

@@ -208,7 +208,7 @@ fn enrol_once(
         proof: person.proof,
     };
     let (from, until) = (enrol.from, enrol.until);
-    let signed = outbox::sign(zone, enrol);
+    let signed = outbox::sign(zone, enrol)?;
     let details = Details {
         name: person.name.clone(),
         licence: person.licence.clone(),
@@ -260,7 +260,17 @@ pub(crate) fn revoke(zone: &Zone, key: KeyId, reason: RevokeReason) -> Result<()
             key,
             reason,
         };
-        outbox::queue(db, &Out::Tx(outbox::sign(zone, revoke).bytes))?;
+        let signed = outbox::sign(zone, revoke)?;
+        db.execute(
+            "UPDATE staff SET tx = ?2, tx_id = ?3, tx_until = ?4 WHERE key = ?1",
+            (
+                key.as_bytes(),
+                &signed.bytes,
+                &signed.id.0,
+                sql_time(signed.valid_until),
+            ),
+        )?;
+        outbox::queue(db, &Out::Tx(signed.bytes))?;
         Ok(())
     })?;
     zone.wake.rouse();

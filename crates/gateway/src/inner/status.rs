@@ -1,6 +1,6 @@
 //! What an operator sees: how much waits, what is held and why, which files were refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use medfolder_record::VisitId;
 use serde::{Deserialize, Serialize};
@@ -31,8 +31,15 @@ pub struct Status {
     pub done_records: u64,
     /// Complete visits of patients without a card.
     pub waiting_for_card: u64,
-    /// Visits that are held.
+    /// Visits that are held until somebody does what the code's sentence says.
     pub held: Vec<HeldVisit>,
+    /// Sealed visits that the ledger refused for now; they are signed again by themselves.
+    #[serde(default)]
+    pub retried: Vec<HeldVisit>,
+    /// Codes of what keeps the zone from going on at present, such as a full disk; it tries again
+    /// by itself.
+    #[serde(default)]
+    pub troubles: BTreeSet<String>,
     /// Files that were refused.
     pub skipped: Vec<Skipped>,
     /// Messages that are not in the spool yet.
@@ -98,6 +105,8 @@ pub(crate) fn status(zone: &Zone) -> Result<Status, InnerError> {
                 batch::OPEN,
             )?,
             held: held(db)?,
+            retried: retried(db)?,
+            troubles: troubles(zone, head),
             skipped: Vec::new(),
             outbox: count("SELECT count(*) FROM outbox WHERE id >= ?1", 0)?,
         };
@@ -113,6 +122,36 @@ pub(crate) fn status(zone: &Zone) -> Result<Status, InnerError> {
         status.skipped.push(Skipped { file, code });
     }
     Ok(status)
+}
+
+/// Heartbeats after which the newest block that came through the spool is old.
+const OLD: u64 = 3;
+
+fn troubles(zone: &Zone, head: Option<Head>) -> BTreeSet<String> {
+    let mut codes = zone.troubles.codes();
+    let patience = zone.chain.policy().windows.heartbeat.saturating_mul(OLD);
+    let known_until = head.map_or(0, |head| head.time.saturating_add(patience));
+    if known_until < zone.now() {
+        codes.insert("inner.ledger_old".to_owned());
+    }
+    codes
+}
+
+fn retried(db: &rusqlite::Connection) -> Result<Vec<HeldVisit>, rusqlite::Error> {
+    db.prepare_cached(
+        "SELECT v.visit, 0, b.reason FROM batches b JOIN visits v ON v.id = b.visit
+         WHERE b.state = ?1 AND b.reason <> '' LIMIT ?2",
+    )?
+    .query_map((batch::SEALED, MAX_LISTED), held_row)?
+    .collect()
+}
+
+fn held_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<HeldVisit> {
+    Ok(HeldVisit {
+        visit: VisitId(row.get(0)?),
+        record: u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
+        reason: row.get(2)?,
+    })
 }
 
 fn unassigned(db: &rusqlite::Connection) -> Result<BTreeMap<String, u64>, rusqlite::Error> {
@@ -135,12 +174,6 @@ fn held(db: &rusqlite::Connection) -> Result<Vec<HeldVisit>, rusqlite::Error> {
            WHERE b.state = ?2
          LIMIT ?3",
     )?
-    .query_map((record::HELD, batch::REFUSED, MAX_LISTED), |row| {
-        Ok(HeldVisit {
-            visit: VisitId(row.get(0)?),
-            record: u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
-            reason: row.get(2)?,
-        })
-    })?
+    .query_map((record::HELD, batch::REFUSED, MAX_LISTED), held_row)?
     .collect()
 }

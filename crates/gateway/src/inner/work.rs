@@ -14,7 +14,7 @@ use super::staff::{self, SigningStaff};
 use super::store::{record, staff as staff_state};
 use super::vault_file::Plain;
 use super::zone::Zone;
-use super::{InnerError, checked, in_parallel};
+use super::{InnerError, checked, in_parallel, refused};
 use crate::worklist::{Answer, Answered, Item, MAX_BODIES, MAX_ITEMS};
 
 const MAX_KEYS: usize = 256;
@@ -290,8 +290,8 @@ fn is_code(code: &str) -> bool {
     (1..=64).contains(&code.len()) && code.bytes().all(plain)
 }
 
-/// Puts every held record before its signer again; one whose signer's key has ended gets a new
-/// signer. Returns how many.
+/// Puts every held record before its signer again, one whose signer's key has ended before a new
+/// one, and has every visit sealed anew that the ledger refused. Returns how many.
 pub(crate) fn retry_held(zone: &Zone) -> Result<usize, InnerError> {
     let retried = zone.store.write(|db| {
         let orphaned = db.execute(
@@ -311,7 +311,7 @@ pub(crate) fn retry_held(zone: &Zone) -> Result<usize, InnerError> {
             "UPDATE records SET state = ?1, reason = '' WHERE state = ?2",
             (record::TO_SIGN, record::HELD),
         )?;
-        Ok::<_, InnerError>(orphaned + again)
+        Ok::<_, InnerError>(orphaned + again + refused::retry(db)?)
     })?;
     zone.wake.rouse();
     Ok(retried)

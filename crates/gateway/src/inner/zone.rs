@@ -1,14 +1,16 @@
 //! What every part of the inner zone works with.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use medfolder_crypto::{Digest, SigningKey, Suite};
+use medfolder_crypto::{Digest, Suite};
 use medfolder_ledger::Chain;
 use medfolder_record::{AreaId, MemberId};
 
 use super::config::Config;
+use super::keys::SealKeys;
 use super::store::Store;
 use super::zone_key::ZoneKey;
 use crate::clock::SharedClock;
@@ -18,12 +20,13 @@ pub(crate) struct Zone {
     pub(crate) config: Config,
     pub(crate) chain: Chain,
     pub(crate) area: AreaId,
-    pub(crate) seal: SigningKey,
+    pub(crate) seals: SealKeys,
     pub(crate) key: ZoneKey,
     pub(crate) store: Store,
     pub(crate) files: PathBuf,
     pub(crate) clock: SharedClock,
     pub(crate) wake: Wake,
+    pub(crate) troubles: Troubles,
 }
 
 impl Zone {
@@ -64,6 +67,27 @@ impl Wake {
             .condition
             .wait_timeout_while(roused, limit, |roused| !*roused);
         std::mem::take(&mut *waited.unwrap_or_else(PoisonError::into_inner).0)
+    }
+}
+
+/// What keeps a part of the zone from going on at present, by its code; it is tried again.
+#[derive(Default)]
+pub(crate) struct Troubles(Mutex<BTreeMap<&'static str, &'static str>>);
+
+impl Troubles {
+    /// Notes how a part's last try ended.
+    pub(crate) fn note(&self, part: &'static str, code: Option<&'static str>) {
+        let mut troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match code {
+            Some(code) => troubles.insert(part, code),
+            None => troubles.remove(part),
+        };
+    }
+
+    /// The codes, each once.
+    pub(crate) fn codes(&self) -> BTreeSet<String> {
+        let troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        troubles.values().map(|code| (*code).to_owned()).collect()
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Writer<M> {
 }
 
 /// A message that has its number; it becomes visible with [`Writer::publish`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Unsent {
     tmp: PathBuf,
     new: PathBuf,

@@ -22,6 +22,10 @@ async fn bad_files_are_refused_with_their_codes_and_the_good_one_is_taken() {
             tail.strip_prefix(r#"{"fullUrl""#).unwrap()
         )
     };
+    let urls: Vec<&str> = text.split(r#""fullUrl":""#).skip(1).collect();
+    let [first, second] = [0, 1].map(|n| urls[n].split('"').next().unwrap().to_owned());
+    let second = format!(r#""fullUrl":"{second}""#);
+    let first = format!(r#""fullUrl":"{first}""#);
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         (
             "cut.json",
@@ -46,6 +50,16 @@ async fn bad_files_are_refused_with_their_codes_and_the_good_one_is_taken() {
             "twice.json",
             text.replacen('{', r#"{"type":"document","#, 1).into_bytes(),
             "fhir.duplicate_member",
+        ),
+        (
+            "type.json",
+            text.replace(r#""1990-01-01""#, "1990").into_bytes(),
+            "fhir.wrong_type",
+        ),
+        (
+            "ids.json",
+            text.replacen(&second, &first, 1).into_bytes(),
+            "fhir.duplicate_id",
         ),
         (
             "outside.json",
@@ -92,6 +106,23 @@ async fn bad_files_are_refused_with_their_codes_and_the_good_one_is_taken() {
             );
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_huge_file_is_refused_without_being_read() {
+    let mut world = World::new(Suite::International).await;
+    let huge = (64 << 20) + 1;
+    let file = std::fs::File::create(world.watched().join("huge.json")).unwrap();
+    file.set_len(huge).unwrap();
+    world
+        .until_status("refused", |s| s.skipped.len() == 1)
+        .await;
+    assert_eq!(world.status().await.skipped[0].code, "fhir.too_large");
+    let (status, problem) = world.post_fhir(vec![b' '; huge as usize]).await;
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (413, Some("fhir.too_large"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -89,7 +89,7 @@ pub struct Accepted {
 
 pub struct Ledger {
     pub chain: Chain,
-    clock: Arc<ManualClock>,
+    pub clock: Arc<ManualClock>,
     state: BTreeMap<StateKey, Vec<u8>>,
     recent: BTreeSet<TxId>,
     header: Header,

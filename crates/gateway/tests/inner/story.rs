@@ -156,6 +156,45 @@ async fn a_correction_may_stand_in_the_same_seal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_correction_of_what_was_never_delivered_waits_a_while_and_then_stands_alone() {
+    let mut world = World::new(Suite::International).await;
+    world.one_doctor().await;
+    let patient = Patient::new(&world.chain, 1);
+    let corrects = |document: &str| {
+        let relates = format!(
+            r#""relatesTo":[{{"code":"replaces","targetIdentifier":{{"system":"urn:test:version","value":"{document}.v1"}}}}],"status":"final","#
+        );
+        let text = String::from_utf8(bundle("P1", document, document, 2, "second")).unwrap();
+        text.replacen(r#""status":"final","#, &relates, 1)
+            .into_bytes()
+    };
+    // The first version of one comes later, that of the other never.
+    for document in ["D1", "D2"] {
+        assert_eq!(world.post_fhir(corrects(document)).await.0, 200);
+    }
+    world.link("P1", &patient).await;
+    let unknown = world.status().await.unassigned;
+    assert_eq!(unknown.get("record.replaces_unknown"), Some(&2));
+    world.post_fhir(bundle("P1", "D1", "D1", 1, "first")).await;
+    world
+        .until_status("one is whole", |s| s.done_records == 2)
+        .await;
+    world.clock.advance(11 * 60_000);
+    world
+        .until_status("so is the other", |s| s.done_records == 3)
+        .await;
+    let replacing = |world: &World| {
+        let seals = world.seals().into_iter().flat_map(|(seal, _)| seal.leaves);
+        seals.filter(|leaf| leaf.replaces.is_some()).count()
+    };
+    assert_eq!(replacing(&world), 1);
+    // What it replaces comes after all: it is an older version, not a newer one.
+    world.post_fhir(bundle("P1", "D2", "D2", 1, "first")).await;
+    world.until_status("final", |s| s.done_records == 4).await;
+    assert_eq!(replacing(&world), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn visits_before_linking_are_sealed_in_the_order_of_their_dates() {
     let mut world = World::new(Suite::International).await;
     world.one_doctor().await;

@@ -406,6 +406,7 @@ fn config(dir: &Path, chain: &Chain) -> Config {
         data_dir: dir.join("inner"),
         keys: Keys {
             seal,
+            next_seal: None,
             receive: None,
         },
         spool_out: dir.join("out"),

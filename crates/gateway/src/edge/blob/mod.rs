@@ -15,6 +15,8 @@ use std::io::{Read, Seek};
 
 use medfolder_crypto::Digest;
 
+use crate::full::is_full;
+
 /// Why a store failed. None of these says what a blob held.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
@@ -53,12 +55,6 @@ impl From<std::io::Error> for BlobError {
             Self::Io(error)
         }
     }
-}
-
-/// Whether an operation failed for want of room.
-pub(crate) fn is_full(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
 /// A readable, seekable blob.

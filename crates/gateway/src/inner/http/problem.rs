@@ -41,7 +41,11 @@ impl IntoResponse for Problem {
 impl From<InnerError> for Problem {
     fn from(error: InnerError) -> Self {
         tracing::error!(code = error.code(), %error, "a request failed");
-        Self::new(500, error.code())
+        let status = match error {
+            InnerError::Full => 507,
+            _ => 500,
+        };
+        Self::new(status, error.code())
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use medfolder_crypto::{from_cbor, to_cbor};
 use medfolder_ledger::body::RevokeReason;
@@ -45,7 +46,14 @@ fn cbor(bytes: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, "application/cbor")], bytes).into_response()
 }
 
-pub(super) async fn fhir(State(zone): Shared, body: Bytes) -> Result<Json<Taken>, Problem> {
+pub(super) async fn fhir(
+    State(zone): Shared,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Taken>, Problem> {
+    let body = body.map_err(|refused| match refused.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(413, "fhir.too_large"),
+        _ => Problem::new(400, "fhir.truncated"),
+    })?;
     Ok(Json(
         blocking(zone, move |zone| inlet::take(zone, &body, None)).await?,
     ))

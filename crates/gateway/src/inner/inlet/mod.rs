@@ -94,7 +94,7 @@ pub(crate) fn take(zone: &Zone, bytes: &[u8], folder: Option<&Path>) -> Result<T
     }
     let prepared = prepare(zone, bytes, folder)?;
     let now = zone.now();
-    let taken = zone.store.write(|db| save::save(zone, db, &prepared, now));
+    let taken: Result<_, InnerError> = zone.store.write(|db| save::save(zone, db, &prepared, now));
     match taken {
         Ok((taken, unused)) => {
             prepared.forget_files(zone, &unused);
@@ -103,7 +103,7 @@ pub(crate) fn take(zone: &Zone, bytes: &[u8], folder: Option<&Path>) -> Result<T
         }
         Err(error) => {
             prepared.forget_files(zone, &prepared.files());
-            Err(error)
+            Err(error.into())
         }
     }
 }

@@ -5,16 +5,16 @@ use medfolder_record::VisitId;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::prepare::{PreparedRecord, input_index};
-use super::{InletError, Prepared, Taken};
-use crate::inner::assign;
+use super::{Prepared, Taken};
 use crate::inner::store::{batch, record};
 use crate::inner::zone::{Zone, sql_time};
+use crate::inner::{InnerError, assign};
 
 /// Most records of one batch; T_M with lists of replaced records stays below a transaction's limit.
 const MAX_BATCH: i64 = 128;
 
 /// What became of this very file before, if it was taken in before.
-pub(super) fn known(zone: &Zone, bytes: &[u8]) -> Result<Option<Taken>, InletError> {
+pub(super) fn known(zone: &Zone, bytes: &[u8]) -> Result<Option<Taken>, InnerError> {
     let input = input_index(zone, bytes);
     zone.store.read(|db| {
         let records = db
@@ -35,7 +35,7 @@ pub(crate) fn save(
     db: &Transaction<'_>,
     prepared: &Prepared,
     now: u64,
-) -> Result<(Taken, Vec<String>), InletError> {
+) -> Result<(Taken, Vec<String>), InnerError> {
     let patient = patient(db, prepared)?;
     let (mut taken, mut unused) = (Taken::default(), Vec::new());
     for visit in &prepared.visits {
@@ -47,7 +47,7 @@ pub(crate) fn save(
                 continue;
             }
             let id = insert(db, patient, visit_id, record, now)?;
-            assign::assign(zone, db, id, visit_name, (&record.draft, &record.tree))?;
+            assign::assign(zone, db, id, visit_name, &record.draft, Some(&record.tree))?;
             taken.new += 1;
             taken.attachments += record.files.len();
         }
@@ -98,11 +98,13 @@ fn insert(
     visit: i64,
     prepared: &PreparedRecord,
     now: u64,
-) -> Result<i64, InletError> {
+) -> Result<i64, InnerError> {
     let batch = open_batch(db, visit, now)?;
-    // A new version that does not say what it replaces follows the newest one of its document.
+    // A new version that does not say what it replaces follows the newest one of its document,
+    // unless that one came first and says that it replaces this.
     let replaces = match prepared.replaces {
         Some(named) => Some(named),
+        None if is_replaced(db, patient, prepared)? => None,
         None => newest_version(db, patient, &prepared.source)?,
     };
     db.prepare_cached(
@@ -125,6 +127,15 @@ fn insert(
     db.prepare_cached("INSERT INTO drafts (record, draft, files) VALUES (?1, ?2, ?3)")?
         .execute((id, &prepared.sealed, prepared.files.join(" ")))?;
     Ok(id)
+}
+
+/// Whether a record that is here says that it replaces this one.
+fn is_replaced(db: &Connection, patient: i64, record: &PreparedRecord) -> rusqlite::Result<bool> {
+    db.prepare_cached(
+        "SELECT 1 FROM records WHERE patient = ?1 AND source_ix = ?2
+           AND replaces_ix IN (?3, ?4, ?2) LIMIT 1",
+    )?
+    .exists((patient, &record.source.0, &record.version.0, &record.url.0))
 }
 
 fn newest_version(

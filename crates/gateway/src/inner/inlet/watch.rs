@@ -53,7 +53,8 @@ enum Fate {
     Taken(Vec<PathBuf>),
     Known,
     Refused(&'static str),
-    Later,
+    /// It stays and is looked at again; with a failure of the zone's own.
+    Later(Option<InnerError>),
 }
 
 impl Watch {
@@ -131,15 +132,18 @@ impl Watch {
 
     /// Notes what became of a group; returns what is to be removed.
     fn deal(&mut self, zone: &Zone, group: &[(PathBuf, Seen)], fates: Vec<Fate>) -> Gone {
-        let mut bundles = Vec::new();
+        let (mut bundles, mut failed) = (Vec::new(), None);
         for ((path, _), fate) in group.iter().zip(fates) {
             match fate {
-                Fate::Later => continue,
+                Fate::Later(error) => {
+                    failed = error.or(failed);
+                    continue;
+                }
                 Fate::Taken(sources) => self.copied.extend(sources),
                 Fate::Known => {}
                 Fate::Refused(code) => {
                     if let Err(error) = keep_rejected(zone, &self.root, path, code) {
-                        tracing::error!(code = error.code(), "a refused file cannot be kept yet");
+                        failed = Some(error);
                         continue;
                     }
                 }
@@ -152,7 +156,11 @@ impl Watch {
             self.copied.remove(path);
             self.seen.remove(path);
         }
-        Gone { copied, bundles }
+        Gone {
+            copied,
+            bundles,
+            failed,
+        }
     }
 
     /// Files that were copied for these bundles and that no other bundle beside them needs.
@@ -222,6 +230,8 @@ fn is_bundle(path: &Path) -> bool {
 struct Gone {
     copied: Vec<PathBuf>,
     bundles: Vec<PathBuf>,
+    /// Why others are not.
+    failed: Option<InnerError>,
 }
 
 impl Gone {
@@ -232,7 +242,8 @@ impl Gone {
             removed.into_iter().collect::<Result<(), InnerError>>()
         };
         remove(&self.copied)?;
-        remove(&self.bundles)
+        remove(&self.bundles)?;
+        self.failed.map_or(Ok(()), Err)
     }
 }
 
@@ -264,11 +275,11 @@ fn save_files(zone: &Zone, prepared: Vec<Result<Option<Prepared>, Fate>>) -> Vec
     match save_group(zone, &zone.store, &to_save) {
         Ok(()) => zone.wake.rouse(),
         Err(error) => {
-            tracing::error!(code = error.code(), "files could not be saved");
+            let mut error = Some(error);
             for (index, prepared) in &to_save {
                 prepared.forget_files(zone, &prepared.files());
                 if let Some(fate) = fates.get_mut(*index) {
-                    *fate = Fate::Later;
+                    *fate = Fate::Later(error.take());
                 }
             }
         }
@@ -276,14 +287,14 @@ fn save_files(zone: &Zone, prepared: Vec<Result<Option<Prepared>, Fate>>) -> Vec
     fates
 }
 
-fn save_group(zone: &Zone, store: &Store, group: &[(usize, Prepared)]) -> Result<(), InletError> {
+fn save_group(zone: &Zone, store: &Store, group: &[(usize, Prepared)]) -> Result<(), InnerError> {
     let now = zone.now();
     let unused = store.write(|db| {
         let mut unused = Vec::new();
         for (_, prepared) in group {
             unused.extend(save::save(zone, db, prepared, now)?.1);
         }
-        Ok::<_, InletError>(unused)
+        Ok::<_, InnerError>(unused)
     })?;
     cleanup::shred_files(zone, &unused);
     Ok(())
@@ -294,20 +305,17 @@ fn prepare_file(zone: &Zone, path: &Path, seen: &Seen) -> Result<Option<Prepared
         return Err(Fate::Refused("fhir.too_large"));
     }
     let Ok(bytes) = fs::read(path).map(zeroize::Zeroizing::new) else {
-        return Err(Fate::Later);
+        return Err(Fate::Later(None));
     };
     let result = match save::known(zone, &bytes) {
         Ok(Some(_)) => return Ok(None),
         Ok(None) => prepare(zone, &bytes, path.parent()),
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     };
     let patience = Duration::from_millis(zone.config.tuning.attachment_wait);
     result.map(Some).map_err(|error| match error {
-        InletError::AttachmentMissing if seen.since.elapsed() < patience => Fate::Later,
-        InletError::Inner(error) => {
-            tracing::error!(code = error.code(), "a file could not be taken in");
-            Fate::Later
-        }
+        InletError::AttachmentMissing if seen.since.elapsed() < patience => Fate::Later(None),
+        InletError::Inner(error) => Fate::Later(Some(error)),
         refused => Fate::Refused(refused.code()),
     })
 }

@@ -23,7 +23,7 @@ use crate::inner::store::record;
 use crate::inner::vault_file::Plain;
 use crate::inner::zone::Zone;
 use crate::inner::{checked, staff};
-use crate::spool::{BlobRef, Delivery, Message, Out, SpoolError, Unsent};
+use crate::spool::{BlobRef, Delivery, Out, SpoolError, Unsent};
 
 /// What came of a batch.
 pub(super) enum Made {
@@ -83,6 +83,7 @@ struct Maker<'a> {
     zone: &'a Zone,
     writer: &'a SharedWriter,
     batch: &'a Ready,
+    staged: &'a Unsent,
     seal_key: SealKey,
     leaves: Vec<(i64, RecordId)>,
     envelopes: Vec<minicbor::bytes::ByteVec>,
@@ -90,8 +91,12 @@ struct Maker<'a> {
     blobs: Vec<Digest>,
 }
 
-/// Makes the seal of a batch, or says which record keeps it back.
-pub(super) fn make(zone: &Zone, writer: &SharedWriter, batch: &Ready) -> Result<Made, InnerError> {
+/// Makes the seal of a batch, or says which record keeps it back; `staged` is its place in the spool.
+pub(super) fn make(
+    zone: &Zone,
+    writer: &SharedWriter,
+    (batch, staged): &(Ready, Unsent),
+) -> Result<Made, InnerError> {
     let rows = zone.store.read(|db| rows(db, batch.id))?;
     if rows.iter().any(|row| row.state != record::SIGNED) {
         return Ok(Made::Grown);
@@ -104,6 +109,7 @@ pub(super) fn make(zone: &Zone, writer: &SharedWriter, batch: &Ready) -> Result<
         zone,
         writer,
         batch,
+        staged,
         seal_key: SealKey::random(&mut os_rng()),
         leaves: Vec::with_capacity(rows.len()),
         envelopes: Vec::with_capacity(rows.len()),
@@ -359,7 +365,7 @@ impl Maker<'_> {
             leaves: self.listed(rows, &earlier.places)?,
             earlier: (!earlier.lists.is_empty()).then_some(earlier.lists),
         };
-        let signed = outbox::sign(zone, seal);
+        let signed = outbox::sign(zone, seal)?;
         if signed.bytes.len() > medfolder_ledger::transaction::MAX_LEN {
             return Ok(Made::Held(0, "seal.too_long"));
         }
@@ -369,11 +375,8 @@ impl Maker<'_> {
             slot: slot.to_bytes(),
             attachments: std::mem::take(&mut self.attachments),
         };
-        let message = Out::Delivery(delivery);
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let staged = writer.stage(message.kind())?;
-        drop(writer);
-        let file = match staged.write(&message) {
+        let staged = self.staged.clone();
+        let file = match staged.write(&Out::Delivery(delivery)) {
             Ok(file) => file,
             Err(SpoolError::TooLarge) => return Ok(Made::Held(0, "seal.too_long")),
             Err(error) => return Err(error.into()),

@@ -1,4 +1,6 @@
-//! A T_M (or an enrolment) that lapsed is signed again over the same content: same leaves, new time.
+//! A T_M (or a change of staff) that lapsed is signed again over the same content: same leaves, new
+//! time. So is one that the ledger refused for a reason that may pass, and everything that waits
+//! when the seal key is rotated.
 //!
 //! It has lapsed when a verified block is not before its valid-until and no block up to there held
 //! it: then no later block can.
@@ -9,39 +11,73 @@ use medfolder_ledger::{Transaction, TxId};
 use rusqlite::Connection;
 
 use crate::inner::InnerError;
+use crate::inner::desk;
 use crate::inner::outbox::{self, Signed};
-use crate::inner::store::{batch, staff};
+use crate::inner::store::batch;
 use crate::inner::zone::{Zone, sql_time};
 use crate::spool::Out;
 
-/// Signs again what lapsed by `block_time`; returns how many.
+/// Signs again what lapsed by `block_time`, or was refused for now until then; returns how many.
 pub(crate) fn resign_lapsed(zone: &Zone, block_time: u64) -> Result<usize, InnerError> {
-    let lapsed = |sql: &str, state: i64| {
-        zone.store.read(|db| {
-            db.prepare_cached(sql)?
-                .query_map((state, sql_time(block_time)), |row| {
-                    Ok((row.get(0)?, row.get(1)?))
-                })?
-                .collect::<Result<Vec<(Vec<u8>, Vec<u8>)>, rusqlite::Error>>()
-        })
-    };
-    let seals = lapsed(
-        "SELECT tx_id, tx FROM batches WHERE state = ?1 AND valid_until <= ?2 LIMIT 64",
-        batch::SEALED,
-    )?;
-    let enrolments = lapsed(
-        "SELECT tx_id, tx FROM staff WHERE state = ?1 AND tx_until <= ?2 LIMIT 64",
-        staff::SUBMITTED,
-    )?;
-    for (id, tx) in &seals {
-        let signed = again(zone, tx)?;
-        zone.store.write(|db| replace_seal(db, id, &signed))?;
+    let until = sql_time(block_time);
+    let seals = pending(zone, "state = 1 AND valid_until <= ?1 LIMIT 64", until)?;
+    let staff = pending_staff(zone, until)?;
+    if seals.is_empty() && staff.is_empty() {
+        return Ok(0);
     }
-    for (id, tx) in &enrolments {
-        let signed = again(zone, tx)?;
-        zone.store.write(|db| replace_enrolment(db, id, &signed))?;
+    zone.store.write(|db| {
+        resign(zone, db, &seals, &staff)?;
+        Ok(seals.len() + staff.len())
+    })
+}
+
+/// Signs again all that is not on the ledger yet: the seal key is another one.
+pub(crate) fn resign_all(zone: &Zone) -> Result<(), InnerError> {
+    let seals = pending(zone, "state = 1 AND valid_until <= ?1", i64::MAX)?;
+    let staff = pending_staff(zone, i64::MAX)?;
+    zone.store.write(|db| {
+        resign(zone, db, &seals, &staff)?;
+        desk::resign(zone, db)
+    })
+}
+
+/// Identifier and bytes of a transaction whose outcome is not known.
+type Pending = (Vec<u8>, Vec<u8>);
+
+fn pending(zone: &Zone, which: &str, until: i64) -> Result<Vec<Pending>, InnerError> {
+    listed(
+        zone,
+        &format!("SELECT tx_id, tx FROM batches WHERE {which}"),
+        until,
+    )
+}
+
+fn pending_staff(zone: &Zone, until: i64) -> Result<Vec<Pending>, InnerError> {
+    let sql = "SELECT tx_id, tx FROM staff WHERE tx <> x'' AND tx_until <= ?1";
+    listed(zone, sql, until)
+}
+
+fn listed(zone: &Zone, sql: &str, until: i64) -> Result<Vec<Pending>, InnerError> {
+    zone.store.read(|db| {
+        let mut statement = db.prepare_cached(sql)?;
+        let rows = statement.query_map([until], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, rusqlite::Error>>()?)
+    })
+}
+
+fn resign(
+    zone: &Zone,
+    db: &Connection,
+    seals: &[Pending],
+    staff: &[Pending],
+) -> Result<(), InnerError> {
+    for (id, tx) in seals {
+        replace_seal(db, id, &again(zone, tx)?)?;
     }
-    Ok(seals.len() + enrolments.len())
+    for (id, tx) in staff {
+        replace_staff(db, id, &again(zone, tx)?)?;
+    }
+    Ok(())
 }
 
 fn again(zone: &Zone, bytes: &[u8]) -> Result<Signed, InnerError> {
@@ -55,7 +91,7 @@ fn again(zone: &Zone, bytes: &[u8]) -> Result<Signed, InnerError> {
         }
         seal.time = now;
     }
-    Ok(outbox::sign(zone, body))
+    outbox::sign(zone, body)
 }
 
 fn replace_seal(db: &Connection, id: &[u8], signed: &Signed) -> rusqlite::Result<()> {
@@ -76,15 +112,14 @@ fn replace_seal(db: &Connection, id: &[u8], signed: &Signed) -> rusqlite::Result
     }
 }
 
-fn replace_enrolment(db: &Connection, id: &[u8], signed: &Signed) -> rusqlite::Result<()> {
+fn replace_staff(db: &Connection, id: &[u8], signed: &Signed) -> rusqlite::Result<()> {
     let changed = db.execute(
-        "UPDATE staff SET tx = ?2, tx_id = ?3, tx_until = ?4 WHERE tx_id = ?1 AND state = ?5",
+        "UPDATE staff SET tx = ?2, tx_id = ?3, tx_until = ?4 WHERE tx_id = ?1 AND tx <> x''",
         (
             id,
             &signed.bytes,
             &signed.id.0,
             sql_time(signed.valid_until),
-            staff::SUBMITTED,
         ),
     )?;
     if changed == 0 {
@@ -106,7 +141,7 @@ pub(crate) fn resign_late(
         seal.mark = Mark::Late;
         seal.time = zone.now();
     }
-    let signed = outbox::sign(zone, transaction.body);
+    let signed = outbox::sign(zone, transaction.body)?;
     replace_seal(db, &Digest(id.0).0, &signed)?;
     Ok(())
 }

@@ -113,7 +113,7 @@ CREATE TABLE staff (
   valid_from INTEGER NOT NULL,
   valid_until INTEGER NOT NULL,
   ended      INTEGER NOT NULL,
-  tx         BLOB NOT NULL,
+  tx         BLOB NOT NULL,            -- enrolment or end, while its outcome is not known
   tx_id      BLOB NOT NULL,
   tx_until   INTEGER NOT NULL
 ) STRICT;

@@ -21,7 +21,8 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn open(path: &Path) -> Result<Self, InnerError> {
+    /// Opens the database; it grows to at most `limit` bytes, 0 for what the disk holds.
+    pub(crate) fn open(path: &Path, limit: u64) -> Result<Self, InnerError> {
         let mut writing = Connection::open(path)?;
         // The log is cut by `wipe_log`; until then it is written over, not made longer.
         writing.execute_batch(
@@ -29,6 +30,11 @@ impl Store {
              PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000;",
         )?;
         migrate(&mut writing)?;
+        if limit > 0 {
+            let page: u64 = writing.pragma_query_value(None, "page_size", |row| row.get(0))?;
+            let pages = i64::try_from(limit / page.max(1)).unwrap_or(i64::MAX);
+            writing.pragma_update(None, "max_page_count", pages)?;
+        }
         let reading = Connection::open(path)?;
         reading.execute_batch("PRAGMA query_only = ON;")?;
         for connection in [&writing, &reading] {
@@ -146,7 +152,7 @@ mod tests {
     #[test]
     fn a_deleted_value_is_nowhere_in_the_files() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("inner.db")).unwrap();
+        let store = Store::open(&dir.path().join("inner.db"), 0).unwrap();
         let marker = b"marker-of-a-patient".repeat(300);
         store.write(|db| set_meta(db, "x", &marker)).unwrap();
         store
@@ -167,11 +173,11 @@ mod tests {
     fn a_newer_database_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("inner.db");
-        Store::open(&path).unwrap();
+        Store::open(&path, 0).unwrap();
         let connection = Connection::open(&path).unwrap();
         connection
             .pragma_update(None, "user_version", VERSION + 1)
             .unwrap();
-        assert!(Store::open(&path).is_err());
+        assert!(Store::open(&path, 0).is_err());
     }
 }

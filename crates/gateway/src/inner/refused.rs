@@ -1,0 +1,150 @@
+//! What the ledger refused: what may pass is signed again by itself, the rest waits for a person.
+//!
+//! ```text
+//! time behind, expired            signed again at once, marked late
+//! card handed over or closed      sealed afresh for the card that follows
+//! clock ahead, key being rotated,
+//! member suspended, area or
+//! release policy not there yet    signed again every minute of block time; `retried` in the status
+//! anything else                   held with its code until somebody asks to try again
+//! ```
+
+use medfolder_ledger::body::Body;
+use medfolder_ledger::{Refusal, TxId};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::store::{batch, code, record, staff};
+use super::zone::{Zone, sql_time};
+use super::{InnerError, seal};
+
+/// Block time between two tries of what may pass.
+const RETRY: u64 = 60 * 1_000;
+
+/// Notes a refusal of one of our transactions; `time` is its block's.
+pub(crate) fn note(
+    zone: &Zone,
+    db: &Connection,
+    body: &Body,
+    id: &TxId,
+    refusal: Option<Refusal>,
+    time: u64,
+) -> Result<(), InnerError> {
+    let reason = refusal.map_or("ledger.refused", Refusal::code);
+    if refusal == Some(Refusal::Replayed) {
+        // The same transaction was accepted before.
+        return Ok(());
+    }
+    let again = refusal.filter(|refusal| may_pass(*refusal));
+    let again = again.map(|_| sql_time(time.saturating_add(RETRY)));
+    match body {
+        Body::Seal(_) => refused_seal(zone, db, id, refusal, again),
+        Body::EnrolStaff(_) | Body::RevokeStaff(_) => {
+            tracing::warn!(code = reason, "the ledger refused a change of staff");
+            Ok(refused_staff(db, id, again)?)
+        }
+        Body::RegisterCard(_) => {
+            tracing::warn!(code = reason, "the ledger refused a card");
+            db.execute(
+                "UPDATE codes SET state = ?2 WHERE tx_id = ?1",
+                (&id.0, code::REFUSED),
+            )?;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether what the ledger refused may be accepted later as it stands.
+const fn may_pass(refusal: Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::SealAhead
+            | Refusal::ValidUntil
+            | Refusal::Signature
+            | Refusal::MemberSuspended
+            | Refusal::AreaUnknown
+            | Refusal::SealPolicy
+    )
+}
+
+fn refused_staff(db: &Connection, id: &TxId, again: Option<i64>) -> rusqlite::Result<()> {
+    if let Some(again) = again {
+        return db
+            .execute(
+                "UPDATE staff SET tx_until = ?2 WHERE tx_id = ?1",
+                (&id.0, again),
+            )
+            .map(drop);
+    }
+    db.execute(
+        "UPDATE staff SET tx = x'', state = CASE WHEN state = ?3 THEN ?2 ELSE state END
+         WHERE tx_id = ?1",
+        (&id.0, staff::REFUSED, staff::SUBMITTED),
+    )
+    .map(drop)
+}
+
+fn refused_seal(
+    zone: &Zone,
+    db: &Connection,
+    id: &TxId,
+    refusal: Option<Refusal>,
+    again: Option<i64>,
+) -> Result<(), InnerError> {
+    let found: Option<(i64, Vec<u8>)> = db
+        .prepare_cached("SELECT id, tx FROM batches WHERE tx_id = ?1 AND state = ?2")?
+        .query_row((&id.0, batch::SEALED), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((batch, tx)) = found else {
+        return Ok(());
+    };
+    let reason = refusal.map_or("ledger.refused", Refusal::code);
+    match (refusal, again) {
+        (Some(Refusal::SealBehind | Refusal::Expired), _) => seal::resign_late(zone, db, id, &tx),
+        // The card was handed over or closed meanwhile: sealed afresh for the one that follows.
+        (Some(Refusal::CardRotated | Refusal::CardClosed), _) => afresh(db, batch, reason),
+        (_, Some(again)) => {
+            tracing::warn!(code = reason, "the ledger refused a seal for now");
+            db.execute(
+                "UPDATE batches SET reason = ?2, valid_until = ?3 WHERE id = ?1",
+                (batch, reason, again),
+            )?;
+            Ok(())
+        }
+        (_, None) => {
+            tracing::warn!(code = reason, "the ledger refused a seal");
+            db.execute(
+                "UPDATE batches SET state = ?2, reason = ?3 WHERE id = ?1",
+                (batch, batch::REFUSED, reason),
+            )?;
+            Ok(())
+        }
+    }
+}
+
+/// Opens a batch again that was refused, to be sealed anew and late.
+pub(crate) fn afresh(db: &Connection, batch: i64, reason: &str) -> Result<(), InnerError> {
+    db.execute(
+        "UPDATE batches SET state = ?2, reason = ?3, seq = -1, tx = x'', tx_id = x'',
+           valid_until = 0, late = 1 WHERE id = ?1",
+        (batch, batch::OPEN, reason),
+    )?;
+    db.execute(
+        "UPDATE records SET state = ?2, k = -1, leaf = x'' WHERE batch = ?1 AND state = ?3",
+        (batch, record::SIGNED, record::SEALED),
+    )?;
+    Ok(())
+}
+
+/// Opens every batch again that the ledger refused for good, because somebody says that its reason
+/// is gone; returns how many.
+pub(crate) fn retry(db: &Connection) -> Result<usize, InnerError> {
+    let refused: Vec<i64> = db
+        .prepare("SELECT id FROM batches WHERE state = ?1")?
+        .query_map([batch::REFUSED], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for batch in &refused {
+        afresh(db, *batch, "")?;
+    }
+    Ok(refused.len())
+}
