@@ -131,8 +131,8 @@ impl Hospital {
 
     fn read_and_sign(&self, body: &[u8]) -> Result<Vec<u8>, Error> {
         intake::read(body, &Limits::default()).map_err(Error::other)?;
-        let root = content_root(body)?;
-        let signed = content_root(body)?;
+        let salt = ContentSalt::random(&mut os_rng());
+        let (root, signed) = (content_root(&salt, body)?, content_root(&salt, body)?);
         let signature = self.key.sign(Label::RECORD_SIGNATURE, &[&signed.0]);
         let checks = self.key.verifying_key();
         let checked = checks.verify(Label::RECORD_SIGNATURE, &[&root.0], &signature);
@@ -171,9 +171,8 @@ impl Hospital {
 }
 
 /// The content root: every piece with a salt of its own.
-fn content_root(body: &[u8]) -> Result<Digest, Error> {
-    let salt = ContentSalt::random(&mut os_rng());
-    let tree = ContentTree::build(SUITE, &salt, b"statement", body, &[]).map_err(Error::other)?;
+fn content_root(salt: &ContentSalt, body: &[u8]) -> Result<Digest, Error> {
+    let tree = ContentTree::build(SUITE, salt, b"statement", body, &[]).map_err(Error::other)?;
     Ok(tree.root().0)
 }
 
