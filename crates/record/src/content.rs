@@ -224,7 +224,7 @@ impl ContentTree {
             let salt = salt.piece(self.suite, 0);
             *first = leaf(self.suite, PieceType::Statement, 0, &salt, statement);
         }
-        ContentRoot(merkle::root(self.suite, &leaves))
+        root(self.suite, &leaves)
     }
 
     /// How the body was cut.

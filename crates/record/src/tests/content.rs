@@ -44,6 +44,21 @@ fn statement_entry_and_attachment_are_each_shown_alone() {
 }
 
 #[test]
+fn a_statement_that_is_made_later_gives_the_root_of_the_whole() {
+    for suite in Suite::ALL {
+        let forge = Forge::honest(suite);
+        let built = |statement: &[u8]| {
+            let (body, attachments) = (&forge.body, &forge.attachments);
+            ContentTree::build(suite, &forge.salt, statement, body, attachments).unwrap()
+        };
+        let early = built(b"not known yet");
+        let whole = built(&forge.statement).root();
+        assert_ne!(early.root(), whole);
+        assert_eq!(early.root_with(&forge.salt, &forge.statement), whole);
+    }
+}
+
+#[test]
 fn a_piece_changed_in_any_part_no_longer_belongs() {
     let suite = Suite::International;
     let (piece, root) = disclosed(suite, |d| d.entry(0));
