@@ -352,12 +352,7 @@ pub(crate) fn signing(db: &Connection, key: &KeyId) -> Result<Option<SigningStaf
 
 impl SigningStaff {
     /// Why a signature of this key that was checked does not count now; `None` when it does.
-    pub(crate) fn standing(
-        &self,
-        zone: &Zone,
-        signature: &DoctorSignature,
-        now: u64,
-    ) -> Option<&'static str> {
+    pub(crate) fn standing(&self, signature: &DoctorSignature, now: u64) -> Option<&'static str> {
         match self.state {
             state::ENROLLED => {}
             state::ENDED

@@ -246,7 +246,7 @@ fn objection(
     let Some(staff) = &known.staff else {
         return Some("staff.unknown");
     };
-    staff.standing(zone, signature, now).or_else(|| {
+    staff.standing(signature, now).or_else(|| {
         let made = staff.made(zone, signature, &ContentRoot(Digest(root)));
         (!made).then_some("signature.invalid")
     })

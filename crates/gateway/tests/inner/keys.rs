@@ -55,9 +55,7 @@ async fn a_rotated_seal_key_signs_what_waits_and_what_was_sealed_stays() {
     world.edge.submitted.clear();
     world.post_fhir(bundle("P1", "V2", "D2", 1, "two")).await;
     let second = doctor(SUITE, 2);
-    let public = second.public();
-    let person = serde_json::json!({"signing": public.signing, "encryption": public.encryption,
-        "name": public.name, "licence": "YS-0002", "role": "doctor"});
+    let person = world.person(&second, &MEMBER, "YS-0002");
     world.desk("staff", person).await;
     world
         .until("both are on their way", async |world| {

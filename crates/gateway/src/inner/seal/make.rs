@@ -286,7 +286,7 @@ impl Maker<'_> {
             let Some(staff) = zone.store.read(|db| staff::signing(db, &signature.key))? else {
                 return Ok(Some("staff.unknown"));
             };
-            if let Some(code) = staff.standing(zone, signature, now) {
+            if let Some(code) = staff.standing(signature, now) {
                 return Ok(Some(code));
             }
         }
