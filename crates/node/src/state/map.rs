@@ -382,3 +382,6 @@ impl<H: HashAlgorithm> Snapshot for View<'_, H> {
         Ok(PathProof { terminal, siblings })
     }
 }
+
+#[cfg(test)]
+mod tests;
