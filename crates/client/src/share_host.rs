@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use medfolder_crypto::{Digest, SigningKey};
+use medfolder_crypto::{Digest, Signature, SigningKey};
 use medfolder_record::GrantId;
 use medfolder_share::content_type::JOSE;
 use reqwest::{Method, header};
@@ -14,16 +14,18 @@ use url::Url;
 
 use crate::api::Blob;
 use crate::api::share::{
-    AccessesAnswer, Draft, DraftId, EndRequest, PasscodeRequest, PublishRequest, Published,
-    SIGNATURE_HEADER, ShareState,
+    AccessesAnswer, ConfirmRequest, Draft, DraftId, EndRequest, HeldAnswer, HeldShare,
+    PasscodeRequest, PublishRequest, Published, SIGNATURE_HEADER, ShareState,
 };
 use crate::clock::Clock;
 use crate::grant_request::GrantRequest;
 use crate::http::{Http, HttpError, join, json, origin, send};
 use crate::login::{Door, LoginFailure};
 
-/// Files that are uploaded at once.
+/// Requests with files that run at once.
 const PARALLEL_UPLOADS: usize = 4;
+/// Text of small files that travel in one request, in bytes.
+const PARCEL: usize = 1 << 20;
 /// How often a request with an unknown outcome is sent again, as the same bytes.
 const TRIES: u32 = 5;
 
@@ -48,19 +50,19 @@ impl ShareHost {
             .await
     }
 
-    /// Uploads the encrypted files, each at its place in `files`.
+    /// Uploads the encrypted files, each at its place in `files`: small ones many at a time.
     ///
     /// # Errors
-    /// [`LoginFailure`] of the first file that failed; uploading again is harmless.
+    /// [`LoginFailure`] of the first request that failed; uploading again is harmless.
     pub async fn upload(&self, draft: DraftId, files: Vec<String>) -> Result<(), LoginFailure> {
-        let mut waiting = files.into_iter().enumerate();
+        let mut waiting = parcels(files).into_iter();
         let mut running = JoinSet::new();
         loop {
             while running.len() < PARALLEL_UPLOADS {
-                let Some((k, jwe)) = waiting.next() else {
+                let Some((first, text)) = waiting.next() else {
                     break;
                 };
-                running.spawn(self.clone().upload_one(draft, k, jwe));
+                running.spawn(self.clone().upload_some(draft, first, text));
             }
             match running.join_next().await {
                 Some(Ok(done)) => done?,
@@ -70,15 +72,40 @@ impl ShareHost {
         }
     }
 
-    async fn upload_one(self, draft: DraftId, k: usize, jwe: String) -> Result<(), LoginFailure> {
-        let path = format!("v1/shares/drafts/{draft}/files/{k}");
+    async fn upload_some(
+        self,
+        draft: DraftId,
+        first: usize,
+        text: String,
+    ) -> Result<(), LoginFailure> {
+        let path = format!("v1/shares/drafts/{draft}/files?first={first}");
         let mut tries = Tries::default();
         loop {
-            match self.0.put(&path, JOSE, jwe.as_bytes()).await {
+            match self.0.put(&path, JOSE, text.as_bytes()).await {
                 Err(error) if tries.another(&error).await => {}
                 done => return done,
             }
         }
+    }
+
+    /// Shares of the card's predecessors that rest since a hand-over at the desk.
+    ///
+    /// # Errors
+    /// [`LoginFailure`].
+    pub async fn held(&self) -> Result<Vec<HeldShare>, LoginFailure> {
+        let answer: HeldAnswer = self.0.get("v1/shares/held").await?;
+        Ok(answer.shares)
+    }
+
+    /// Lets such a share go on, with the card's consent to its grant.
+    ///
+    /// # Errors
+    /// [`LoginFailure`].
+    pub async fn confirm(&self, grant: GrantId, consent: Signature) -> Result<(), LoginFailure> {
+        let body = serde_json::to_vec(&ConfirmRequest { consent });
+        let body = body.map_err(|_| HttpError::Malformed)?;
+        let path = format!("v1/shares/held/{grant}");
+        self.0.put(&path, "application/json", &body).await
     }
 
     /// Makes a draft live. The host answers only when the grant is final, and the same for the
@@ -100,6 +127,22 @@ impl ShareHost {
             }
         }
     }
+}
+
+/// Neighbours travel together, one a line, until they are as long as a parcel may be; a longer file
+/// travels alone.
+fn parcels(files: Vec<String>) -> Vec<(usize, String)> {
+    let mut parcels: Vec<(usize, String)> = Vec::new();
+    for (k, jwe) in files.into_iter().enumerate() {
+        match parcels.last_mut() {
+            Some((_, text)) if text.len() + jwe.len() < PARCEL => {
+                text.push('\n');
+                text.push_str(&jwe);
+            }
+            _ => parcels.push((k, jwe)),
+        }
+    }
+    parcels
 }
 
 /// Counts how often the same bytes were sent while nobody knew what became of them.

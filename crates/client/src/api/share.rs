@@ -3,7 +3,10 @@
 //! ```text
 //! POST /v1/shares/drafts                       -> Draft                      card token
 //! PUT  /v1/shares/drafts/{draft}/files/{k}     JWE text (application/jose)   card token, k = 0, 1, …
+//! PUT  /v1/shares/drafts/{draft}/files?first=K one JWE a line, from K on     card token; all or none
 //! POST /v1/shares/drafts/{draft}/publish       PublishRequest -> Published   card token; idempotent by grant
+//! GET  /v1/shares/held                         HeldAnswer                    token of the card that took over at the desk
+//! PUT  /v1/shares/held/{grant}                 ConfirmRequest                the same
 //! GET  /v1/shares/{grant}/accesses             AccessesAnswer                signed with the grant key
 //! GET  /v1/shares/{grant}/state                ShareState                    signed with the grant key
 //! POST /v1/shares/{grant}/passcode             PasscodeRequest -> ShareState signed with the grant key
@@ -129,6 +132,33 @@ pub struct HostAccess {
 pub struct AccessesAnswer {
     /// The records.
     pub accesses: Vec<HostAccess>,
+}
+
+/// A share of a former card that rests since the card was handed over at the desk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldShare {
+    /// The grant.
+    pub grant: GrantId,
+    /// The Grant transaction, which the new card looks at and signs its consent to.
+    pub transaction: Blob,
+    /// When the share ends, in milliseconds.
+    pub end: u64,
+    /// Openings so far.
+    pub opened: u32,
+}
+
+/// The resting shares that a card may confirm.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HeldAnswer {
+    /// The shares.
+    pub shares: Vec<HeldShare>,
+}
+
+/// The new card lets a share of the former one go on.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct ConfirmRequest {
+    /// Its signature over the grant, as for a grant of its own.
+    pub consent: Signature,
 }
 
 pub use medfolder_share::rules::status::{ShareCondition, StatusAnswer};

@@ -104,7 +104,7 @@ async fn serve() -> (Url, Seen) {
         .route("/v1/sessions", post(session))
         .route("/v1/shares/drafts", post(refuse))
         .route("/v1/shares/drafts/{draft}/publish", post(publish))
-        .route("/v1/shares/drafts/{draft}/files/{k}", put(publish))
+        .route("/v1/shares/drafts/{draft}/files", put(publish))
         .route("/v1/shares/{grant}/state", get(owner))
         .route("/v1/shares/{grant}/passcode", post(owner))
         .with_state(Arc::clone(&seen));
@@ -158,18 +158,27 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_bytes() {
 #[tokio::test]
 async fn every_file_is_uploaded_although_one_answer_is_lost() {
     let (base, seen) = serve().await;
-    let files: Vec<String> = (0..9).map(|k| format!("file {k}")).collect();
+    let long = |k: usize| format!("{k}{}", "x".repeat(PARCEL / 3));
+    let files: Vec<String> = (0..7).map(long).collect();
     host(base)
         .upload(DraftId([1; 16]), files.clone())
         .await
         .unwrap();
     let seen = seen.lock().unwrap();
-    assert_eq!(seen.len(), 10);
-    assert!(
-        files
-            .iter()
-            .all(|file| seen.contains(&file.as_bytes().to_vec()))
-    );
+    // Two in a parcel, and one parcel twice.
+    assert_eq!(seen.len(), 5);
+    let parcels = files.chunks(2).map(|some| some.join("\n").into_bytes());
+    assert!(parcels.into_iter().all(|parcel| seen.contains(&parcel)));
+}
+
+#[test]
+fn small_files_travel_together_and_a_long_one_alone() {
+    let long = "x".repeat(PARCEL);
+    let files = ["a", "b", &long, "c"].map(str::to_owned).to_vec();
+    let parcels = parcels(files);
+    let first: Vec<usize> = parcels.iter().map(|(first, _)| *first).collect();
+    assert_eq!(first, [0, 2, 3]);
+    assert_eq!(parcels[0].1, "a\nb");
 }
 
 #[tokio::test]

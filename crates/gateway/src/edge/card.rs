@@ -103,6 +103,30 @@ pub(crate) fn chain(
     Ok(cards)
 }
 
+/// `card` and, from the newest on, the cards that it took over from.
+pub(crate) fn predecessors(
+    connection: &Connection,
+    card: &CardNumber,
+) -> rusqlite::Result<Vec<CardNumber>> {
+    let mut cards = vec![*card];
+    let mut next = 0;
+    while let Some(current) = cards.get(next).copied().filter(|_| cards.len() < MAX_CHAIN) {
+        next = next.saturating_add(1);
+        let before: Vec<CardNumber> = connection
+            .prepare_cached("SELECT number FROM card WHERE successor = ?1 AND state = 2")?
+            .query_map(params![current.as_bytes()], |row| {
+                digest(row, 0).map(CardNumber)
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        let new: Vec<CardNumber> = before
+            .into_iter()
+            .filter(|one| !cards.contains(one))
+            .collect();
+        cards.extend(new);
+    }
+    Ok(cards)
+}
+
 /// Whether `card` is `owner` or took over from it, directly or by steps.
 pub(crate) fn speaks_for(
     connection: &Connection,
@@ -129,6 +153,8 @@ mod tests {
             set(t, &third, CardState::Active, None)?;
             assert!(speaks_for(t, &third, &first)? && speaks_for(t, &third, &third)?);
             assert!(!speaks_for(t, &first, &third)? && !speaks_for(t, &second, &third)?);
+            assert_eq!(predecessors(t, &third)?, [third, second, first]);
+            assert_eq!(predecessors(t, &first)?, [first]);
             Ok(())
         })
         .unwrap();

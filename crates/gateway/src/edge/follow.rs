@@ -14,7 +14,7 @@ use medfolder_ledger::body::{Body, By};
 use medfolder_ledger::genesis::Chain;
 use medfolder_ledger::refusal::Refusal;
 use medfolder_ledger::transaction::Transaction as LedgerTransaction;
-use medfolder_record::{CardNumber, GrantId};
+use medfolder_record::GrantId;
 use minicbor::bytes::ByteVec;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
@@ -23,7 +23,7 @@ use super::card::{self, CardState};
 use super::db::{DbError, int};
 use super::ledger::LedgerError;
 use super::outbox;
-use super::share::{owner, report, store};
+use super::share::{held, owner, report, store};
 use super::zone::index;
 use crate::certified::Certified;
 use crate::spool::{In, SpoolError};
@@ -202,10 +202,9 @@ fn accepted(
             let successor = rotate.successor(app.suite);
             card::set(t, &rotate.card, CardState::Rotated, Some(&successor))?;
             card::set(t, &successor, CardState::Active, None)?;
-            return match rotate.by {
-                By::Desk => end_all(t, &rotate.card, time),
-                By::Key => Ok(false),
-            };
+            if rotate.by == By::Desk {
+                held::hold_all(t, &rotate.card)?;
+            }
         }
         Body::Seal(seal) if seal.member == app.member => {
             index::seal_final(t, &seal.visit, seal.seq, &seal.leaf_ids())?;
@@ -235,15 +234,6 @@ fn move_end(t: &Transaction<'_>, grant: &GrantId, until: u64, time: u64) -> rusq
         }
     }
     Ok(())
-}
-
-/// A hand-over at the desk ends what the old holder lent.
-fn end_all(t: &Transaction<'_>, card: &CardNumber, time: u64) -> rusqlite::Result<bool> {
-    let grants = store::of_card(t, card)?;
-    grants
-        .iter()
-        .try_for_each(|grant| owner::end(t, grant, time))?;
-    Ok(!grants.is_empty())
 }
 
 fn refused(app: &App, t: &Transaction<'_>, body: &Body) -> rusqlite::Result<()> {

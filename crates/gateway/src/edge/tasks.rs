@@ -16,9 +16,9 @@ use super::{desk, follow, outbox, spool};
 use crate::spool::{Out, Reader};
 
 /// Between two looks while something waits to be final, in milliseconds.
-const EAGER: u64 = 10;
+const EAGER: u64 = 4;
 /// How many eager looks are made before the usual interval returns.
-const EAGER_LOOKS: u32 = 200;
+const EAGER_LOOKS: u32 = 500;
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How long settled transactions are remembered, in milliseconds: as long as any may be valid.
 const REMEMBERED: u64 = 8 * 24 * 60 * 60 * 1_000;

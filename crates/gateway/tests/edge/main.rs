@@ -9,6 +9,7 @@
 
 mod chain;
 mod full;
+mod handover;
 mod hospital;
 mod kill;
 mod logs;

@@ -36,6 +36,11 @@ impl Directory {
             fs::remove_dir_all(&unfinished)?;
         }
         fs::create_dir_all(&unfinished)?;
+        // All at once, so that no write has to make one durable.
+        for shard in 0..=u8::MAX {
+            fs::create_dir_all(root.join(format!("{shard:02x}")))?;
+        }
+        File::open(root)?.sync_all()?;
         Ok(Self {
             root: root.to_owned(),
             suite,
@@ -82,10 +87,6 @@ impl Directory {
     fn keep(&self, from: &Path, name: &Digest) -> Result<(), BlobError> {
         let path = self.path(name);
         let parent = path.parent().unwrap_or(&self.root);
-        if !parent.exists() {
-            fs::create_dir_all(parent)?;
-            File::open(&self.root)?.sync_all()?;
-        }
         fs::rename(from, &path)?;
         File::open(parent)?.sync_all()?;
         Ok(())

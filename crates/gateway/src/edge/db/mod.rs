@@ -12,6 +12,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 const MIGRATIONS: &[&str] = &[
     include_str!("0001_edge.sql"),
     include_str!("0002_receipt.sql"),
+    include_str!("0003_held.sql"),
 ];
 
 /// Why the index failed.

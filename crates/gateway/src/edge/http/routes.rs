@@ -19,7 +19,7 @@ use super::login;
 use crate::edge::app::App;
 use crate::edge::desk;
 use crate::edge::problem::Problem;
-use crate::edge::share::{answer, door, draft, owner, publish};
+use crate::edge::share::{answer, door, draft, held, owner, publish};
 use crate::edge::zone::{audit, fetch, report, slots};
 
 /// Longest JSON body.
@@ -89,8 +89,11 @@ fn cards() -> Router<Arc<App>> {
 fn shares() -> Router<Arc<App>> {
     Router::new()
         .route("/v1/shares/drafts", post(draft::open))
+        .route("/v1/shares/drafts/{draft}/files", put(draft::upload_many))
         .route("/v1/shares/drafts/{draft}/files/{k}", put(draft::upload))
         .route("/v1/shares/drafts/{draft}/publish", post(publish::publish))
+        .route("/v1/shares/held", get(held::list))
+        .route("/v1/shares/held/{grant}", put(held::confirm))
         .route("/v1/shares/{grant}/accesses", get(owner::accesses))
         .route("/v1/shares/{grant}/state", get(owner::state))
         .route("/v1/shares/{grant}/passcode", post(owner::passcode))

@@ -24,7 +24,7 @@ use medfolder_share::rules::answer::HttpAnswer;
 use medfolder_share::rules::host::{AccessOutcome, Begin, Outcome};
 use medfolder_share::rules::location::{Ticket, location_url};
 use medfolder_share::rules::opening::OpeningKey;
-use medfolder_share::rules::status::ShareCondition;
+use medfolder_share::rules::status::{ShareCondition, StatusAnswer};
 use medfolder_share::{Manifest, ManifestFile, ManifestRequest, ShareId};
 use rusqlite::{Transaction, params};
 
@@ -50,7 +50,7 @@ enum Decided {
     Serve {
         opening: u32,
         files: Vec<StoredFile>,
-        receipt: Option<SignedReceipt>,
+        receipt: Option<Box<SignedReceipt>>,
     },
 }
 
@@ -162,7 +162,9 @@ fn decide_in(app: &App, t: &Transaction<'_>, visit: &Visit) -> rusqlite::Result<
                 opening,
                 files: share.files(t)?,
                 receipt: match &visit.request.reader_value {
-                    Some(value) => record::receipt(app, t, share.row, opening, value)?,
+                    Some(value) => {
+                        record::receipt(app, t, share.row, opening, value)?.map(Box::new)
+                    }
                     None => None,
                 },
             },
@@ -241,7 +243,7 @@ fn listed(
     segment: &ShareId,
     opening: u32,
     files: &[StoredFile],
-    receipt: Option<SignedReceipt>,
+    receipt: Option<Box<SignedReceipt>>,
 ) -> Response {
     let (now, url) = (app.now(), app.manifest_url(segment));
     let entries = files.iter().zip(0..).map(|(file, k)| {
@@ -256,7 +258,7 @@ fn listed(
         files: entries.collect(),
         status: None,
         list: None,
-        receipt,
+        receipt: receipt.map(|receipt| *receipt),
     };
     match HttpAnswer::manifest(&manifest) {
         Ok(answer) => public(answer),
@@ -346,7 +348,14 @@ pub(crate) async fn status(
         Ok(share) => {
             let answer = share
                 .filter(|share| share.phase == Phase::Granted)
-                .and_then(|share| share.state.status(now, &body, &app.name));
+                .and_then(|share| {
+                    let answer = share.state.status(now, &body, &app.name)?;
+                    let state = match share.held {
+                        true => ShareCondition::Revoked,
+                        false => answer.state,
+                    };
+                    Some(StatusAnswer { state, ..answer })
+                });
             public(answer.map_or_else(HttpAnswer::not_found, |answer| HttpAnswer::status(&answer)))
         }
         Err(error) => failed(&error),
@@ -363,9 +372,9 @@ fn failed(error: &DbError) -> Response {
 }
 
 impl Stored {
-    /// Whether the grant is final and its window has begun.
+    /// Whether the grant is final, its window has begun, and it does not rest.
     fn serves(&self, now: u64) -> bool {
-        self.phase == Phase::Granted && self.begins <= now
+        self.phase == Phase::Granted && self.begins <= now && !self.held
     }
 }
 

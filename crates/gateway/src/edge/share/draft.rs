@@ -3,6 +3,7 @@
 //! ```text
 //! POST /v1/shares/drafts {"direct":false}?     the link's address, chosen here: 256 random bits
 //! PUT  /v1/shares/drafts/{draft}/files/{k}     one JWE, at most 24 MiB, k = 0, 1, …; again replaces
+//! PUT  /v1/shares/drafts/{draft}/files?first=K several, one a line, at K, K + 1, …; all or none
 //! ```
 //! With a card's token. A draft lives an hour; nobody can open it. The host reads a file's JWE
 //! header only: it has no key.
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -32,6 +33,8 @@ pub(crate) const DRAFT_LIFETIME: u64 = 60 * 60 * 1_000;
 /// Drafts that one card may have open.
 const MAX_DRAFTS: u64 = 16;
 const MAX_HEADER: usize = 4_096;
+/// Files that are stored at the same time.
+const AT_ONCE: usize = 16;
 
 /// What may be said when a draft is opened; an empty body says nothing.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -93,33 +96,84 @@ pub(crate) async fn upload(
     Path((draft, k)): Path<(String, u32)>,
     body: Body,
 ) -> Result<StatusCode, Problem> {
-    let card = holder.card;
-    let draft: DraftId = draft.parse().map_err(|_| Problem::absent("draft.absent"))?;
-    if usize::try_from(k).unwrap_or(usize::MAX) >= MAX_FILES {
-        return Err(Problem::bad("draft.too_many_files"));
+    let place = Place::open(&app, &holder.card, &draft, k).await?;
+    let jwe = whole(body).await?;
+    place.fill(&app, vec![jwe]).await
+}
+
+/// Where the first of several files goes.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct First {
+    first: u32,
+}
+
+/// PUT …/drafts/{draft}/files.
+pub(crate) async fn upload_many(
+    State(app): State<Arc<App>>,
+    ActiveCard(holder): ActiveCard,
+    Path(draft): Path<String>,
+    Query(First { first }): Query<First>,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    let place = Place::open(&app, &holder.card, &draft, first).await?;
+    let text = whole(body).await?;
+    let lines = text.split(|byte| *byte == b'\n');
+    let jwes = lines.map(|line| text.slice_ref(line)).collect();
+    place.fill(&app, jwes).await
+}
+
+/// A draft with room for files from this place on.
+struct Place {
+    draft: DraftId,
+    first: u32,
+    used: u64,
+}
+
+impl Place {
+    async fn open(
+        app: &Arc<App>,
+        card: &CardNumber,
+        draft: &str,
+        first: u32,
+    ) -> Result<Self, Problem> {
+        let draft: DraftId = draft.parse().map_err(|_| Problem::absent("draft.absent"))?;
+        let (card, now) = (*card, app.now());
+        let room = app.db.read(move |c| room(c, &draft, &card, now)).await?;
+        let used = room.ok_or(Problem::absent("draft.absent"))?;
+        Ok(Self { draft, first, used })
     }
-    let now = app.now();
-    let room = app.db.read(move |c| room(c, &draft, &card, now)).await?;
-    let used = room.ok_or(Problem::absent("draft.absent"))?;
-    let (jwe, kind) = read_file(body).await?;
-    if used.saturating_add(jwe.len() as u64) > app.tuning.draft_bytes {
-        return Err(Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "draft.too_large",
-        ));
+
+    /// Stores the files durably, all or none.
+    async fn fill(self, app: &Arc<App>, jwes: Vec<Bytes>) -> Result<StatusCode, Problem> {
+        let count = usize::try_from(self.first).unwrap_or(usize::MAX);
+        if count.saturating_add(jwes.len()) > MAX_FILES {
+            return Err(Problem::bad("draft.too_many_files"));
+        }
+        let size: u64 = jwes.iter().map(|jwe| jwe.len() as u64).sum();
+        if self.used.saturating_add(size) > app.tuning.draft_bytes {
+            return Err(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "draft.too_large",
+            ));
+        }
+        let kinds: Option<Vec<String>> = jwes.iter().map(|jwe| content_type_of(jwe)).collect();
+        let kinds = kinds.ok_or(Problem::bad("draft.not_a_jwe"))?;
+        let kept = keep_all(app, jwes).await?;
+        app.db
+            .write(move |t| {
+                let mut insert = t.prepare_cached(
+                    "INSERT INTO draft_file (draft, k, blob, size, kind)
+                     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (draft, k) DO UPDATE
+                     SET blob = excluded.blob, size = excluded.size, kind = excluded.kind",
+                )?;
+                for ((k, (blob, size)), kind) in (self.first..).zip(kept).zip(kinds) {
+                    insert.execute(params![self.draft.0, k, blob.0, int(size), kind])?;
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(StatusCode::NO_CONTENT)
     }
-    let (blob, size) = keep(&app, jwe).await?;
-    app.db
-        .write(move |t| {
-            t.execute(
-                "INSERT INTO draft_file (draft, k, blob, size, kind) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (draft, k) DO UPDATE
-                 SET blob = excluded.blob, size = excluded.size, kind = excluded.kind",
-                params![draft.0, k, blob.0, int(size), kind],
-            )
-        })
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Bytes that the card's drafts hold; `None` without this draft of this card.
@@ -140,20 +194,43 @@ fn room(
 
 /// A JWE from a request, with the content type that its header names.
 pub(crate) async fn read_file(body: Body) -> Result<(Bytes, String), Problem> {
-    let jwe = to_bytes(body, MAX_FILE)
-        .await
-        .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body.too_large"))?;
+    let jwe = whole(body).await?;
     let kind = content_type_of(&jwe).ok_or(Problem::bad("draft.not_a_jwe"))?;
     Ok((jwe, kind))
 }
 
-/// Stores a file's bytes durably.
-pub(crate) async fn keep(app: &Arc<App>, jwe: Bytes) -> Result<(Digest, u64), Problem> {
-    let blobs = app.blobs.clone();
-    let put = move || blobs.put(&mut jwe.as_ref(), MAX_FILE as u64);
-    Ok(tokio::task::spawn_blocking(put)
+async fn whole(body: Body) -> Result<Bytes, Problem> {
+    to_bytes(body, MAX_FILE)
         .await
-        .map_err(|_| Problem::internal())??)
+        .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body.too_large"))
+}
+
+/// Stores files durably, in their order; several at a time, as waiting for the disk is most of it.
+pub(crate) async fn keep_all(
+    app: &Arc<App>,
+    jwes: Vec<Bytes>,
+) -> Result<Vec<(Digest, u64)>, Problem> {
+    let blobs = app.blobs.clone();
+    let put_all = move || {
+        let put = |jwe: &Bytes| blobs.put(&mut jwe.as_ref(), MAX_FILE as u64);
+        let mut kept = Vec::with_capacity(jwes.len());
+        for some in jwes.chunks(AT_ONCE) {
+            let done: Vec<Result<_, Problem>> = std::thread::scope(|scope| {
+                let running: Vec<_> = some.iter().map(|jwe| scope.spawn(|| put(jwe))).collect();
+                let ended = running.into_iter().map(|one| one.join());
+                ended
+                    .map(|one| one.map_err(|_| Problem::internal())?.map_err(Problem::from))
+                    .collect()
+            });
+            for one in done {
+                kept.push(one?);
+            }
+        }
+        Ok(kept)
+    };
+    tokio::task::spawn_blocking(put_all)
+        .await
+        .map_err(|_| Problem::internal())?
 }
 
 /// `cty` of a compact JWE with five parts, `dir` and A256GCM; `None` for anything else.

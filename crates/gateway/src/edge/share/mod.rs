@@ -6,6 +6,7 @@
 pub(crate) mod answer;
 pub(crate) mod door;
 pub(crate) mod draft;
+pub(crate) mod held;
 pub(crate) mod owner;
 pub(crate) mod publish;
 pub(crate) mod purge;

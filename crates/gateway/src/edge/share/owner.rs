@@ -372,7 +372,8 @@ pub(crate) async fn update(
         return Err(Problem::conflict("share.ended"));
     }
     let (jwe, kind) = draft::read_file(Body::from(owned.body)).await?;
-    let (blob, size) = draft::keep(&app, jwe).await?;
+    let kept = draft::keep_all(&app, vec![jwe]).await?;
+    let (blob, size) = kept.first().copied().ok_or_else(Problem::internal)?;
     let now = app.now();
     let changed = app.db.write(move |t| {
         let old = share.file(t, k)?;

@@ -33,6 +33,8 @@ pub(crate) struct Stored {
     pub(crate) position: u64,
     pub(crate) openings: Option<u32>,
     pub(crate) state: ShareState,
+    /// Resting since a hand-over at the desk, unless the new card confirms it.
+    pub(crate) held: bool,
 }
 
 /// A file of a share.
@@ -44,7 +46,7 @@ pub(crate) struct StoredFile {
 }
 
 const COLUMNS: &str = "id, grant_id, grant_key, card, segment, phase, begins, ends, position, \
-                       openings, state";
+                       openings, state, held";
 
 /// The share behind a link.
 pub(crate) fn by_segment(
@@ -93,17 +95,6 @@ pub(crate) fn unpurged(connection: &Connection) -> rusqlite::Result<Vec<Stored>>
         .collect()
 }
 
-/// Grants of a card that were not revoked.
-pub(crate) fn of_card(
-    connection: &Connection,
-    card: &CardNumber,
-) -> rusqlite::Result<Vec<GrantId>> {
-    connection
-        .prepare_cached("SELECT grant_id FROM share WHERE card = ?1 AND revoked = 0")?
-        .query_map(params![card.as_bytes()], |row| digest(row, 0).map(GrantId))?
-        .collect()
-}
-
 fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     let broken = |column| {
         rusqlite::Error::InvalidColumnType(column, "state".into(), rusqlite::types::Type::Blob)
@@ -126,6 +117,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         position: number(row, 8)?,
         openings: row.get(9)?,
         state: ShareState::from_bytes(&state).map_err(|_| broken(10))?,
+        held: row.get(11)?,
     })
 }
 
