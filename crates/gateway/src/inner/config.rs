@@ -48,6 +48,10 @@ pub struct Config {
     /// Namespace of patient numbers that the desk types without one.
     #[serde(default)]
     pub patient_system: Option<String>,
+    /// Certificates (DER) of the authorities whose signatures are taken with documents; each must be
+    /// one of those that policy on the ledger names.
+    #[serde(default)]
+    pub carried_roots: Vec<PathBuf>,
     /// Storage area of the seals; left out, the member's first.
     #[serde(default)]
     pub area: Option<AreaId>,
@@ -165,6 +169,7 @@ impl Config {
             &mut self.tokens.feed,
         ];
         paths.extend(optional.into_iter().flatten());
+        paths.extend(&mut self.carried_roots);
         paths
     }
 

@@ -1,7 +1,8 @@
 //! A record between inlet and seal, as it waits encrypted in the database.
 //!
 //! ```text
-//! draft      [ patient number, kind, title, author's name, licence, department, times, body, [attachment …], salt ]
+//! draft      [ patient number, kind, title, author's name, licence, department, times, body, [attachment …], salt,
+//!              CMS | null ]
 //! statement  made when author's key and replaced record are known; then the content root is fixed
 //! ```
 
@@ -47,6 +48,9 @@ pub(crate) struct Draft {
     pub(crate) attachments: Vec<Attachment>,
     #[cbor(n(9), with = "minicbor::bytes")]
     pub(crate) salt: [u8; 32],
+    /// The hospital's own signature over the body.
+    #[n(10)]
+    pub(crate) carried: Option<ByteVec>,
 }
 
 /// Who answers for a record.

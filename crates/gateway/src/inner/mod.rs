@@ -11,6 +11,7 @@
 //! verifies against genesis, or under a code made here, is believed.
 
 mod assign;
+mod carried;
 mod checked;
 mod cleanup;
 mod config;
@@ -139,6 +140,7 @@ fn open(config: Config, clock: SharedClock) -> Result<Zone, InnerError> {
     let member = chain.member(&config.member).cloned();
     let member = &member.ok_or(InnerError::Config("member"))?;
     let area = area(&chain, &config).ok_or(InnerError::Config("storage area"))?;
+    let carried_roots = carried::roots(&chain, &config.carried_roots)?;
     let zone_key = keyfile::load_or_create(&config.data_dir.join("zone.key"), &mut os_rng())?;
     let files = config.data_dir.join("files");
     std::fs::create_dir_all(&files)?;
@@ -151,6 +153,7 @@ fn open(config: Config, clock: SharedClock) -> Result<Zone, InnerError> {
         chain,
         area,
         seals,
+        carried_roots,
         key,
         store,
         files,

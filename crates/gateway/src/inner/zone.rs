@@ -21,6 +21,7 @@ pub(crate) struct Zone {
     pub(crate) chain: Chain,
     pub(crate) area: AreaId,
     pub(crate) seals: SealKeys,
+    pub(crate) carried_roots: Vec<Vec<u8>>,
     pub(crate) key: ZoneKey,
     pub(crate) store: Store,
     pub(crate) files: PathBuf,

@@ -72,6 +72,7 @@ pub fn genesis(suite: Suite) -> Chain {
         areas: vec![area],
         policy: Policy {
             consent_texts: vec![consent_text()],
+            ca_roots: vec![Suite::International.hash(&[crate::carried::ROOT])],
             ..Policy::default()
         },
         engine: EngineKeys::Embedded(engine(suite).public()),

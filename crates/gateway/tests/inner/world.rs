@@ -416,6 +416,7 @@ fn config(dir: &Path, chain: &Chain) -> Config {
         tokens: Tokens::default(),
         fallback_author: Some("YS-0001".into()),
         patient_system: None,
+        carried_roots: Vec::new(),
         area: None,
         policy: 0,
         tuning: Tuning {

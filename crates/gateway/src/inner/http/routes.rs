@@ -7,8 +7,10 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use medfolder_crypto::{from_cbor, to_cbor};
 use medfolder_ledger::body::RevokeReason;
 use medfolder_record::KeyId;
@@ -24,6 +26,9 @@ use crate::inner::vault_file::Plain;
 use crate::inner::work;
 use crate::inner::zone::Zone;
 use crate::worklist::{self, Answers, Items};
+
+/// Header with the hospital's own signature over the document.
+const SIGNATURE: &str = "medfolder-signature";
 
 type Shared = State<Arc<Zone>>;
 
@@ -48,14 +53,21 @@ fn cbor(bytes: Vec<u8>) -> Response {
 
 pub(super) async fn fhir(
     State(zone): Shared,
+    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Taken>, Problem> {
+    let carried = headers.get(SIGNATURE).map(|value| STANDARD.decode(value));
+    let carried = carried.transpose();
+    let carried = carried.map_err(|_| Problem::new(400, "carried.form"))?;
     let body = body.map_err(|refused| match refused.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(413, "fhir.too_large"),
         _ => Problem::new(400, "fhir.truncated"),
     })?;
     Ok(Json(
-        blocking(zone, move |zone| inlet::take(zone, &body, None)).await?,
+        blocking(zone, move |zone| {
+            inlet::take(zone, &body, carried.as_deref())
+        })
+        .await?,
     ))
 }
 

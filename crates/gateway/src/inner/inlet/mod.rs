@@ -12,8 +12,6 @@ mod prepare;
 pub(crate) mod save;
 pub(crate) mod watch;
 
-use std::path::Path;
-
 use medfolder_fhir::FhirError;
 use medfolder_record::ContentError;
 use serde::Serialize;
@@ -41,6 +39,9 @@ pub enum InletError {
     /// A file that it names has another size or hash, or is no regular file.
     #[error("a file that the bundle names is not the one it describes")]
     AttachmentDiffers,
+    /// A signature came with what is not one document, or is longer than 256 KiB.
+    #[error("a signature can be delivered with one document only")]
+    Carried,
     /// The inner zone itself failed; the file stays and is tried again.
     #[error(transparent)]
     Inner(#[from] InnerError),
@@ -56,6 +57,7 @@ impl InletError {
             Self::PatientNumber => "inlet.patient_number",
             Self::AttachmentMissing => "inlet.attachment_missing",
             Self::AttachmentDiffers => "inlet.attachment_differs",
+            Self::Carried => "inlet.carried",
             Self::Inner(error) => error.code(),
         }
     }
@@ -84,15 +86,15 @@ pub struct Taken {
     pub attachments: usize,
 }
 
-/// Takes one file in; `folder` is where the files lie that it names.
+/// Takes one file in that comes without files beside it, perhaps with a signature over it.
 ///
 /// # Errors
 /// [`InletError`]; nothing of the file is kept.
-pub(crate) fn take(zone: &Zone, bytes: &[u8], folder: Option<&Path>) -> Result<Taken, InletError> {
+pub(crate) fn take(zone: &Zone, bytes: &[u8], carried: Option<&[u8]>) -> Result<Taken, InletError> {
     if let Some(known) = save::known(zone, bytes)? {
         return Ok(known);
     }
-    let prepared = prepare(zone, bytes, folder)?;
+    let prepared = prepare(zone, bytes, None, carried)?;
     let now = zone.now();
     let taken: Result<_, InnerError> = zone.store.write(|db| save::save(zone, db, &prepared, now));
     match taken {

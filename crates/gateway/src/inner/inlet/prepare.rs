@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use medfolder_crypto::{Digest, Secret32, os_rng};
 use medfolder_fhir::json::Limits;
-use medfolder_fhir::{Identifier, RecordDraft, VisitDraft, intake};
+use medfolder_fhir::{Identifier, RecordDraft, Source, VisitDraft, intake};
 use medfolder_record::limits::{MAX_CODE, MAX_TEXT};
 use medfolder_record::{ContentTree, Kind, Times};
 
 use super::InletError;
 use super::attach::{self, Loaded};
-use crate::inner::cleanup;
 use crate::inner::draft::{Draft, line};
 use crate::inner::zone::Zone;
+use crate::inner::{carried, cleanup};
 
 /// A file that can be saved.
 pub(crate) struct Prepared {
@@ -50,6 +50,11 @@ impl Prepared {
         records
             .flat_map(|record| record.files.iter().cloned())
             .collect()
+    }
+
+    /// Notes a delivered file that is copied in a draft.
+    pub(crate) fn add_source(&mut self, path: PathBuf) {
+        self.sources.push(path);
     }
 
     /// The delivered files that were copied.
@@ -90,8 +95,13 @@ pub(crate) fn prepare(
     zone: &Zone,
     bytes: &[u8],
     folder: Option<&Path>,
+    carried: Option<&[u8]>,
 ) -> Result<Prepared, InletError> {
     let intake = intake::read(bytes, &Limits::default())?;
+    let whole = intake.source == Source::Document;
+    if carried.is_some_and(|cms| !whole || cms.len() > carried::MAX_LEN) {
+        return Err(InletError::Carried);
+    }
     let number = intake
         .patient
         .medical_record_number()
@@ -106,6 +116,7 @@ pub(crate) fn prepare(
     let mut maker = Maker {
         zone,
         folder,
+        carried,
         token,
         number: &number.value,
         loaded: Vec::new(),
@@ -134,6 +145,7 @@ pub(crate) fn prepare(
 struct Maker<'a> {
     zone: &'a Zone,
     folder: Option<&'a Path>,
+    carried: Option<&'a [u8]>,
     token: Digest,
     number: &'a str,
     /// Stored name and source of every attachment so far.
@@ -232,6 +244,7 @@ impl Maker<'_> {
             body: record.body.clone().into(),
             attachments,
             salt: *Secret32::random(&mut os_rng()).expose(),
+            carried: self.carried.map(|cms| cms.to_vec().into()),
         }
     }
 }

@@ -18,7 +18,7 @@ use super::folders::{DEPTH, Folders, Found};
 use super::{InletError, Prepared, prepare, save};
 use crate::inner::store::Store;
 use crate::inner::zone::{Zone, sql_time};
-use crate::inner::{InnerError, cleanup, in_parallel, in_threads, vault_file};
+use crate::inner::{InnerError, carried, cleanup, in_parallel, in_threads, vault_file};
 
 /// Most files of one step, and most bytes of them.
 const GROUP: usize = 256;
@@ -309,7 +309,7 @@ fn prepare_file(zone: &Zone, path: &Path, seen: &Seen) -> Result<Option<Prepared
     };
     let result = match save::known(zone, &bytes) {
         Ok(Some(_)) => return Ok(None),
-        Ok(None) => prepare(zone, &bytes, path.parent()),
+        Ok(None) => prepare_with_signature(zone, path, &bytes),
         Err(error) => Err(error.into()),
     };
     let patience = Duration::from_millis(zone.config.tuning.attachment_wait);
@@ -318,6 +318,19 @@ fn prepare_file(zone: &Zone, path: &Path, seen: &Seen) -> Result<Option<Prepared
         InletError::Inner(error) => Fate::Later(Some(error)),
         refused => Fate::Refused(refused.code()),
     })
+}
+
+fn prepare_with_signature(zone: &Zone, path: &Path, bytes: &[u8]) -> Result<Prepared, InletError> {
+    let Some(beside) = carried::beside(path) else {
+        return prepare(zone, bytes, path.parent(), None);
+    };
+    if fs::metadata(&beside)?.len() > carried::MAX_LEN as u64 {
+        return Err(InletError::Carried);
+    }
+    let cms = fs::read(&beside)?;
+    let mut prepared = prepare(zone, bytes, path.parent(), Some(&cms))?;
+    prepared.add_source(beside);
+    Ok(prepared)
 }
 
 /// Keeps an encrypted copy of a refused file with its name and code.

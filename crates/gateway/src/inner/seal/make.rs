@@ -8,8 +8,8 @@ use std::sync::PoisonError;
 use medfolder_crypto::{Digest, os_rng};
 use medfolder_ledger::body::{LeafList, Mark, Place as SealedPlace, Seal, SealedLeaf};
 use medfolder_record::{
-    AttachmentSealer, Blob, KeySlot, Place, RecordId, RecordKey, SealKey, Sealing, Signatures,
-    SlotPlace, Statement, VisitId,
+    AttachmentSealer, Blob, KeySlot, Place, RecordId, RecordKey, RecordSignature, SealKey, Sealing,
+    Signatures, SlotPlace, Statement, VisitId,
 };
 use rusqlite::Connection;
 
@@ -22,7 +22,7 @@ use crate::inner::outbox::{self, Signed};
 use crate::inner::store::record;
 use crate::inner::vault_file::Plain;
 use crate::inner::zone::Zone;
-use crate::inner::{checked, staff};
+use crate::inner::{carried, checked, staff};
 use crate::spool::{BlobRef, Delivery, Out, SpoolError, Unsent};
 
 /// What came of a batch.
@@ -231,7 +231,7 @@ impl Maker<'_> {
     /// Adds one record; a code when it keeps the visit back.
     fn add(&mut self, row: &Row) -> Result<Option<&'static str>, InnerError> {
         let zone = self.zone;
-        let Some(signatures) = checked::open(zone, &row.root, &row.signature) else {
+        let Some(mut signatures) = checked::open(zone, &row.root, &row.signature) else {
             return Ok(Some("signature.invalid"));
         };
         if let Some(code) = self.objection(row, &signatures)? {
@@ -246,6 +246,15 @@ impl Maker<'_> {
         if record.content_root().as_bytes().as_slice() != row.root {
             return Ok(Some("record.changed"));
         }
+        let mut files = Vec::new();
+        match carried::checked(zone, &draft) {
+            Ok(None) => {}
+            Ok(Some((signature, file))) => {
+                signatures.0.push(RecordSignature::Carried(signature));
+                files.push(file);
+            }
+            Err(code) => return Ok(Some(code)),
+        }
         let k = u32::try_from(self.leaves.len()).map_err(|_| InnerError::Damaged)?;
         let (place, key) = (self.place(k), self.seal_key.record(zone.suite(), k));
         let stored = self.attachments(row, &draft, &key, &place)?;
@@ -253,7 +262,7 @@ impl Maker<'_> {
             key: &key,
             place,
             signatures: &signatures,
-            files: &[],
+            files: &files,
             blobs: stored.iter().map(|(_, blob)| *blob).collect(),
             storage_address: None,
         };

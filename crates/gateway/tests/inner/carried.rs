@@ -1,0 +1,112 @@
+//! Signatures of the hospital's own system, delivered with a document (`carried/make.sh`).
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use medfolder_crypto::Suite;
+use medfolder_gateway::inner;
+use serde_json::Value;
+
+use crate::world::{Patient, World};
+
+pub const ROOT: &[u8] = include_bytes!("carried/root.der");
+const DOCUMENT: &[u8] = include_bytes!("carried/visit.json");
+const SIGNATURE: &[u8] = include_bytes!("carried/visit.json.p7s");
+
+fn root(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/inner/carried")
+        .join(name)
+}
+
+async fn world(roots: bool) -> World {
+    let mut world = World::with(Suite::International, |config| {
+        config.carried_roots = roots.then(|| root("root.der")).into_iter().collect();
+    })
+    .await;
+    world.one_doctor().await;
+    world
+}
+
+async fn post(world: &World, document: &[u8], signature: &[u8]) -> (u16, Value) {
+    let request = world.request(reqwest::Method::POST, "fhir");
+    let request = request
+        .bearer_auth(world.token("feed"))
+        .header("medfolder-signature", STANDARD.encode(signature))
+        .body(document.to_vec());
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    (status, response.json().await.unwrap_or(Value::Null))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_carried_signature_is_checked_at_sealing_and_reaches_the_patient_with_its_file() {
+    let mut world = world(true).await;
+    let path = world.watched().join("visit.json");
+    std::fs::write(path.with_extension("json.p7s"), SIGNATURE).unwrap();
+    std::fs::write(&path, DOCUMENT).unwrap();
+    world.until_status("signed", |s| s.signed == 1).await;
+    let patient = Patient::new(&world.chain, 1);
+    world.link("P1", &patient).await;
+    world.until_status("final", |s| s.done_records == 1).await;
+    let records = world.records_of(&patient);
+    let carried: Vec<_> = records[0].signatures().carried().collect();
+    assert_eq!(carried.len(), 1);
+    assert_eq!(carried[0].cms.as_slice(), SIGNATURE);
+    assert_eq!(records[0].files()[0].bytes.as_slice(), DOCUMENT);
+    world
+        .until("both files are removed", async |_| {
+            !path.exists() && !path.with_extension("json.p7s").exists()
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_carried_signature_that_does_not_hold_keeps_the_visit_back_by_name() {
+    for (roots, change, code) in [
+        (true, true, "carried.file"),
+        (false, false, "carried.chain"),
+    ] {
+        let mut world = world(roots).await;
+        let text = String::from_utf8(DOCUMENT.to_vec()).unwrap();
+        let document = match change {
+            true => text.replace("头痛三天", "头痛四天"),
+            false => text,
+        };
+        let (status, taken) = post(&world, document.as_bytes(), SIGNATURE).await;
+        assert_eq!((status, taken["new"].as_u64()), (200, Some(1)));
+        let patient = Patient::new(&world.chain, 1);
+        world.link("P1", &patient).await;
+        world.until_status("held", |s| s.held.len() == 1).await;
+        assert_eq!(world.status().await.held[0].reason, code);
+        assert_eq!(world.edge.deliveries, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_comes_with_one_document_and_a_root_of_policy_only() {
+    let mut world = world(true).await;
+    let synthea = crate::world::family().join("../synthea/child-alexis-toy.json");
+    let (status, problem) = post(&world, &std::fs::read(synthea).unwrap(), SIGNATURE).await;
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (422, Some("inlet.carried"))
+    );
+    let long = vec![0; (256 << 10) + 1];
+    std::fs::write(world.watched().join("visit.json.p7s"), long).unwrap();
+    std::fs::write(world.watched().join("visit.json"), DOCUMENT).unwrap();
+    world
+        .until_status("refused", |s| s.skipped.len() == 1)
+        .await;
+    assert_eq!(world.status().await.skipped[0].code, "inlet.carried");
+    world.halt().await;
+    world.config.carried_roots = vec![root("other-root.der")];
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let refused = inner::serve(world.config.clone(), stopped)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), "inner.config");
+    world.config.carried_roots.clear();
+    world.start().await;
+}
