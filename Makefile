@@ -1,5 +1,5 @@
 # The commands of this project. `make run` and `make test` install what they miss, and say so first.
-.PHONY: run test build lint fmt bench clean setup test-rust test-wasm test-readers test-interop
+.PHONY: run test build lint fmt bench clean setup test-rust test-wasm test-readers test-interop mutations fuzz
 
 MEDFOLDER := target/release/medfolder
 
@@ -20,6 +20,14 @@ test-wasm: setup
 
 test-readers: setup
 	scripts/test-readers.sh
+
+# Takes one check after the other out of a copy of the sources: some test must fail each time.
+mutations:
+	cargo test -p medfolder-tests --test mutations -- --ignored --nocapture
+
+# Random bytes at every decoder, a minute each; see fuzz/README.md.
+fuzz:
+	scripts/fuzz.sh
 
 lint: setup
 	cargo fmt --all --check

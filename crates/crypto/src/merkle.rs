@@ -158,4 +158,17 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_path_that_is_too_short_or_too_long_leads_nowhere() {
+        let suite = Suite::International;
+        let leaves = leaves(suite, 5);
+        let path = inclusion_path(suite, &leaves, 1).unwrap();
+        let lead = |path: &[Digest]| root_from_path(suite, leaves[1], 1, 5, path);
+        assert!(lead(&path).is_some());
+        let longer = [&path[..], &path[..1]].concat();
+        for wrong in [&path[..0], &path[..2], &longer] {
+            assert_eq!(lead(wrong), None);
+        }
+    }
 }

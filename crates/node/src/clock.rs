@@ -1,11 +1,10 @@
-//! Where the node's time comes from: the one module that reads the system clock.
+//! Where the node's time comes from.
 //!
 //! Everything else takes a [`Clock`], so that tests move time by hand and contracts see only the
 //! time that a block header carries. Times are milliseconds since the Unix epoch, UTC.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A source of the current time.
 pub trait Clock: Send + Sync {
@@ -18,15 +17,8 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this module owns the system clock"
-    )]
     fn now(&self) -> u64 {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        medfolder_client::clock::system_time()
     }
 }
 

@@ -236,3 +236,67 @@ fn inflate(deflated: &[u8], limit: usize) -> Result<Zeroizing<Vec<u8>>, JweError
     }
     Ok(plaintext)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: JweLimits = JweLimits {
+        jwe_bytes: 4_096,
+        plaintext_bytes: 64,
+    };
+
+    fn sealed(header: &str, content: &[u8]) -> String {
+        let (header, nonce) = (to_base64url(header.as_bytes()), [7; NONCE_BYTES]);
+        let key = LinkKey::from_bytes([1; 32]);
+        let sealed = aes256gcm_seal(key.secret(), &nonce, header.as_bytes(), content);
+        let (text, tag) = sealed.split_at(sealed.len() - TAG_BYTES);
+        let [nonce, text, tag] = [&nonce[..], text, tag].map(to_base64url);
+        format!("{header}..{nonce}.{text}.{tag}")
+    }
+
+    fn code(jwe: &str) -> Result<Vec<u8>, &'static str> {
+        let opened = decrypt(&LinkKey::from_bytes([1; 32]), jwe, &LIMITS);
+        opened
+            .map(|file| file.content.to_vec())
+            .map_err(|e| e.code())
+    }
+
+    #[test]
+    fn only_the_encryption_of_links_is_opened() {
+        let good = r#"{"alg":"dir","enc":"A256GCM"}"#;
+        assert_eq!(code(&sealed(good, b"text")), Ok(b"text".to_vec()));
+        for other in [
+            r#"{"alg":"A256KW","enc":"A256GCM"}"#,
+            r#"{"alg":"dir","enc":"A128GCM"}"#,
+            r#"{"enc":"A256GCM"}"#,
+            r#"{"alg":"dir","enc":"A256GCM","zip":"BR"}"#,
+            r#"{"alg":"dir","enc":"A256GCM","crit":["exp"]}"#,
+        ] {
+            assert_eq!(
+                code(&sealed(other, b"text")),
+                Err("jwe.algorithm"),
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_changed_cut_or_grows_beyond_its_limit_is_refused() {
+        let good = sealed(r#"{"alg":"dir","enc":"A256GCM"}"#, b"text");
+        let swapped = good.replacen("..", "..A", 1);
+        for broken in [&good[..good.len() - 30], &good[1..], &swapped, "", "...."] {
+            assert!(code(broken).is_err(), "{broken}");
+        }
+        let other = decrypt(&LinkKey::from_bytes([2; 32]), &good, &LIMITS).err();
+        assert_eq!(
+            other.map(|error| error.code()),
+            Some(JweError::Opaque.code())
+        );
+        let long = sealed(r#"{"alg":"dir","enc":"A256GCM"}"#, &[0; 65]);
+        assert_eq!(code(&long), Err(JweError::TooLarge.code()));
+        let bomb = deflate(&[0; 1_000]).unwrap();
+        let bomb = sealed(r#"{"alg":"dir","enc":"A256GCM","zip":"DEF"}"#, &bomb);
+        assert_eq!(code(&bomb), Err(JweError::TooLarge.code()));
+    }
+}
