@@ -1,4 +1,4 @@
-//! A small consortium in memory: two hospitals, a suspended one, an insurer.
+//! The ledger of a small consortium in memory, and the transactions that tests make.
 
 use std::collections::BTreeSet;
 
@@ -7,19 +7,20 @@ use medfolder_crypto::{
 };
 use medfolder_record::{AreaId, CardNumber, GrantId, KeyId, MemberId, RecordId, VisitId};
 
-use crate::block::{EngineSigner, Roots};
+use crate::block::Roots;
 use crate::body::{
-    AccessEntry, AccessOutcome, By, Consent, EnrolStaff, Grant, Grantee, Items, LeafList, Mark,
+    AccessEntry, AccessOutcome, By, EnrolStaff, Grant, Grantee, Items, LeafList, Mark,
     RegisterCard, RotateCard, Scope, Seal, SealedLeaf, StaffRole, commitment,
 };
 use crate::event::{Alert, Step, Touch};
 use crate::log::{InclusionProof, MemoryLog};
-use crate::member::{Endpoints, Member, MemberKeys, MemberRole, Standing, StorageArea};
-use crate::policy::{ConsentText, MINUTE, Policy, ReleasePolicy};
+use crate::policy::MINUTE;
 use crate::proof::{EntryProof, HistoryItem, HistoryPage, Receipt};
 use crate::state::{GrantEntry, TransactionStep, read};
 use crate::tree::MemoryTree;
 use crate::*;
+
+pub(super) use super::founding::{consent, engine, genesis};
 
 /// 2026-01-01 00:00 UTC.
 pub(super) const START: u64 = 1_767_225_600_000;
@@ -68,102 +69,6 @@ pub(super) struct World {
     pub(super) checkpoints: Vec<Checkpoint>,
     pub(super) blocks: Vec<Block>,
     pub(super) time: u64,
-}
-
-pub(super) fn engine(suite: Suite) -> EngineSigner {
-    let ed25519 = SigningKey::from_seed(Suite::International, &seed(0x77, 5));
-    let sm2 =
-        (suite == Suite::National).then(|| SigningKey::from_seed(Suite::National, &seed(0x77, 6)));
-    EngineSigner::new(ed25519, sm2)
-}
-
-fn member(suite: Suite, id: MemberId, name: &str, role: MemberRole, standing: Standing) -> Member {
-    let key = |purpose| keys(suite, id.0[0], purpose).public;
-    Member {
-        id,
-        name: name.to_owned(),
-        role,
-        standing,
-        keys: MemberKeys {
-            alliance: key(1),
-            seal: key(2),
-            receive: keys(suite, id.0[0], 3).encryption,
-            host: key(4),
-            consensus: None,
-            tls: None,
-            credential: None,
-        },
-        certificate: Digest([id.0[0]; 32]),
-        endpoints: Endpoints {
-            node: Some("https://node.example".to_owned()),
-            edge: Some("https://edge.example".to_owned()),
-        },
-        voting: true,
-        tls_pin: Some(Digest([1; 32])),
-    }
-}
-
-pub(super) fn consent() -> Consent {
-    Consent {
-        digest: Digest([0x0C; 32]),
-        version: 1,
-        language: "zh".to_owned(),
-        time: START,
-    }
-}
-
-pub(super) fn genesis(suite: Suite) -> Genesis {
-    let hospital = MemberRole::Hospital;
-    let area = |id, member| StorageArea {
-        id,
-        member,
-        endpoints: vec!["https://store.example/zone".to_owned()],
-    };
-    Genesis {
-        version: 0,
-        suite,
-        name: "test consortium".to_owned(),
-        nonce: Digest([0x42; 32]),
-        time: START,
-        members: vec![
-            member(suite, A, "儿童医院", hospital, Standing::Good),
-            member(suite, B, "Second Hospital", hospital, Standing::Good),
-            member(
-                suite,
-                SUSPENDED,
-                "Third Hospital",
-                hospital,
-                Standing::Suspended,
-            ),
-            member(
-                suite,
-                INSURER,
-                "Insurer",
-                MemberRole::Insurer,
-                Standing::Good,
-            ),
-        ],
-        areas: vec![area(AREA_A, A), area(AREA_B, B), area(AREA_S, SUSPENDED)],
-        policy: Policy {
-            consent_texts: vec![ConsentText {
-                digest: consent().digest,
-                version: 1,
-                language: "zh".to_owned(),
-            }],
-            release: vec![
-                ReleasePolicy {
-                    number: 0,
-                    title: "holder and live grants".to_owned(),
-                },
-                ReleasePolicy {
-                    number: 3,
-                    title: "holder only".to_owned(),
-                },
-            ],
-            ..Policy::default()
-        },
-        engine: EngineKeys::Embedded(engine(suite).public()),
-    }
 }
 
 impl World {
