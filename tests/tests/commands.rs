@@ -7,7 +7,7 @@
     reason = "tests"
 )]
 
-use medfolder_tests::{Ended, Served, eventually, medfolder, run};
+use medfolder_tests::{Ended, Served, eventually, medfolder, root, run};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -107,6 +107,84 @@ fn a_folder_without_a_vault_says_how_to_make_one() {
     refused(command.arg("--data-dir").arg(place.path()), "vault.missing");
 }
 
+fn with_key_store(place: &std::path::Path, words: &[&str]) -> Command {
+    let mut command = medfolder(&["folder"]);
+    command
+        .args(words)
+        .arg("--data-dir")
+        .arg(place.join("vault"));
+    command
+}
+
+fn a_genesis(place: &std::path::Path) -> String {
+    let vectors = fs::read(root().join("tests/vectors/ledger/international.json")).unwrap();
+    let vectors: Value = serde_json::from_slice(&vectors).unwrap();
+    let path = place.join("genesis");
+    let genesis = hex::decode(text(&vectors["genesis"], "file")).unwrap();
+    fs::write(&path, genesis).unwrap();
+    path.to_string_lossy().into_owned()
+}
+
+#[test]
+fn without_a_key_store_a_vault_is_refused_by_name_and_nothing_is_made() {
+    let place = tempfile::tempdir().unwrap();
+    let genesis = a_genesis(place.path());
+    let words = [
+        "create",
+        "--key-store",
+        "--ledger",
+        "http://127.0.0.1:1",
+        "--genesis",
+        &genesis,
+    ];
+    let mut command = with_key_store(place.path(), &words);
+    command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere/bus");
+    refused(&mut command, "keystore.unavailable");
+    refused(
+        &mut with_key_store(place.path(), &["list"]),
+        "vault.missing",
+    );
+}
+
+/// With a real Secret Service on a bus of its own; run where gnome-keyring is installed:
+/// `dbus-run-session -- cargo test -p medfolder-cli --test commands key_store -- --ignored`
+#[test]
+#[ignore = "needs gnome-keyring-daemon and a D-Bus session of its own"]
+fn a_vault_whose_key_lies_in_the_key_store_opens_without_a_passphrase() {
+    let place = tempfile::tempdir().unwrap();
+    let mut daemon = Command::new("gnome-keyring-daemon")
+        .args(["--foreground", "--unlock", "--components=secrets"])
+        .env("XDG_DATA_HOME", place.path())
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut daemon.stdin.take().unwrap(), b"a test's password").unwrap();
+    let genesis = a_genesis(place.path());
+    let words = [
+        "create",
+        "--key-store",
+        "--ledger",
+        "http://127.0.0.1:1",
+        "--genesis",
+        &genesis,
+    ];
+    let made = eventually(Duration::from_secs(20), || {
+        run(&mut with_key_store(place.path(), &words)).exit == 0
+    });
+    assert!(made);
+    assert!(
+        told(&mut with_key_store(place.path(), &["list"]))
+            .lines
+            .is_empty()
+    );
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    refused(
+        &mut with_key_store(place.path(), &["list"]),
+        "keystore.unavailable",
+    );
+}
+
 #[test]
 fn a_served_demonstration_is_used_by_other_processes_as_the_contract_says() {
     let place = tempfile::tempdir().unwrap();
@@ -114,6 +192,7 @@ fn a_served_demonstration_is_used_by_other_processes_as_the_contract_says() {
     folders_list_and_search(&served);
     evidence_verifies_and_a_changed_one_exits_with_three(&served, place.path());
     a_share_is_made_opened_and_ended(&served);
+    attachments_of_a_link_are_those_that_were_signed(&served);
     the_passcode_is_counted_and_the_log_is_complete(&served);
     two_processes_never_open_one_vault(&served);
     a_new_folder_links_a_card_at_the_front_desk(&served, place.path());
@@ -224,6 +303,39 @@ fn a_share_is_made_opened_and_ended(served: &Served) {
     refused(&mut medfolder(&["open", &link]), "share.revoked");
     let shares = told(&mut served.folder(1, &["shares"]));
     assert_eq!(shares.last()["state"], "revoked");
+}
+
+fn attachments_of_a_link_are_those_that_were_signed(served: &Served) {
+    let found = told(&mut served.folder(0, &["search", "心电图", "--limit", "50"]));
+    let with_attachment = found.lines.iter().find_map(|line| {
+        let record = text(line, "record").to_owned();
+        let shown = told(&mut served.folder(0, &["show", &record]));
+        let attachments = shown.last()["attachments"].as_array()?.clone();
+        (!attachments.is_empty()).then_some((record, attachments))
+    });
+    let (record, signed) = with_attachment.expect("an ECG with its picture");
+    let words = ["share", "--records", &record, "--for", "1h", "--no-code"];
+    let made = told(&mut served.folder(0, &words));
+    let link = text(made.last(), "link").to_owned();
+    let open = |genesis: &str| {
+        let words = ["open", &link, "--recipient", "Dr. Gu", "--genesis", genesis];
+        run(&mut medfolder(&words))
+    };
+    let opened = open(served.text("/genesis"));
+    assert_eq!(opened.exit, 0, "{}", opened.stdout);
+    let record = &opened.last()["records"][0];
+    assert_eq!(
+        (&record["trust"], &record["seal"]),
+        (&"known".into(), &"verified".into())
+    );
+    let received = record["attachments"].as_array().unwrap();
+    assert_eq!(received.len(), signed.len());
+    for (received, signed) in received.iter().zip(&signed) {
+        assert_eq!(received["name"], signed["name"]);
+        assert_eq!(received["state"], "verified");
+        assert!(received["file"].is_u64());
+    }
+    assert_eq!(open("/nowhere").exit, 1);
 }
 
 fn the_passcode_is_counted_and_the_log_is_complete(served: &Served) {

@@ -9,6 +9,7 @@
 
 use medfolder_tests::{Device, Served, eventually, medfolder, root, told};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -110,6 +111,95 @@ fn a_killed_sync_loses_nothing_and_the_words_bring_everything_back_elsewhere() {
     assert_eq!(second.records(), first.records());
     let found = |device: &Device| told(&mut device.folder(&["search", "肺炎"])).lines.len();
     assert_eq!(found(&first), found(&second));
+    what_the_edge_lost_is_reported_once(&served, place.path(), &words, &first);
+}
+
+/// The hospital's edge deletes one record's ciphertext, serves another patient's for a second and
+/// changes the core of a third: the patient's next device names each and tells the ledger; neither
+/// that device nor a further one tells it again.
+fn what_the_edge_lost_is_reported_once(served: &Served, place: &Path, words: &str, whole: &Device) {
+    let records: Vec<String> = whole.records().into_iter().collect();
+    let edge = Edge::of(served);
+    fs::remove_file(edge.blob(&edge.envelope(&records[0]))).unwrap();
+    edge.serve_a_strangers(&records[1], &records);
+    edge.change_core(&records[2]);
+    let named: BTreeMap<&str, &str> = [
+        (records[0].as_str(), "zone.missing"),
+        (records[1].as_str(), "record.leaf"),
+        (records[2].as_str(), "record.leaf"),
+    ]
+    .into();
+    for (name, reported) in [("third-device", 3), ("fourth-device", 0)] {
+        let device = device(served, place, name);
+        restore(&device, words);
+        for reported in [reported, 0] {
+            let synced = told(&mut device.folder(&["sync"]));
+            let failed = synced.last()["failed"].as_array().unwrap().iter();
+            let failed =
+                failed.map(|f| (f["record"].as_str().unwrap(), f["check"].as_str().unwrap()));
+            assert_eq!(failed.collect::<BTreeMap<_, _>>(), named, "{name}");
+            assert_eq!(synced.last()["reported"], reported, "{name}");
+            assert_eq!(synced.last()["complete"], true);
+        }
+        assert_eq!(device.records().len(), records.len() - 3);
+    }
+}
+
+/// The disk of the first hospital's edge, in malicious hands.
+struct Edge {
+    blobs: PathBuf,
+    index: rusqlite::Connection,
+}
+
+impl Edge {
+    fn of(served: &Served) -> Self {
+        let inner = PathBuf::from(served.text("/gateways/0/inner_config"));
+        let edge = inner.with_file_name("edge");
+        let index = rusqlite::Connection::open(edge.join("index.db")).unwrap();
+        index.busy_timeout(Duration::from_secs(5)).unwrap();
+        Self {
+            blobs: edge.join("blobs"),
+            index,
+        }
+    }
+
+    /// The name of a record's envelope.
+    fn envelope(&self, record: &str) -> Vec<u8> {
+        let id = hex::decode(record).unwrap();
+        let sql = "SELECT envelope FROM record WHERE id = ?1";
+        self.index.query_row(sql, [id], |row| row.get(0)).unwrap()
+    }
+
+    fn blob(&self, name: &[u8]) -> PathBuf {
+        let name = hex::encode(name);
+        self.blobs.join(&name[..2]).join(&name)
+    }
+
+    /// Lets a record's name lead to the envelope of a record that is none of `own`.
+    fn serve_a_strangers(&self, record: &str, own: &[String]) {
+        let mut all = self
+            .index
+            .prepare("SELECT id, envelope FROM record")
+            .unwrap();
+        let rows = all
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        let mut rows = rows.map(|row: rusqlite::Result<(Vec<u8>, Vec<u8>)>| row.unwrap());
+        let (_, envelope) = rows
+            .find(|(id, _)| !own.contains(&hex::encode(id)))
+            .unwrap();
+        let sql = "UPDATE record SET envelope = ?2 WHERE id = ?1";
+        let id = hex::decode(record).unwrap();
+        assert_eq!(self.index.execute(sql, [id, envelope]).unwrap(), 1);
+    }
+
+    /// Changes a byte of the core, which begins a few bytes into the envelope.
+    fn change_core(&self, record: &str) {
+        let path = self.blob(&self.envelope(record));
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[20] ^= 1;
+        fs::write(path, bytes).unwrap();
+    }
 }
 
 #[test]

@@ -224,7 +224,10 @@ pub(crate) enum Policy {
 
 /// `medfolder folder`
 #[derive(Args, Debug)]
-#[command(after_help = "The passphrase is read from MEDFOLDER_PASSPHRASE or asked for.")]
+#[command(
+    after_help = "The passphrase is read from MEDFOLDER_PASSPHRASE or asked for; a vault whose key \
+                  lies in this computer's key store needs none."
+)]
 pub(crate) struct Folder {
     /// Which folder, where the vault holds several.
     #[arg(long, global = true, value_name = "NAME")]
@@ -325,6 +328,9 @@ pub(crate) struct Trust {
     /// A node's address; give it again for more nodes.
     #[arg(long, required = true, value_name = "URL")]
     pub(crate) ledger: Vec<String>,
+    /// Keep a new vault's key in this computer's key store instead of under a passphrase.
+    #[arg(long)]
+    pub(crate) key_store: bool,
 }
 
 /// Filters of `folder list`.
@@ -404,4 +410,7 @@ pub(crate) struct Open {
     /// Write the opened files there.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// The genesis to trust (default: the one that comes with each record, and the result says so).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) genesis: Option<PathBuf>,
 }

@@ -3,46 +3,54 @@
 //! Reading drops all mark-up, comments, scripts and styles, and keeps line and cell breaks: what
 //! comes out is text to be shown as text, never as HTML. Writing escapes everything.
 
-/// Elements that begin and end a line.
-const BLOCKS: &[&str] = &[
-    "p",
-    "div",
-    "li",
-    "tr",
-    "table",
-    "ul",
-    "ol",
-    "br",
-    "hr",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "blockquote",
-    "pre",
-    "dl",
-    "dt",
-    "dd",
-    "thead",
-    "tbody",
-    "caption",
-];
+use std::borrow::Cow;
 
 /// Lines of text of an XHTML fragment, without empty ones.
 pub(crate) fn lines(xhtml: &str) -> Vec<String> {
-    let mut out = String::new();
+    let text = text(xhtml);
+    let lines = text.lines().map(tidy).filter(|line| !line.is_empty());
+    lines.map(Cow::into_owned).collect()
+}
+
+/// Text of an XHTML fragment; lines may be empty and hold more white space than they need.
+pub(crate) fn text(xhtml: &str) -> String {
+    let mut out = String::with_capacity(xhtml.len() / 2);
     let mut rest = xhtml;
     while let Some((text, tail)) = rest.split_once('<') {
         push_text(&mut out, text);
         rest = after_tag(&mut out, tail);
     }
     push_text(&mut out, rest);
-    out.split('\n')
-        .map(tidy)
-        .filter(|l| !l.is_empty())
-        .collect()
+    out
+}
+
+/// Whether an element begins and ends a line.
+fn is_block(name: &str) -> bool {
+    matches!(
+        name,
+        "p" | "div"
+            | "li"
+            | "tr"
+            | "table"
+            | "ul"
+            | "ol"
+            | "br"
+            | "hr"
+            | "h1"
+            | "h2"
+            | "h3"
+            | "h4"
+            | "h5"
+            | "h6"
+            | "blockquote"
+            | "pre"
+            | "dl"
+            | "dt"
+            | "dd"
+            | "thead"
+            | "tbody"
+            | "caption"
+    )
 }
 
 /// Text as XHTML content.
@@ -74,13 +82,16 @@ fn after_tag<'t>(out: &mut String, tail: &'t str) -> &'t str {
         .trim_start_matches('/')
         .split([' ', '\t', '\n', '\r', '/'])
         .next();
-    let name = name.unwrap_or_default().to_ascii_lowercase();
-    if BLOCKS.contains(&name.as_str()) {
+    let mut name = Cow::Borrowed(name.unwrap_or_default());
+    if name.bytes().any(|b| b.is_ascii_uppercase()) {
+        name.to_mut().make_ascii_lowercase();
+    }
+    if is_block(&name) {
         out.push('\n');
-    } else if matches!(name.as_str(), "td" | "th") {
+    } else if matches!(name.as_ref(), "td" | "th") {
         out.push(' ');
     }
-    let hidden = matches!(name.as_str(), "script" | "style") && !tag.starts_with('/');
+    let hidden = matches!(name.as_ref(), "script" | "style") && !tag.starts_with('/');
     if hidden && !tag.ends_with('/') {
         return rest
             .find(&format!("</{name}"))
@@ -93,7 +104,7 @@ fn after_tag<'t>(out: &mut String, tail: &'t str) -> &'t str {
 fn push_text(out: &mut String, text: &str) {
     let mut rest = text;
     while let Some((plain, tail)) = rest.split_once('&') {
-        out.extend(plain.chars().map(|c| if c.is_control() { ' ' } else { c }));
+        push_plain(out, plain);
         match tail
             .split_once(';')
             .and_then(|(name, after)| Some((entity(name)?, after)))
@@ -108,7 +119,15 @@ fn push_text(out: &mut String, text: &str) {
             }
         }
     }
-    out.extend(rest.chars().map(|c| if c.is_control() { ' ' } else { c }));
+    push_plain(out, rest);
+}
+
+fn push_plain(out: &mut String, text: &str) {
+    if text.chars().any(char::is_control) {
+        out.extend(text.chars().map(|c| if c.is_control() { ' ' } else { c }));
+    } else {
+        out.push_str(text);
+    }
 }
 
 fn entity(name: &str) -> Option<char> {
@@ -129,8 +148,20 @@ fn entity(name: &str) -> Option<char> {
     }
 }
 
-fn tidy(line: &str) -> String {
-    line.split_whitespace().collect::<Vec<_>>().join(" ")
+/// Words with one space between them.
+pub(crate) fn tidy(line: &str) -> Cow<'_, str> {
+    let line = line.trim();
+    let mut behind_space = false;
+    let untidy = line.chars().any(|c| {
+        let twice = c.is_whitespace() && (behind_space || c != ' ');
+        behind_space = c.is_whitespace();
+        twice
+    });
+    if untidy {
+        Cow::Owned(line.split_whitespace().collect::<Vec<_>>().join(" "))
+    } else {
+        Cow::Borrowed(line)
+    }
 }
 
 #[cfg(test)]

@@ -13,41 +13,44 @@ use crate::{
     line, narrative,
 };
 
-/// Members whose content nobody searches for.
-const SKIPPED: &[&str] = &[
-    "resourceType",
-    "id",
-    "reference",
-    "url",
-    "fullUrl",
-    "system",
-    "hash",
-    "data",
-    "contentType",
-    "language",
-    "status",
-    "use",
-    "uid",
-    "mode",
-    "meta",
-    "extension",
-    "modifierExtension",
-    "implicitRules",
-    "versionId",
-    "intent",
-    "confidentiality",
-    "sopClass",
-    "relatesTo",
-    "criticality",
-    "rank",
-    "creation",
-    "telecom",
-    "clinicalStatus",
-    "verificationStatus",
-    "valueSampledData",
-    "timestamp",
-    "gender",
-];
+/// Whether nobody searches for the content of a member of this name.
+fn is_skipped(name: &str) -> bool {
+    matches!(
+        name,
+        "resourceType"
+            | "id"
+            | "reference"
+            | "url"
+            | "fullUrl"
+            | "system"
+            | "hash"
+            | "data"
+            | "contentType"
+            | "language"
+            | "status"
+            | "use"
+            | "uid"
+            | "mode"
+            | "meta"
+            | "extension"
+            | "modifierExtension"
+            | "implicitRules"
+            | "versionId"
+            | "intent"
+            | "confidentiality"
+            | "sopClass"
+            | "relatesTo"
+            | "criticality"
+            | "rank"
+            | "creation"
+            | "telecom"
+            | "clinicalStatus"
+            | "verificationStatus"
+            | "valueSampledData"
+            | "timestamp"
+            | "gender"
+    )
+}
 
 /// Plain text of a body, one statement a line.
 ///
@@ -65,21 +68,26 @@ pub fn plain(body: &[u8], limits: &Limits) -> Result<String, FhirError> {
     } {
         words.resource(resource);
     }
-    Ok(words.lines.join("\n"))
+    Ok(words.text)
 }
 
 #[derive(Default)]
 struct Words {
-    lines: Vec<String>,
+    text: String,
     seen: BTreeSet<String>,
 }
 
 impl Words {
     fn push(&mut self, text: &str) {
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        if !text.is_empty() && self.seen.insert(text.clone()) {
-            self.lines.push(text);
+        let line = narrative::tidy(text);
+        if line.is_empty() || self.seen.contains(line.as_ref()) {
+            return;
         }
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.text.push_str(&line);
+        self.seen.insert(line.into_owned());
     }
 
     fn resource(&mut self, resource: &Node<'_>) {
@@ -106,7 +114,7 @@ impl Words {
             return;
         }
         for member in node.members() {
-            if !SKIPPED.contains(&member.name()) {
+            if !is_skipped(member.name()) {
                 self.walk(member.name(), member.value());
             }
         }
@@ -114,7 +122,7 @@ impl Words {
 
     fn leaf(&mut self, name: &str, text: &str) {
         if name == "div" {
-            narrative::lines(text).iter().for_each(|l| self.push(l));
+            narrative::text(text).lines().for_each(|l| self.push(l));
         } else if !is_for_machines(text) {
             self.push(text);
         }

@@ -7,6 +7,7 @@ use medfolder_client::api::desk::{ClaimId, ClaimRequest, ClaimState};
 use medfolder_client::clock::Clock;
 use medfolder_client::desk;
 use medfolder_client::desk_code::{DeskCode, DeskLink};
+use medfolder_crypto::tree::ChainRoot;
 use medfolder_ledger::body::{Consent, RegisterCard};
 use medfolder_ledger::transaction::Unsigned;
 use medfolder_record::{CardNumber, MemberId};
@@ -82,10 +83,10 @@ impl Folder<'_> {
         clock: &Clock,
     ) -> Result<PendingCard, FolderError> {
         let card = self.pending_card(invitation.member)?;
-        let request = self.registration(&card, &invitation.code, clock.now());
+        let request = self.registration(&card, &invitation.code, clock.now())?;
         let (http, edge) = self.edge(&card.member)?;
         let claim = desk::claim(&http, &edge, &request).await?;
-        self.vault.database().execute(
+        self.vault.database()?.execute(
             "UPDATE card SET claim = ?2 WHERE id = ?1",
             params![card.row, claim.to_string()],
         )?;
@@ -117,7 +118,7 @@ impl Folder<'_> {
     /// # Errors
     /// `vault.storage`.
     pub fn cards(&self) -> Result<Vec<Card>, FolderError> {
-        let database = self.vault.database();
+        let database = self.vault.database()?;
         let mut statement = database.prepare_cached(
             "SELECT id, number, member, idx FROM card WHERE folder = ?1 AND state <> 'pending'
              ORDER BY id",
@@ -134,20 +135,16 @@ impl Folder<'_> {
     }
 
     /// The card at this place in the key tree, whether or not it exists anywhere.
-    pub(crate) fn card_at(&self, member: MemberId, index: u32) -> Card {
-        let number = CardNumber(self.keys.card(&member.0, index).number);
-        Card {
-            row: 0,
-            number,
-            member,
-            index,
-        }
+    pub(crate) fn card_at(&self, member: MemberId, index: u32) -> Result<Card, FolderError> {
+        let keys = self.keys(&*self.vault.database()?)?;
+        Ok(place(&keys, 0, member, index))
     }
 
     /// Keeps a card that the ledger knows, found by its place in the key tree.
     pub(crate) fn add_registered(&self, member: MemberId, index: u32) -> Result<(), FolderError> {
-        let number = CardNumber(self.keys.card(&member.0, index).number);
-        self.vault.database().execute(
+        let database = self.vault.database()?;
+        let number = place(&self.keys(&database)?, 0, member, index).number;
+        database.execute(
             "INSERT INTO card (folder, number, member, idx, state)
              VALUES (?1, ?2, ?3, ?4, 'registered')
              ON CONFLICT (folder, number) DO UPDATE SET state = 'registered'",
@@ -157,7 +154,7 @@ impl Folder<'_> {
     }
 
     fn set_registered(&self, card: i64) -> Result<(), FolderError> {
-        self.vault.database().execute(
+        self.vault.database()?.execute(
             "UPDATE card SET state = 'registered', claim = NULL WHERE id = ?1",
             [card],
         )?;
@@ -166,7 +163,7 @@ impl Folder<'_> {
 
     /// The card to link next at a hospital: one that waits from an earlier try, or a new one.
     fn pending_card(&self, member: MemberId) -> Result<Card, FolderError> {
-        let database = self.vault.database();
+        let database = self.vault.database()?;
         let known: Option<(i64, u32, String)> = database
             .query_row(
                 "SELECT id, idx, state FROM card WHERE folder = ?1 AND member = ?2
@@ -177,36 +174,33 @@ impl Folder<'_> {
             .optional()?;
         let index = match known {
             Some((row, index, state)) if state == "pending" => {
-                let number = CardNumber(self.keys.card(&member.0, index).number);
-                return Ok(Card {
-                    row,
-                    number,
-                    member,
-                    index,
-                });
+                return Ok(place(&self.keys(&database)?, row, member, index));
             }
             Some((_, _, state)) if state == "registered" => return Err(FolderError::CardLinked),
             Some((_, index, _)) => index + 1,
             None => 0,
         };
-        let number = CardNumber(self.keys.card(&member.0, index).number);
+        let card = place(&self.keys(&database)?, 0, member, index);
         database.execute(
             "INSERT INTO card (folder, number, member, idx, state)
              VALUES (?1, ?2, ?3, ?4, 'pending')",
-            params![self.id, number.to_string(), member.to_string(), index],
+            params![self.id, card.number.to_string(), member.to_string(), index],
         )?;
         Ok(Card {
             row: database.last_insert_rowid(),
-            number,
-            member,
-            index,
+            ..card
         })
     }
 
     /// T_R with the card's signature, and the proof of the desk's code over its body.
-    fn registration(&self, card: &Card, code: &DeskCode, now: u64) -> ClaimRequest {
+    fn registration(
+        &self,
+        card: &Card,
+        code: &DeskCode,
+        now: u64,
+    ) -> Result<ClaimRequest, FolderError> {
         let chain = &self.consortium;
-        let keys = self.card_keys(card);
+        let keys = self.card_keys(card)?;
         let body = RegisterCard {
             member: card.member,
             signing: keys.signing.public(),
@@ -221,10 +215,10 @@ impl Folder<'_> {
         let unsigned = Unsigned::new(body, now + REGISTRATION_VALIDITY);
         let signature = unsigned.sign(chain, &keys.signing);
         let transaction = unsigned.with_signatures(vec![signature]);
-        ClaimRequest {
+        Ok(ClaimRequest {
             transaction: transaction.to_bytes().into(),
             mac,
-        }
+        })
     }
 
     /// The consortium's consent text that the patient was shown.
@@ -248,5 +242,14 @@ impl Folder<'_> {
                 time: now,
             },
         }
+    }
+}
+
+fn place(keys: &ChainRoot, row: i64, member: MemberId, index: u32) -> Card {
+    Card {
+        row,
+        number: CardNumber(keys.card(&member.0, index).number),
+        member,
+        index,
     }
 }

@@ -70,7 +70,7 @@ impl Folder<'_> {
     pub(crate) fn edge_door(&self, card: &Card, clock: &Clock) -> Result<Door, FolderError> {
         let (http, url) = self.edge(&card.member)?;
         let genesis = self.consortium.digest();
-        let identity = self.card_identity(card);
+        let identity = self.card_identity(card)?;
         Ok(Door::new(
             http,
             url,
@@ -82,24 +82,25 @@ impl Folder<'_> {
     }
 
     /// Logs in with the card.
-    pub(crate) fn card_identity(&self, card: &Card) -> Identity {
+    pub(crate) fn card_identity(&self, card: &Card) -> Result<Identity, FolderError> {
         let KeyPair {
             signing,
             encryption,
             ..
-        } = self.card_keys(card);
-        Identity {
+        } = self.card_keys(card)?;
+        Ok(Identity {
             subject: LoginSubject::Card(card.number),
             keys: Some(ShownKeys {
                 signing: signing.public(),
                 encryption: encryption.public().to_bytes(),
             }),
             key: Arc::new(signing),
-        }
+        })
     }
 
     /// The card's private keys.
-    pub(crate) fn card_keys(&self, card: &Card) -> KeyPair {
-        self.keys.card(&card.member.0, card.index)
+    pub(crate) fn card_keys(&self, card: &Card) -> Result<KeyPair, FolderError> {
+        let keys = self.keys(&*self.vault.database()?)?;
+        Ok(keys.card(&card.member.0, card.index))
     }
 }

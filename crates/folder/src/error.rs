@@ -15,6 +15,15 @@ pub enum FolderError {
     /// The passphrase, or the key from the OS key store, does not open the vault.
     #[error("the passphrase does not open this vault")]
     WrongPassphrase,
+    /// The vault locked itself, or was locked.
+    #[error("the vault is locked")]
+    Locked,
+    /// No key store of the operating system runs here, or it does not let us in.
+    #[error("this computer's key store does not answer: {0}")]
+    KeyStoreUnavailable(String),
+    /// The key store has no key of this vault.
+    #[error("this computer's key store holds no key of this vault")]
+    KeyStoreMissing,
     /// Fewer characters than a passphrase needs.
     #[error("a passphrase has at least {0} characters")]
     WeakPassphrase(usize),
@@ -169,6 +178,9 @@ impl FolderError {
             Self::VaultExists => "vault.exists",
             Self::VaultInUse => "vault.in_use",
             Self::WrongPassphrase => "vault.wrong_passphrase",
+            Self::Locked => "vault.locked",
+            Self::KeyStoreUnavailable(_) => "keystore.unavailable",
+            Self::KeyStoreMissing => "keystore.missing",
             Self::WeakPassphrase(_) => "vault.weak_passphrase",
             Self::VaultDamaged => "vault.damaged",
             Self::VaultNewer => "vault.newer",
@@ -216,6 +228,14 @@ impl FolderError {
             Self::Http(error) => error.code(),
             Self::EmptySearch => "search.empty",
         }
+    }
+
+    /// Whether it is about one hospital's edge and not about ledger or vault.
+    pub(crate) const fn is_of_an_edge(&self) -> bool {
+        matches!(
+            self,
+            Self::Zone(_) | Self::Login(_) | Self::Http(_) | Self::MemberWithoutEdge
+        )
     }
 
     pub(crate) fn storage(error: std::io::Error) -> Self {

@@ -1,6 +1,7 @@
 //! Evidence of records: what a verifier needs who has nothing but the genesis.
 //!
-//! Proofs are asked for once per share: records of one visit share seal, hospital and doctors.
+//! Proofs are asked for once per share: records of one visit share seal, hospital and doctors. What
+//! became of each record is asked for all records at once.
 
 use crate::records::Shown;
 use crate::{Folder, FolderError};
@@ -8,15 +9,22 @@ use medfolder_client::clock::Clock;
 use medfolder_client::ledger::{LedgerClient, LedgerError, Submission};
 use medfolder_ledger::proof::{EntryProof, ProofError, Receipt};
 use medfolder_ledger::{Body, Transaction};
-use medfolder_record::{KeyId, MemberId};
+use medfolder_record::{KeyId, MemberId, RecordId};
 use medfolder_share::evidence::{Evidence, Making};
 use rusqlite::params;
 use std::collections::BTreeMap;
+use tokio::task::JoinSet;
+
+/// Questions to the ledger under way at once.
+const PARALLEL: usize = 8;
+/// How often an answer that a newer one overtook is asked for again.
+const TRIES: u32 = 3;
 
 /// Fetches proofs, each once.
 pub(crate) struct EvidenceMaker<'f> {
     folder: &'f Folder<'f>,
     ledger: LedgerClient,
+    statuses: BTreeMap<RecordId, EntryProof>,
     receipts: BTreeMap<Vec<u8>, Receipt>,
     sealed: BTreeMap<Vec<u8>, EntryProof>,
     staff: BTreeMap<KeyId, EntryProof>,
@@ -30,8 +38,10 @@ impl Folder<'_> {
     /// # Errors
     /// `ledger.…` when the ledger cannot be asked.
     pub async fn evidence(&self, shown: &Shown, clock: &Clock) -> Result<Vec<u8>, FolderError> {
-        let mut maker = EvidenceMaker::new(self, clock)?;
-        Ok(maker.make(shown, true).await?.to_bytes())
+        let packs = EvidenceMaker::new(self, clock)?
+            .make(std::slice::from_ref(shown), true)
+            .await?;
+        packs.into_iter().next().ok_or(FolderError::RecordWaiting)
     }
 }
 
@@ -40,6 +50,7 @@ impl<'f> EvidenceMaker<'f> {
         Ok(Self {
             folder,
             ledger: folder.ledger_client(clock)?,
+            statuses: BTreeMap::new(),
             receipts: BTreeMap::new(),
             sealed: BTreeMap::new(),
             staff: BTreeMap::new(),
@@ -47,18 +58,45 @@ impl<'f> EvidenceMaker<'f> {
         })
     }
 
-    /// The pack of one record; inside a share the body travels beside it.
+    /// The packs of these records, in their order; inside a share the bodies travel beside them.
     pub(crate) async fn make(
-        &mut self,
-        shown: &Shown,
+        mut self,
+        shown: &[Shown],
         with_body: bool,
-    ) -> Result<Evidence, FolderError> {
+    ) -> Result<Vec<Vec<u8>>, FolderError> {
+        self.ask_statuses(shown).await?;
+        let mut packs = Vec::with_capacity(shown.len());
+        for one in shown {
+            packs.push(self.make_one(one, with_body).await?.to_bytes());
+        }
+        Ok(packs)
+    }
+
+    async fn ask_statuses(&mut self, shown: &[Shown]) -> Result<(), FolderError> {
+        let mut waiting = shown.iter();
+        let mut asked = JoinSet::new();
+        loop {
+            while asked.len() < PARALLEL {
+                let Some(one) = waiting.next() else { break };
+                let (member, id) = (one.record.statement().member, one.record.id());
+                let ledger = self.ledger.clone();
+                asked.spawn(async move { Ok((id, status(&ledger, &member, &id).await?)) });
+            }
+            match asked.join_next().await {
+                Some(Ok(answer)) => self.statuses.extend([answer.map_err(FolderError::Ledger)?]),
+                Some(Err(_)) => return Err(FolderError::Cancelled),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn make_one(&mut self, shown: &Shown, with_body: bool) -> Result<Evidence, FolderError> {
         let record = &shown.record;
-        let member = record.statement().member;
         let seal = self.seal_of(shown.listed.row)?;
         let receipt = self.receipt(&seal).await?;
         let sealed = self.sealed(&seal).await?;
-        let (_, status) = self.ledger.record_status(&member, &record.id()).await?;
+        let status = self.statuses.remove(&record.id());
+        let status = status.ok_or(LedgerError::Proof(ProofError::Absent))?;
         let signers: Vec<KeyId> = record.signatures().native().map(|s| s.key).collect();
         let mut staff = Vec::with_capacity(signers.len());
         for key in signers {
@@ -71,7 +109,7 @@ impl<'f> EvidenceMaker<'f> {
             receipt,
             sealed,
             status,
-            member: self.member(member).await?,
+            member: self.member(record.statement().member).await?,
             staff,
             with_genesis: true,
         };
@@ -79,7 +117,7 @@ impl<'f> EvidenceMaker<'f> {
     }
 
     fn seal_of(&self, row: i64) -> Result<Vec<u8>, FolderError> {
-        Ok(self.folder.vault.database().query_row(
+        Ok(self.folder.vault.database()?.query_row(
             "SELECT seal.transaction_bytes FROM record JOIN seal ON seal.id = record.seal
              WHERE record.id = ?1",
             params![row],
@@ -137,5 +175,21 @@ impl<'f> EvidenceMaker<'f> {
             .get(&id)
             .cloned()
             .ok_or(FolderError::MemberUnknown)
+    }
+}
+
+/// What became of a record. Of two answers under way at once the older one may come second, when a
+/// block was made between them: it is asked for again.
+async fn status(
+    ledger: &LedgerClient,
+    member: &MemberId,
+    id: &RecordId,
+) -> Result<EntryProof, LedgerError> {
+    let mut tries = 0;
+    loop {
+        match ledger.record_status(member, id).await {
+            Err(LedgerError::OldHead { .. }) if tries < TRIES => tries += 1,
+            answer => return answer.map(|(_, proof)| proof),
+        }
     }
 }

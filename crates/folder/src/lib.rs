@@ -21,4 +21,4 @@ pub mod vault;
 pub use cards::{DeskInvitation, PendingCard};
 pub use connect::Card;
 pub use error::FolderError;
-pub use vault::{Folder, Trust, Unlock, Vault};
+pub use vault::{Folder, OpensWith, Trust, Unlock, Vault};

@@ -1,6 +1,7 @@
 //! The vault as its owner meets it: made once, opened by its passphrase, shut to everybody else.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use medfolder_client::clock::Clock;
 use medfolder_crypto::words::WordList;
 use medfolder_crypto::{EncryptionSecret, PublicKeyBytes, Secret32, SigningKey, Suite};
 use medfolder_folder::{FolderError, Trust, Unlock, Vault};
@@ -9,6 +10,9 @@ use medfolder_ledger::policy::Policy;
 use medfolder_ledger::{Chain, EngineKeys, Genesis};
 use medfolder_record::MemberId;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 const PASSPHRASE: Unlock<'static> = Unlock::Passphrase("correct horse battery");
 const NOW: u64 = 1_790_000_000_000;
@@ -138,6 +142,74 @@ fn damaged_files_and_a_missing_vault_are_told_apart() {
     assert_eq!(code(Vault::open(dir.path(), &PASSPHRASE)), "vault.damaged");
     std::fs::write(dir.path().join("vault.key"), "{").unwrap();
     assert_eq!(code(Vault::open(dir.path(), &PASSPHRASE)), "vault.damaged");
+}
+
+#[test]
+fn a_vault_locks_itself_when_nobody_uses_it_and_opens_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = || Unlock::Key(Secret32::new([5; 32]));
+    let vault = Vault::create(dir.path(), &key()).unwrap();
+    let genesis = genesis();
+    let trust = Trust {
+        genesis: &genesis,
+        ledger: &[],
+    };
+    let folder = vault.create_folder("李敏", &trust, NOW).unwrap();
+    let time = Arc::new(AtomicU64::new(NOW));
+    let read = Arc::clone(&time);
+    let clock = Clock::of(move || read.load(Ordering::SeqCst));
+    vault.lock_when_idle(Duration::from_secs(300), clock);
+    let code = |result: Result<(), FolderError>| result.err().map(|error| error.code().to_owned());
+    time.fetch_add(299_999, Ordering::SeqCst);
+    assert_eq!(
+        code(folder.recovery_words(WordList::English).map(drop)),
+        None
+    );
+    time.fetch_add(299_999, Ordering::SeqCst);
+    assert!(!vault.is_locked());
+    time.fetch_add(1, Ordering::SeqCst);
+    let locked = Some("vault.locked".to_owned());
+    assert_eq!(code(vault.folder_names().map(drop)), locked);
+    assert!(vault.is_locked());
+    assert_eq!(
+        code(folder.recovery_words(WordList::English).map(drop)),
+        locked
+    );
+    assert_eq!(code(folder.search("x", 1).map(drop)), locked);
+    // It is still this process's vault.
+    assert_eq!(
+        code(Vault::open(dir.path(), &key()).map(drop)),
+        Some("vault.in_use".to_owned())
+    );
+    let other = Unlock::Key(Secret32::new([6; 32]));
+    assert_eq!(
+        code(vault.unlock(&other)),
+        Some("vault.wrong_passphrase".to_owned())
+    );
+    assert!(vault.is_locked());
+    assert_eq!(code(vault.unlock(&key())), None);
+    assert_eq!(
+        code(folder.recovery_words(WordList::English).map(drop)),
+        None
+    );
+}
+
+#[test]
+fn a_window_that_nobody_touches_is_locked_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = Vault::create(dir.path(), &Unlock::Key(Secret32::new([5; 32]))).unwrap();
+    let time = Arc::new(AtomicU64::new(NOW));
+    let read = Arc::clone(&time);
+    vault.lock_when_idle(
+        Duration::from_secs(300),
+        Clock::of(move || read.load(Ordering::SeqCst)),
+    );
+    time.fetch_add(300_000, Ordering::SeqCst);
+    let began = std::time::Instant::now();
+    while !vault.is_locked() && began.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(vault.is_locked());
 }
 
 fn flip_a_byte(path: &Path, at: usize) {

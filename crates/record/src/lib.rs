@@ -45,7 +45,7 @@ pub use id::{
     AreaId, CardNumber, ContentRoot, FolderNumber, GrantId, KeyId, MemberId, RecordId, VisitId,
 };
 pub use keys::{RecordKey, SealKey};
-pub use open::{Opened, Placed, Record, open};
+pub use open::{Opened, Placed, Record, Reread, open};
 pub use record_core::{Blob, Core, Place};
 pub use sealed::sealed_length;
 pub use signature::{Custody, DoctorSignature, RecordSignature, Signatures};

@@ -294,6 +294,35 @@ impl Record {
     }
 }
 
+/// The content of a record that was verified when it was stored, read again for its words: it
+/// decrypts under the record's key, and nothing else is checked anew.
+pub struct Reread(Content);
+
+impl core::fmt::Debug for Reread {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Reread(…)")
+    }
+}
+
+impl Reread {
+    /// The FHIR body.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        self.0.body()
+    }
+}
+
+impl Envelope<'_> {
+    /// Decrypts what was verified before. To show a record as verified, open it.
+    ///
+    /// # Errors
+    /// [`Check::Decrypt`] or [`Check::Content`].
+    pub fn reread(&self, suite: Suite, key: &SealKey) -> Result<Reread, Check> {
+        let place = &self.core().place;
+        Content::open(&key.record(suite, place.k), place, self.sealed()).map(Reread)
+    }
+}
+
 /// All steps at once.
 ///
 /// # Errors

@@ -1,17 +1,19 @@
 //! Opens anyone's SMART Health Link; what carries our evidence is verified here.
 
+use super::policy;
 use crate::args;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::time::rfc3339;
 use medfolder_client::clock::Clock;
 use medfolder_client::viewer::{OpenError, OpenOptions, OpenedLink, Reach, open_link};
-use medfolder_crypto::os_rng;
+use medfolder_crypto::{Suite, os_rng};
 use medfolder_ledger::Chain;
+use medfolder_record::Attachment;
 use medfolder_share::evidence::{Evidence, SealState};
 use medfolder_share::manifest::ManifestStatus;
 use medfolder_share::receipt::SignedReceipt;
-use medfolder_share::unpack::ReceivedRecord;
+use medfolder_share::unpack::{ReceivedAttachment, ReceivedRecord};
 use serde_json::{Value, json};
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -23,6 +25,7 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
         passcode: words.passcode.map(Zeroizing::new),
         reach: Reach::OwnHost,
     };
+    let known = words.genesis.as_deref().map(policy::genesis).transpose()?;
     let opened = open_link(&words.link, options, &Clock::system(), &mut os_rng()).await;
     let opened = opened.map_err(refused)?;
     let files: Vec<(usize, Vec<u8>)> = plaintexts(&opened);
@@ -30,7 +33,10 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
         write_all(directory, &files)?;
     }
     let received = medfolder_share::unpack::unpack(files);
-    let records: Vec<Value> = received.records.iter().map(describe).collect();
+    let described = received.records.iter();
+    let records: Vec<Value> = described
+        .map(|record| describe(record, known.as_ref(), &received.attachments))
+        .collect();
     let receipt = opened.receipt.as_ref();
     if let (Some(directory), Some(receipt)) = (&words.out, receipt) {
         write(
@@ -108,7 +114,7 @@ fn problem(file: &medfolder_share::viewer::ViewedFile) -> Option<Value> {
 }
 
 /// A record with what its evidence proves: whose seal it carries, or why not.
-fn describe(record: &ReceivedRecord) -> Value {
+fn describe(record: &ReceivedRecord, known: Option<&Chain>, files: &[ReceivedAttachment]) -> Value {
     let Some(evidence) = &record.evidence else {
         return json!({ "title": title(&record.body), "hospital": Value::Null, "seal": "none" });
     };
@@ -119,17 +125,49 @@ fn describe(record: &ReceivedRecord) -> Value {
             return json!({ "title": title, "seal": "failed", "check": error.code() });
         }
     };
-    let report = evidence.verify(None, Some(&record.body));
+    let report = evidence.verify(known, Some(&record.body));
     let statement = report.statement.as_ref();
+    let attachments = report.attachments.iter();
+    let attachments: Vec<Value> = attachments
+        .map(|piece| attachment(piece, record, files))
+        .collect();
     let mut line = json!({
         "title": statement.map(|statement| statement.title.clone()),
         "hospital": report.hospital, "seal": report.seal,
         "record": report.record, "trust": report.trust, "standing": report.standing,
+        "attachments": attachments,
     });
     if let Some(check) = report.failed() {
         line["check"] = json!(check.code);
     }
     line
+}
+
+/// An attachment as the doctor signed it, with the file of the link that holds these very bytes;
+/// `withheld` when it did not travel and the link says so, `missing` when nothing is said.
+fn attachment(piece: &Attachment, record: &ReceivedRecord, files: &[ReceivedAttachment]) -> Value {
+    let is_it = |file: &&ReceivedAttachment| {
+        let suites = [Suite::International, Suite::National];
+        file.bytes.len() as u64 == piece.size
+            && suites
+                .iter()
+                .any(|suite| suite.hash(&[&file.bytes]) == piece.digest)
+    };
+    let file = files.iter().find(is_it).map(|file| file.file);
+    let digest = piece.digest.to_string();
+    let withheld = record
+        .withheld
+        .iter()
+        .any(|withheld| withheld.digest == digest);
+    let state = match (file, withheld) {
+        (Some(_), _) => "verified",
+        (None, true) => "withheld",
+        (None, false) => "missing",
+    };
+    json!({
+        "name": piece.name, "media_type": piece.media_type, "size": piece.size,
+        "state": state, "file": file,
+    })
 }
 
 /// The title of a document that brings no evidence: its Composition's, else its resource type.
@@ -177,6 +215,11 @@ fn told(line: &Value, output: Output) -> String {
             text("title")
         ));
         lines.extend(standing(record, output).map(|said| format!("    {said}")));
+        let attachments = record["attachments"].as_array().into_iter().flatten();
+        lines.extend(attachments.map(|attachment| {
+            let name = attachment["name"].as_str().unwrap_or_default();
+            format!("    {}  {name}", attachment_word(attachment, output))
+        }));
     }
     if line["receipt"]["signature"] == "verified" {
         lines.push(format!(
@@ -191,9 +234,9 @@ fn told(line: &Value, output: Output) -> String {
     // Whoever invents a ledger can name a hospital on it as she likes.
     if records().any(|record| record["trust"] == "self_declared") {
         let unknown = output.say(
-            "账本由链接自己带来，本机并不认识它：医院的名字只按那个账本成立。用 medfolder verify --genesis 核对。",
+            "账本由链接自己带来，本机并不认识它：医院的名字只按那个账本成立。用 --genesis 指定您信任的账本。",
             "The ledger came with the link and is not known here: the hospitals are who that ledger says. \
-             Check with medfolder verify --genesis.",
+             Name the ledger that you trust with --genesis.",
         );
         lines.push(unknown.to_owned());
     }
@@ -207,6 +250,14 @@ fn seal_word(record: &Value, output: Output) -> &'static str {
         Some("seal_only") => output.say("· 只验证了签章", "· only the seal is verified"),
         Some("none") => output.say("· 没有证据", "· no evidence"),
         _ => output.say("✗ 签章不成立", "✗ the seal does not hold"),
+    }
+}
+
+fn attachment_word(attachment: &Value, output: Output) -> &'static str {
+    match attachment["state"].as_str() {
+        Some("verified") => output.say("✓ 附件", "✓ attachment"),
+        Some("withheld") => output.say("· 附件未随链接发送，请索取原件", "· ask for the original"),
+        _ => output.say("✗ 附件没有收到", "✗ attachment not received"),
     }
 }
 

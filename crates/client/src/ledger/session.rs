@@ -94,8 +94,9 @@ impl LedgerSession {
             let path = format!("{}?from={}", path_of(subject), known.count);
             let bytes = door.get_bytes(&path, MAX_LEN).await?;
             let page = HistoryPage::from_bytes(&bytes)?;
-            let verified = page.verify(chain, subject, &known)?;
+            // First: two histories are proof against their node, a list that does not fit is none.
             self.client.observe(node, &page.entry.checkpoint).await?;
+            let verified = page.verify(chain, subject, &known)?;
             // A page that brings nothing and is not the end would go on for ever.
             if page.items.is_empty() && !verified.complete {
                 return Err(ProofError::Incomplete.into());

@@ -107,7 +107,7 @@ impl Folder<'_> {
              WHERE {conditions} ORDER BY record.date DESC, record.id DESC LIMIT ?{}",
             values.len()
         );
-        let database = self.vault.database();
+        let database = self.vault.database()?;
         let mut statement = database.prepare_cached(&sql)?;
         let mut records = statement
             .query_map(params_from_iter(values.iter().map(Bound)), read)?

@@ -3,11 +3,9 @@
 mod export;
 mod list;
 mod open;
-mod text;
 
 pub use export::Exported;
-pub(crate) use list::parsed;
+pub(crate) use list::{COLUMNS, parsed, read};
 pub use list::{Filter, Listed, Page, State};
 pub use open::{Shown, Version};
 pub(crate) use open::{reopen, sealed_at, staff_key};
-pub use text::Found;

@@ -45,7 +45,7 @@ impl Folder<'_> {
     /// check that failed.
     pub fn open_record(&self, name: &str) -> Result<Shown, FolderError> {
         let listed = self.named(name)?;
-        let database = self.vault.database();
+        let database = self.vault.database()?;
         let (record, sealed) = match (&listed.state, &listed.failure) {
             (State::Verified, _) => reopen(&database, self, listed.row)?,
             (State::Failed, Some(code)) => return Err(FolderError::FailedRecord(code.clone())),
@@ -65,7 +65,7 @@ impl Folder<'_> {
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(FolderError::RecordUnknown(name.to_owned()));
         }
-        let database = self.vault.database();
+        let database = self.vault.database()?;
         let mut statement = database.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM record JOIN seal ON seal.id = record.seal
              WHERE record.folder = ?1 AND record.record >= ?2 AND record.record < ?3 LIMIT 2"
@@ -147,7 +147,7 @@ pub(crate) fn reopen(
         ..
     } = stored;
     let chain = &folder.consortium;
-    let keys = folder.keys.card(&member.0, stored.index);
+    let keys = folder.keys(database)?.card(&member.0, stored.index);
     let slot = KeySlot::from_bytes(&stored.slot).map_err(|_| FolderError::VaultDamaged)?;
     let seal_key = slot.open(
         &SlotPlace {
@@ -214,8 +214,10 @@ fn versions(database: &Connection, folder: i64, record: &str) -> Result<Vec<Vers
     let mut statement = database.prepare_cached(
         "WITH RECURSIVE family(name) AS (
              SELECT ?2
-             UNION SELECT other.record FROM family JOIN record AS other ON other.folder = ?1
-                 AND (other.replaces = family.name OR other.replaced_by = family.name))
+             UNION SELECT other.record FROM family JOIN record AS other
+                 ON other.folder = ?1 AND other.replaces = family.name
+             UNION SELECT other.record FROM family JOIN record AS other
+                 ON other.folder = ?1 AND other.replaced_by = family.name)
          SELECT record.record, record.date, record.replaced_by IS NULL AND record.withdrawn = 0
          FROM record JOIN seal ON seal.id = record.seal
          WHERE record.folder = ?1 AND record.record IN (SELECT name FROM family)

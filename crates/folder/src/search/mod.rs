@@ -3,13 +3,19 @@
 //! FTS5's `unicode61` takes a run of Chinese characters as one word. So each character is stored
 //! as a word of its own, and a run of them in a query is a phrase: 青霉素 finds 青霉素过敏 and not
 //! 青 … 素. Everything else is a word; the last word of a query also matches as a prefix.
+//!
+//! The vault keeps no words of a record but those of the index, which hold no text: what is
+//! indexed, and the passages that a search shows, are read from the envelopes.
 
 mod index;
 mod query;
 mod snippet;
+mod source;
+#[cfg(test)]
+mod tests;
 
 pub use index::Indexed;
-pub use query::Hit;
+pub use query::Found;
 
 /// Chinese, Japanese and Korean ideographs, also those beyond the basic plane (䶮, 𠮷).
 fn is_ideograph(c: char) -> bool {
@@ -18,44 +24,25 @@ fn is_ideograph(c: char) -> bool {
         | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}')
 }
 
-/// Text with white space around every ideograph, as the index stores it.
-fn spaced(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + text.len() / 2);
-    for c in text.chars() {
-        if is_ideograph(c) {
-            out.push(' ');
-            out.push(c);
-            out.push(' ');
-        } else {
-            out.push(c);
-        }
+/// Full-width letters, digits and signs as an input method writes them, in their usual width.
+fn usual_width(c: char) -> char {
+    match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xff01 + 0x21).unwrap_or(c),
+        _ => c,
     }
-    out
 }
 
-#[cfg(test)]
-mod tests {
-    use super::spaced;
-
-    #[test]
-    fn each_ideograph_becomes_a_word_and_other_words_stay_whole() {
-        let words: Vec<_> = spaced("青霉素过敏 penicillin J01C 𠮷䶮")
-            .split_whitespace()
-            .map(str::to_owned)
-            .collect();
-        assert_eq!(
-            words,
-            [
-                "青",
-                "霉",
-                "素",
-                "过",
-                "敏",
-                "penicillin",
-                "J01C",
-                "𠮷",
-                "䶮"
-            ]
-        );
+/// Text with every ideograph a word of its own, as the index stores it.
+fn spaced(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 2);
+    let mut behind_ideograph = false;
+    for c in text.chars() {
+        let ideograph = is_ideograph(c);
+        if ideograph || behind_ideograph {
+            out.push(' ');
+        }
+        out.push(usual_width(c));
+        behind_ideograph = ideograph;
     }
+    out
 }

@@ -1,6 +1,7 @@
 //! Making a share: evidence for each record, a fresh link key, a grant.
 
 use crate::evidence::EvidenceMaker;
+use crate::records::Shown;
 use crate::{Card, Folder, FolderError};
 use medfolder_client::api::Blob;
 use medfolder_client::api::share::{FileItem, PublishRequest};
@@ -80,9 +81,10 @@ impl Folder<'_> {
         }
         let card = self.hosting_card(&options.records)?;
         let host = ShareHost::new(self.edge_door(&card, clock)?);
-        let draft = host.draft().await?;
+        let draft = async { host.draft().await.map_err(FolderError::from) };
+        let (draft, loaded) = tokio::try_join!(draft, self.load(options, clock))?;
         let share = Prepared::new(self, &card, options, &draft.manifest_url, clock.now())?;
-        let files = self.sealed_files(options, &share, clock).await?;
+        let files = sealed_files(&loaded, share.link.key())?;
         self.keep(&card, options, &share, clock.now())?;
         let items = files.items;
         host.upload(draft.draft, files.jwes).await?;
@@ -118,7 +120,7 @@ impl Folder<'_> {
     ) -> Result<(), FolderError> {
         let records =
             serde_json::to_string(&options.records).map_err(|_| FolderError::VaultDamaged)?;
-        self.vault.database().execute(
+        self.vault.database()?.execute(
             "INSERT INTO share (folder, grant_id, grant_seed, host, link, label, passcode, openings,
                  created, ends, state, records, transaction_bytes)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'preparing', ?11, ?12)",
@@ -141,45 +143,29 @@ impl Folder<'_> {
     }
 
     pub(super) fn set_share_state(&self, grant: &GrantId, state: &str) -> Result<(), FolderError> {
-        self.vault.database().execute(
+        self.vault.database()?.execute(
             "UPDATE share SET state = ?2 WHERE grant_id = ?1",
             params![grant.to_string(), state],
         )?;
         Ok(())
     }
 
-    /// Every record with its attachments and its evidence, encrypted under the link's key.
-    async fn sealed_files(
+    /// Every record with its attachments and its evidence.
+    async fn load(
         &self,
         options: &ShareOptions,
-        share: &Prepared,
         clock: &Clock,
-    ) -> Result<Sealed, FolderError> {
-        let mut evidence = EvidenceMaker::new(self, clock)?;
-        let mut loaded = Vec::with_capacity(options.records.len());
-        for id in &options.records {
-            let shown = self.open_record(&id.to_string())?;
-            let pack = evidence.make(&shown, false).await?.to_bytes();
+    ) -> Result<Vec<Loaded>, FolderError> {
+        let names = options.records.iter().map(ToString::to_string);
+        let shown: Vec<Shown> = names
+            .map(|name| self.open_record(&name))
+            .collect::<Result<_, _>>()?;
+        let packs = EvidenceMaker::new(self, clock)?.make(&shown, false).await?;
+        let loaded = shown.into_iter().zip(packs).map(|(shown, pack)| {
             let attachments = self.shared_attachments(&shown.record);
-            loaded.push((shown.record, attachments, pack));
-        }
-        let records: Vec<SharedRecord<'_>> = loaded.iter().map(shared_record).collect();
-        let files = seal(
-            &package(&records),
-            share.link.key(),
-            Zip::None,
-            &mut os_rng(),
-        )?;
-        let items = files
-            .iter()
-            .map(|file| FileItem {
-                record: file.part.record().and_then(|k| u32::try_from(k).ok()),
-            })
-            .collect();
-        Ok(Sealed {
-            jwes: files.into_iter().map(|file| file.jwe).collect(),
-            items,
-        })
+            (shown.record, attachments, pack)
+        });
+        Ok(loaded.collect())
     }
 
     /// Plaintexts of the attachments that are on this device and small enough to travel.
@@ -200,6 +186,19 @@ impl Folder<'_> {
 struct Sealed {
     jwes: Vec<String>,
     items: Vec<FileItem>,
+}
+
+/// The files of a share, encrypted under its link's key.
+fn sealed_files(loaded: &[Loaded], key: &LinkKey) -> Result<Sealed, FolderError> {
+    let records: Vec<SharedRecord<'_>> = loaded.iter().map(shared_record).collect();
+    let files = seal(&package(&records), key, Zip::None, &mut os_rng())?;
+    let items = files.iter().map(|file| FileItem {
+        record: file.part.record().and_then(|k| u32::try_from(k).ok()),
+    });
+    Ok(Sealed {
+        items: items.collect(),
+        jwes: files.into_iter().map(|file| file.jwe).collect(),
+    })
 }
 
 type Loaded = (Record, Vec<Option<Zeroizing<Vec<u8>>>>, Vec<u8>);
@@ -269,7 +268,7 @@ impl Prepared {
         })?;
         let unsigned = Unsigned::new(grant.clone(), now + SUBMIT_WITHIN);
         let signature = unsigned.sign(chain, &key);
-        let card_key = Arc::new(folder.card_keys(card).signing);
+        let card_key = Arc::new(folder.card_keys(card)?.signing);
         Ok(Self {
             consent: card_consent::sign(&chain.digest(), &card_key, &grant),
             id: grant.id(suite),

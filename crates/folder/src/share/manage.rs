@@ -73,7 +73,7 @@ impl Folder<'_> {
     /// # Errors
     /// `vault.storage`.
     pub fn shares(&self, now: u64) -> Result<Vec<ShareInfo>, FolderError> {
-        let database = self.vault.database();
+        let database = self.vault.database()?;
         let mut statement = database.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM share WHERE folder = ?1 ORDER BY id DESC"
         ))?;
@@ -204,7 +204,7 @@ impl Folder<'_> {
     }
 
     fn set_end(&self, share: &ShareInfo, until: u64) -> Result<(), FolderError> {
-        self.vault.database().execute(
+        self.vault.database()?.execute(
             "UPDATE share SET ends = ?2 WHERE id = ?1",
             params![share.row, until],
         )?;

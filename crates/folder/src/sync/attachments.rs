@@ -27,7 +27,7 @@ impl Folder<'_> {
         &self,
         card: i64,
     ) -> Result<Vec<WantedAttachment>, FolderError> {
-        let database = self.vault.database();
+        let database = self.vault.database()?;
         let mut statement = database.prepare_cached(
             "SELECT record.id, record.record, attachment.j FROM attachment
              JOIN record ON record.id = attachment.record JOIN seal ON seal.id = record.seal
@@ -52,9 +52,13 @@ impl Folder<'_> {
         let outcome = self.stream_attachment(zone, wanted).await;
         let (state, failure) = match &outcome {
             Ok(()) => ("verified", None),
-            Err(error) => ("failed", Some(error.code().to_owned())),
+            Err(error) => {
+                let part = self.blob_path(&wanted.record, wanted.j);
+                let _ = fs::remove_file(part.with_extension("part"));
+                ("failed", Some(error.code().to_owned()))
+            }
         };
-        self.vault.database().execute(
+        self.vault.database()?.execute(
             "UPDATE attachment SET state = ?3, failure = ?4 WHERE record = ?1 AND j = ?2",
             params![wanted.row, wanted.j, state, failure],
         )?;
@@ -66,7 +70,7 @@ impl Folder<'_> {
         zone: &ZoneClient,
         wanted: &WantedAttachment,
     ) -> Result<(), FolderError> {
-        let (record, _) = reopen(&self.vault.database(), self, wanted.row)?;
+        let (record, _) = reopen(&*self.vault.database()?, self, wanted.row)?;
         let stored = record
             .attachment(wanted.j)
             .ok_or(FolderError::AttachmentUnknown)?;

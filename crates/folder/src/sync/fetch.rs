@@ -1,5 +1,6 @@
 //! Fetching a card's records in batches and checking each.
 
+use super::report::MISSING;
 use super::store::{self, Opener, Wanted};
 use super::{Progress, SyncOptions};
 use crate::records::{parsed, sealed_at};
@@ -14,8 +15,6 @@ use std::collections::{BTreeMap, BTreeSet};
 const BATCH: usize = 200;
 /// Requests under way at once.
 const PARALLEL: usize = 1;
-/// The edge says that it does not have what the ledger names.
-const MISSING: &str = "zone.missing";
 
 impl Folder<'_> {
     /// Fetches and checks all records of a card that are not verified yet; gives how many passed.
@@ -27,21 +26,21 @@ impl Folder<'_> {
         options: &SyncOptions<'_>,
     ) -> Result<usize, FolderError> {
         let wanted = self.wanted_records(card)?;
-        let mut opener = Opener::new(self, card);
+        let mut opener = Opener::new(self, card)?;
         let (mut verified, total) = (0, wanted.len());
         for (done, batch) in wanted.chunks(BATCH).enumerate() {
             options.cancel.check()?;
             let mut fetched = fetch_batch(zone, batch).await?;
             self.learn_staff(ledger, &mut opener, batch, &mut fetched)
                 .await?;
-            verified += self.store_batch(&opener, batch, fetched)?;
+            verified += self.store_batch(&mut opener, batch, fetched)?;
             (options.progress)(Progress::Records(done * BATCH + batch.len(), total));
         }
         Ok(verified)
     }
 
     fn wanted_records(&self, card: &Card) -> Result<Vec<Wanted>, FolderError> {
-        let database = self.vault.database();
+        let database = self.vault.database()?;
         let mut statement = database.prepare_cached(
             "SELECT record.id, seal.id, record.record, seal.visit, seal.seq, record.k,
                     seal.position, seal.block_time, record.replaces, seal.slot IS NOT NULL
@@ -80,7 +79,7 @@ impl Folder<'_> {
                 continue;
             };
             let slot = match fetched.slots.get(&(wanted.visit, wanted.seq)) {
-                None if wanted.has_slot => store::slot(&self.vault.database(), wanted.seal_row)?,
+                None if wanted.has_slot => store::slot(&*self.vault.database()?, wanted.seal_row)?,
                 slot => slot.cloned(),
             };
             let opened = opener.open(wanted, envelope, slot.as_deref());
@@ -91,7 +90,7 @@ impl Folder<'_> {
         }
         for key in unknown {
             if let Some(entry) = ledger.staff(&key).await? {
-                store::store_staff(&self.vault.database(), self, &key, &entry)?;
+                store::store_staff(&*self.vault.database()?, self, &key, &entry)?;
                 opener.staff.insert(key, entry);
             }
         }
@@ -101,11 +100,11 @@ impl Folder<'_> {
     /// Checks signatures and writes the batch in one transaction.
     fn store_batch(
         &self,
-        opener: &Opener<'_>,
+        opener: &mut Opener<'_>,
         batch: &[Wanted],
         mut fetched: Fetched,
     ) -> Result<usize, FolderError> {
-        let mut database = self.vault.database();
+        let mut database = self.vault.database()?;
         let transaction = database.transaction()?;
         let mut verified = 0;
         for wanted in batch {
@@ -137,7 +136,7 @@ impl Folder<'_> {
     fn verify(
         &self,
         database: &rusqlite::Connection,
-        opener: &Opener<'_>,
+        opener: &mut Opener<'_>,
         wanted: &Wanted,
         opened: medfolder_record::Opened,
     ) -> Result<Result<Record, Check>, FolderError> {

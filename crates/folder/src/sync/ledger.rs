@@ -42,7 +42,7 @@ impl Folder<'_> {
     /// # Errors
     /// `vault.storage`, `vault.damaged`.
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>, FolderError> {
-        let bytes: Option<Vec<u8>> = self.vault.database().query_row(
+        let bytes: Option<Vec<u8>> = self.vault.database()?.query_row(
             "SELECT checkpoint FROM folder WHERE id = ?1",
             [self.id],
             |row| row.get(0),
@@ -62,7 +62,7 @@ impl Folder<'_> {
         options: &SyncOptions<'_>,
     ) -> Result<usize, FolderError> {
         options.cancel.check()?;
-        let session = ledger.session(&self.card_identity(card))?;
+        let session = ledger.session(&self.card_identity(card)?)?;
         let subject = Subject::Card(card.number);
         let history = session.entries(&subject, self.taken(card)?).await?;
         self.write_history(card, &history)
@@ -72,7 +72,7 @@ impl Folder<'_> {
     fn taken(&self, card: &Card) -> Result<Option<Running>, FolderError> {
         let row: Option<(u64, Option<[u8; 32]>)> = self
             .vault
-            .database()
+            .database()?
             .query_row(
                 "SELECT entries, digest FROM card WHERE id = ?1",
                 [card.row],
@@ -90,7 +90,7 @@ impl Folder<'_> {
 
     /// Entries, how far they go and the checkpoint that proves them: one transaction.
     fn write_history(&self, card: &Card, history: &History) -> Result<usize, FolderError> {
-        let mut database = self.vault.database();
+        let mut database = self.vault.database()?;
         let transaction = database.transaction()?;
         let mut new = 0;
         for item in &history.items {
@@ -135,7 +135,7 @@ impl Folder<'_> {
             options.cancel.check()?;
             self.find_cards_at(ledger, member).await?;
         }
-        self.vault.database().execute(
+        self.vault.database()?.execute(
             "UPDATE folder SET search_cards = 0 WHERE id = ?1",
             [self.id],
         )?;
@@ -150,8 +150,8 @@ impl Folder<'_> {
         let mut end = CARDS_TO_TRY;
         let mut index = 0;
         while index < end {
-            let card = self.card_at(member, index);
-            let session = ledger.session(&self.card_identity(&card))?;
+            let card = self.card_at(member, index)?;
+            let session = ledger.session(&self.card_identity(&card)?)?;
             match session.entries(&Subject::Card(card.number), None).await {
                 Ok(_) => {
                     self.add_registered(member, index)?;
@@ -166,7 +166,7 @@ impl Folder<'_> {
     }
 
     fn wants_search(&self) -> Result<bool, FolderError> {
-        Ok(self.vault.database().query_row(
+        Ok(self.vault.database()?.query_row(
             "SELECT search_cards FROM folder WHERE id = ?1",
             [self.id],
             |row| row.get(0),

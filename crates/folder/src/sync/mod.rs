@@ -12,11 +12,13 @@
 mod attachments;
 mod fetch;
 mod ledger;
+mod report;
 mod store;
 mod take_in;
 
 use crate::{Card, Folder, FolderError};
 use medfolder_client::clock::Clock;
+use medfolder_client::ledger::LedgerClient;
 use medfolder_client::zone::ZoneClient;
 use medfolder_record::RecordId;
 use std::sync::Arc;
@@ -68,6 +70,8 @@ pub struct SyncReport {
     pub new: usize,
     /// Records that passed every check now.
     pub verified: usize,
+    /// Records that the hospital's edge lost or changed and that this sync reported to the ledger.
+    pub reported: usize,
     /// Records, also of earlier syncs, that do not pass a check.
     pub failed: Vec<Failure>,
     /// Whether every card's list is proven whole as of a checkpoint.
@@ -89,7 +93,8 @@ impl Folder<'_> {
     ///
     /// # Errors
     /// `sync.cancelled`; `ledger.…` when the ledger cannot be asked or lies; `vault.…`. A record
-    /// that fails is no error: the report names it.
+    /// that fails is no error: the report names it. A hospital that cannot be reached is one, after
+    /// the others were asked.
     pub async fn sync(&self, options: &SyncOptions<'_>) -> Result<SyncReport, FolderError> {
         let ledger = self.ledger_client(&options.clock)?;
         if self.ledger.len() > 1 {
@@ -102,16 +107,39 @@ impl Folder<'_> {
             complete: true,
             ..SyncReport::default()
         };
+        let mut silent = None;
         for (done, card) in cards.iter().enumerate() {
             options.cancel.check()?;
             report.new += self.take_in_card(&ledger, card, options).await?;
             (options.progress)(Progress::Cards(done + 1, cards.len()));
-            let zone = ZoneClient::new(self.edge_door(card, &options.clock)?);
-            report.verified += self.fetch_records(&ledger, &zone, card, options).await?;
-            self.fetch_attachments(&zone, card, options).await?;
+            match self.sync_zone(&ledger, card, options, &mut report).await {
+                // The other hospitals' records are fetched all the same.
+                Err(error) if error.is_of_an_edge() => {
+                    silent.get_or_insert(error);
+                }
+                done => done?,
+            }
         }
         report.failed = self.failures()?;
-        Ok(report)
+        match silent {
+            Some(error) => Err(error),
+            None => Ok(report),
+        }
+    }
+
+    /// What a card's hospital has.
+    async fn sync_zone(
+        &self,
+        ledger: &LedgerClient,
+        card: &Card,
+        options: &SyncOptions<'_>,
+        report: &mut SyncReport,
+    ) -> Result<(), FolderError> {
+        let zone = ZoneClient::new(self.edge_door(card, &options.clock)?);
+        report.verified += self.fetch_records(ledger, &zone, card, options).await?;
+        self.fetch_attachments(&zone, card, options).await?;
+        report.reported += self.report_zone(ledger, card, options).await?;
+        Ok(())
     }
 
     async fn fetch_attachments(
@@ -139,7 +167,7 @@ impl Folder<'_> {
     /// # Errors
     /// `vault.storage`.
     pub fn failures(&self) -> Result<Vec<Failure>, FolderError> {
-        let database = self.vault.database();
+        let database = self.vault.database()?;
         let mut statement = database.prepare_cached(
             "SELECT record, failure FROM (
                  SELECT id, record, failure FROM record WHERE folder = ?1 AND state = 'failed'

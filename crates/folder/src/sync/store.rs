@@ -6,7 +6,7 @@ use medfolder_crypto::tree::KeyPair;
 use medfolder_ledger::state::StaffEntry;
 use medfolder_record::{
     Check, ContentRoot, Envelope, KeyId, KeySlot, Opened, Place, Record, RecordId, SealKey,
-    SealedAt, SlotPlace, VisitId,
+    SealedAt, SlotPlace, StaffKey, VisitId,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
@@ -35,17 +35,22 @@ pub(crate) struct Opener<'f> {
     last: Option<(VisitId, u32, SealKey)>,
     /// Entries of signers, proven in this sync: a key may have ended since the last one.
     pub(crate) staff: BTreeMap<KeyId, StaffEntry>,
+    /// The same as keys, judged as of one position: one list's records share it.
+    judged: BTreeMap<KeyId, StaffKey>,
+    judged_at: Option<u64>,
 }
 
 impl<'f> Opener<'f> {
-    pub(crate) fn new(folder: &'f Folder<'f>, card: &'f Card) -> Self {
-        Self {
+    pub(crate) fn new(folder: &'f Folder<'f>, card: &'f Card) -> Result<Self, FolderError> {
+        Ok(Self {
             folder,
             card,
-            keys: folder.card_keys(card),
+            keys: folder.card_keys(card)?,
             last: None,
             staff: BTreeMap::new(),
-        }
+            judged: BTreeMap::new(),
+            judged_at: None,
+        })
     }
 
     /// Everything that needs no doctor's key.
@@ -70,17 +75,21 @@ impl<'f> Opener<'f> {
 
     /// The doctors' signatures, each key judged as of the seal.
     pub(crate) fn verify(
-        &self,
+        &mut self,
         opened: Opened,
         sealed: &SealedAt,
     ) -> Result<Result<Record, Check>, FolderError> {
-        let mut keys = BTreeMap::new();
+        if self.judged_at != Some(sealed.position) {
+            (self.judged, self.judged_at) = (BTreeMap::new(), Some(sealed.position));
+        }
         for signature in opened.signatures().native() {
-            if let Some(entry) = self.staff.get(&signature.key) {
-                keys.insert(signature.key, staff_key(entry, self.folder, sealed)?);
+            let known = self.judged.contains_key(&signature.key);
+            if let (false, Some(entry)) = (known, self.staff.get(&signature.key)) {
+                let key = staff_key(entry, self.folder, sealed)?;
+                self.judged.insert(signature.key, key);
             }
         }
-        Ok(opened.verify(&keys, sealed))
+        Ok(opened.verify(&self.judged, sealed))
     }
 
     /// Keys of signers that are not known yet.

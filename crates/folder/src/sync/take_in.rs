@@ -29,6 +29,7 @@ pub(crate) fn take_in(
     match &entry.transaction.body {
         Body::Seal(seal) => take_seal(database, folder, card, entry, seal),
         Body::Withdraw(withdraw) => take_withdraw(database, folder, withdraw).map(|()| 0),
+        Body::ZoneReport(report) => super::report::take_in(database, folder, report).map(|()| 0),
         Body::FreezeCard(_) => set_state(database, card, "frozen"),
         Body::LiftFreeze(_) => set_state(database, card, "registered"),
         Body::CloseCard(_) => set_state(database, card, "closed"),

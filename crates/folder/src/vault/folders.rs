@@ -6,7 +6,7 @@ use medfolder_crypto::tree::ChainRoot;
 use medfolder_crypto::{Secret32, os_rng, words};
 use medfolder_ledger::Chain;
 use medfolder_record::FolderNumber;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use zeroize::Zeroizing;
 
 /// A folder of the vault: whom it belongs to and which consortium it trusts.
@@ -21,7 +21,6 @@ pub struct Folder<'v> {
     pub consortium: Chain,
     /// Addresses of ledger nodes.
     pub ledger: Vec<String>,
-    pub(crate) keys: ChainRoot,
 }
 
 impl core::fmt::Debug for Folder<'_> {
@@ -81,7 +80,7 @@ impl Vault {
         let keys = ChainRoot::derive(chain.suite(), root, &chain.digest());
         let number = FolderNumber(keys.folder().number);
         let ledger = serde_json::to_string(trust.ledger).map_err(|_| FolderError::VaultDamaged)?;
-        let added = self.database().execute(
+        let added = self.database()?.execute(
             "INSERT INTO folder (name, root, genesis, ledger, number, created, search_cards)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO NOTHING",
             params![
@@ -105,7 +104,7 @@ impl Vault {
     /// # Errors
     /// `vault.storage`.
     pub fn folder_names(&self) -> Result<Vec<String>, FolderError> {
-        let database = self.database();
+        let database = self.database()?;
         let mut statement = database.prepare_cached("SELECT name FROM folder ORDER BY id")?;
         Ok(statement
             .query_map([], |row| row.get(0))?
@@ -122,9 +121,9 @@ impl Vault {
             None => self.only_name()?,
         };
         let row = self
-            .database()
+            .database()?
             .query_row(
-                "SELECT id, number, genesis, ledger, root FROM folder WHERE name = ?1",
+                "SELECT id, number, genesis, ledger FROM folder WHERE name = ?1",
                 [&name],
                 Stored::read,
             )
@@ -148,7 +147,6 @@ struct Stored {
     number: String,
     genesis: Vec<u8>,
     ledger: String,
-    root: Zeroizing<Vec<u8>>,
 }
 
 impl Stored {
@@ -158,20 +156,16 @@ impl Stored {
             number: row.get(1)?,
             genesis: row.get(2)?,
             ledger: row.get(3)?,
-            root: Zeroizing::new(row.get(4)?),
         })
     }
 
     fn open(self, vault: &Vault, name: String) -> Result<Folder<'_>, FolderError> {
         let chain = Chain::from_bytes(&self.genesis).map_err(|_| FolderError::VaultDamaged)?;
-        let root = Secret32::try_from(self.root.as_slice());
-        let root = root.map_err(|_| FolderError::VaultDamaged)?;
         Ok(Folder {
             vault,
             id: self.id,
             name,
             number: self.number.parse().map_err(|_| FolderError::VaultDamaged)?,
-            keys: ChainRoot::derive(chain.suite(), &root, &chain.digest()),
             consortium: chain,
             ledger: serde_json::from_str(&self.ledger).map_err(|_| FolderError::VaultDamaged)?,
         })
@@ -187,12 +181,23 @@ impl Folder<'_> {
         &self,
         list: words::WordList,
     ) -> Result<Zeroizing<Vec<String>>, FolderError> {
-        let root: Zeroizing<Vec<u8>> = Zeroizing::new(self.vault.database().query_row(
-            "SELECT root FROM folder WHERE id = ?1",
-            [self.id],
-            |row| row.get(0),
-        )?);
-        let root = Secret32::try_from(root.as_slice()).map_err(|_| FolderError::VaultDamaged)?;
+        let root = self.root(&*self.vault.database()?)?;
         Ok(words::from_root(&root, list))
+    }
+
+    /// The folder's keys on its chain. They live as long as whoever asked uses them: an open folder
+    /// holds none, so that a locked vault leaves none behind.
+    pub(crate) fn keys(&self, database: &Connection) -> Result<ChainRoot, FolderError> {
+        let (chain, root) = (&self.consortium, self.root(database)?);
+        Ok(ChainRoot::derive(chain.suite(), &root, &chain.digest()))
+    }
+
+    fn root(&self, database: &Connection) -> Result<Secret32, FolderError> {
+        let root: Zeroizing<Vec<u8>> = Zeroizing::new(
+            database
+                .prepare_cached("SELECT root FROM folder WHERE id = ?1")?
+                .query_row([self.id], |row| row.get(0))?,
+        );
+        Secret32::try_from(root.as_slice()).map_err(|_| FolderError::VaultDamaged)
     }
 }

@@ -6,8 +6,9 @@
 //! ```
 //! The vault key is random. A passphrase (NFKC, Argon2id, 64 MiB) wraps it with AES-256-GCM, whose
 //! associated data are label ‖ 0 ‖ version ‖ kind; a key from the OS key store is the vault key
-//! itself, and `check` = HKDF(key, label) tells a wrong one.
+//! itself, and `check` = HKDF(key, label) is its name there and tells a wrong one.
 
+use super::keystore;
 use crate::FolderError;
 use medfolder_crypto::password::{self, SALT_LEN};
 use medfolder_crypto::{Label, Secret32, Suite, aes256gcm_open, aes256gcm_seal, os_rng, typed};
@@ -25,8 +26,19 @@ const AAD: &[u8] = b"medfolder/vault-key\0\0passphrase";
 pub enum Unlock<'a> {
     /// What the patient types.
     Passphrase(&'a str),
-    /// The vault key that the caller took from the OS key store.
+    /// The key that this computer's key store holds.
+    KeyStore,
+    /// The vault key itself, from a store of the caller's.
     Key(Secret32),
+}
+
+/// What a vault wants to be opened with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpensWith {
+    /// What the patient types.
+    Passphrase,
+    /// A key from a key store.
+    KeyStore,
 }
 
 /// What every version's file has.
@@ -57,6 +69,12 @@ pub(super) fn create(unlock: &Unlock<'_>) -> Result<(Secret32, KeyFile), FolderE
     let (key, kept) = match unlock {
         Unlock::Passphrase(passphrase) => wrap(passphrase)?,
         Unlock::Key(key) => (key.duplicate(), Kept::KeyStore { check: check(key) }),
+        Unlock::KeyStore => {
+            let key = Secret32::random(&mut os_rng());
+            let check = check(&key);
+            keystore::keep(&check, &key)?;
+            (key, Kept::KeyStore { check })
+        }
     };
     Ok((
         key,
@@ -103,7 +121,7 @@ pub(super) fn write(directory: &Path, file: &KeyFile) -> Result<(), FolderError>
         .map_err(FolderError::storage)
 }
 
-pub(super) fn open(directory: &Path, unlock: &Unlock<'_>) -> Result<Secret32, FolderError> {
+fn read(directory: &Path) -> Result<Kept, FolderError> {
     let bytes = std::fs::read(path(directory)).map_err(FolderError::storage)?;
     let Versioned { version } =
         serde_json::from_slice(&bytes).map_err(|_| FolderError::VaultDamaged)?;
@@ -111,12 +129,29 @@ pub(super) fn open(directory: &Path, unlock: &Unlock<'_>) -> Result<Secret32, Fo
         return Err(FolderError::VaultNewer);
     }
     let file: KeyFile = serde_json::from_slice(&bytes).map_err(|_| FolderError::VaultDamaged)?;
-    match (file.kept, unlock) {
+    Ok(file.kept)
+}
+
+pub(super) fn opens_with(directory: &Path) -> Result<OpensWith, FolderError> {
+    Ok(match read(directory)? {
+        Kept::Passphrase { .. } => OpensWith::Passphrase,
+        Kept::KeyStore { .. } => OpensWith::KeyStore,
+    })
+}
+
+pub(super) fn open(directory: &Path, unlock: &Unlock<'_>) -> Result<Secret32, FolderError> {
+    match (read(directory)?, unlock) {
         (Kept::Passphrase { salt, wrapped }, Unlock::Passphrase(passphrase)) => {
             unwrap(&salt, &wrapped, passphrase)
         }
         (Kept::KeyStore { check: expected }, Unlock::Key(key)) if check(key) == expected => {
             Ok(key.duplicate())
+        }
+        (Kept::KeyStore { check: expected }, Unlock::KeyStore) => {
+            let key = keystore::fetch(&expected)?;
+            (check(&key) == expected)
+                .then_some(key)
+                .ok_or(FolderError::KeyStoreMissing)
         }
         _ => Err(FolderError::WrongPassphrase),
     }

@@ -10,7 +10,9 @@
 //! is the patient's identity and can be restored from her words into any vault.
 
 mod folders;
+mod idle;
 mod key;
+mod keystore;
 mod schema;
 
 use crate::FolderError;
@@ -18,15 +20,18 @@ use medfolder_crypto::Secret32;
 use rusqlite::Connection;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 pub use folders::{Folder, Trust};
-pub use key::Unlock;
+pub use key::{OpensWith, Unlock};
+
+/// Bytes of a page of SQLCipher 4.
+const PAGE: u64 = 4_096;
 
 /// An open vault; closing it (drop) forgets the key and releases the lock.
 pub struct Vault {
     directory: PathBuf,
-    database: Mutex<Connection>,
+    state: Arc<Mutex<idle::State>>,
     _lock: File,
 }
 
@@ -36,10 +41,22 @@ impl Vault {
         key::path(directory).exists()
     }
 
+    /// What opens the vault in `directory`, without opening it.
+    ///
+    /// # Errors
+    /// `vault.missing`, `vault.damaged`, `vault.newer`.
+    pub fn opens_with(directory: &Path) -> Result<OpensWith, FolderError> {
+        if !Self::exists(directory) {
+            return Err(FolderError::VaultMissing);
+        }
+        key::opens_with(directory)
+    }
+
     /// Makes a vault in `directory`, which is created when missing.
     ///
     /// # Errors
-    /// `vault.exists`, `vault.weak_passphrase`, `vault.in_use`, `vault.storage`.
+    /// `vault.exists`, `vault.weak_passphrase`, `vault.in_use`, `vault.storage`,
+    /// `keystore.unavailable`.
     pub fn create(directory: &Path, unlock: &Unlock<'_>) -> Result<Self, FolderError> {
         fs::create_dir_all(directory).map_err(FolderError::storage)?;
         let lock = take_lock(directory)?;
@@ -58,7 +75,8 @@ impl Vault {
     /// Opens the vault in `directory`.
     ///
     /// # Errors
-    /// `vault.missing`, `vault.wrong_passphrase`, `vault.in_use`, `vault.damaged`, `vault.newer`.
+    /// `vault.missing`, `vault.wrong_passphrase`, `vault.in_use`, `vault.damaged`, `vault.newer`,
+    /// `keystore.unavailable`, `keystore.missing`.
     pub fn open(directory: &Path, unlock: &Unlock<'_>) -> Result<Self, FolderError> {
         if !Self::exists(directory) {
             return Err(FolderError::VaultMissing);
@@ -69,17 +87,21 @@ impl Vault {
     }
 
     fn with_lock(directory: &Path, key: &Secret32, lock: File) -> Result<Self, FolderError> {
-        let database = Mutex::new(connect(directory, key)?);
         Ok(Self {
             directory: directory.to_owned(),
-            database,
+            state: idle::State::open(connect(directory, key)?),
             _lock: lock,
         })
     }
 
-    /// The database, for one piece of work at a time.
-    pub(crate) fn database(&self) -> MutexGuard<'_, Connection> {
-        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Lets the database grow to so many bytes and no further, as a full disk does; a share of a
+    /// small device's storage.
+    ///
+    /// # Errors
+    /// `vault.locked`, `vault.storage`.
+    pub fn limit_size(&self, bytes: u64) -> Result<(), FolderError> {
+        let limit = format!("PRAGMA max_page_count = {}", bytes / PAGE);
+        Ok(self.database()?.execute_batch(&limit)?)
     }
 
     /// Where the vault lies.
@@ -142,6 +164,7 @@ fn connect(directory: &Path, key: &Secret32) -> Result<Connection, FolderError> 
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
+         PRAGMA cache_size = -16384;
          PRAGMA temp_store = MEMORY;
          PRAGMA secure_delete = ON;",
     )?;

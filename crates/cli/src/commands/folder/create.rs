@@ -19,7 +19,7 @@ pub(crate) fn create(
     output: Output,
 ) -> Result<(), CliError> {
     let genesis = genesis(trust)?;
-    let vault = place.open_or_create()?;
+    let vault = place.open_or_create(trust.key_store)?;
     let trust = Trust {
         genesis: &genesis,
         ledger: &trust.ledger,
@@ -60,7 +60,7 @@ pub(crate) fn restore(
 ) -> Result<(), CliError> {
     let genesis = genesis(trust)?;
     let words = words()?;
-    let vault = place.open_or_create()?;
+    let vault = place.open_or_create(trust.key_store)?;
     let trust = Trust {
         genesis: &genesis,
         ledger: &trust.ledger,

@@ -53,7 +53,7 @@ pub(crate) fn line(report: &SyncReport) -> serde_json::Value {
         .collect();
     json!({
         "new": report.new, "verified": report.verified, "failed": failed,
-        "complete": report.complete,
+        "reported": report.reported, "complete": report.complete,
     })
 }
 
@@ -61,9 +61,21 @@ fn told(report: &SyncReport, output: Output) -> String {
     let SyncReport {
         new,
         verified,
+        reported,
         failed,
         complete,
     } = report;
+    let told = match reported {
+        0 => String::new(),
+        some => match output.lang {
+            crate::args::Lang::Zh => {
+                format!("已向联盟账本报告 {some} 份在医院缺失或被改动的病历。")
+            }
+            crate::args::Lang::En => {
+                format!(" {some} lost or changed at the hospital: reported to the ledger.")
+            }
+        },
+    };
     let whole = match complete {
         true => output.say("名单完整。", "The list is complete."),
         false => output.say("名单不完整！", "The list is not complete!"),
@@ -71,13 +83,13 @@ fn told(report: &SyncReport, output: Output) -> String {
     match output.lang {
         crate::args::Lang::Zh => {
             format!(
-                "新增 {new} 份，已验证 {verified} 份，未通过 {} 份。{whole}",
+                "新增 {new} 份，已验证 {verified} 份，未通过 {} 份。{whole}{told}",
                 failed.len()
             )
         }
         crate::args::Lang::En => {
             format!(
-                "{new} new, {verified} verified, {} failed. {whole}",
+                "{new} new, {verified} verified, {} failed. {whole}{told}",
                 failed.len()
             )
         }

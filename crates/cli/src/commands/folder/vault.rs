@@ -1,7 +1,7 @@
 //! Where the vault lies and what opens it.
 
 use crate::error::CliError;
-use medfolder_folder::{Unlock, Vault};
+use medfolder_folder::{OpensWith, Unlock, Vault};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -36,28 +36,28 @@ impl Place {
         self.name().unwrap_or(DEFAULT_NAME)
     }
 
-    /// Opens the vault.
+    /// Opens the vault with what it wants to be opened with.
     pub(crate) fn open(&self) -> Result<Vault, CliError> {
-        if !Vault::exists(&self.directory) {
-            return Err(medfolder_folder::FolderError::VaultMissing.into());
-        }
-        let passphrase = passphrase(false)?;
-        Ok(Vault::open(
-            &self.directory,
-            &Unlock::Passphrase(&passphrase),
-        )?)
+        let vault = match Vault::opens_with(&self.directory)? {
+            OpensWith::Passphrase => {
+                Vault::open(&self.directory, &Unlock::Passphrase(&passphrase(false)?))
+            }
+            OpensWith::KeyStore => Vault::open(&self.directory, &Unlock::KeyStore),
+        };
+        Ok(vault?)
     }
 
     /// Opens the vault, or makes it when there is none.
-    pub(crate) fn open_or_create(&self) -> Result<Vault, CliError> {
+    pub(crate) fn open_or_create(&self, key_store: bool) -> Result<Vault, CliError> {
         if Vault::exists(&self.directory) {
             return self.open();
         }
-        let passphrase = passphrase(true)?;
-        Ok(Vault::create(
-            &self.directory,
-            &Unlock::Passphrase(&passphrase),
-        )?)
+        let vault = if key_store {
+            Vault::create(&self.directory, &Unlock::KeyStore)
+        } else {
+            Vault::create(&self.directory, &Unlock::Passphrase(&passphrase(true)?))
+        };
+        Ok(vault?)
     }
 }
 

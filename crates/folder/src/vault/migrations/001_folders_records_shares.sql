@@ -50,6 +50,7 @@ CREATE TABLE record (
     withdrawn   INTEGER NOT NULL DEFAULT 0,
     state       TEXT NOT NULL,             -- waiting, verified, failed
     failure     TEXT,                      -- code of the check that failed
+    reported    TEXT,                      -- what the ledger was told of it: changed, missing
     hospital    TEXT NOT NULL,
     kind        TEXT NOT NULL DEFAULT '',  -- LOINC code
     kind_name   TEXT NOT NULL DEFAULT '',

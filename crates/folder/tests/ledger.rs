@@ -1,0 +1,316 @@
+//! A folder in front of real ledger nodes: honest ones, ones that lie, and ones whose time is not
+//! the device's.
+//!
+//! The hospital has no edge here, so a sync that the ledger satisfies ends with the edge's name.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use medfolder_client::clock::Clock;
+use medfolder_client::ledger::{LedgerClient, NodeAddress, Patience};
+use medfolder_crypto::tree::{ChainRoot, KeyPair};
+use medfolder_crypto::words::{self, WordList};
+use medfolder_crypto::{Digest, Secret32, Suite};
+use medfolder_folder::records::{Filter, State};
+use medfolder_folder::sync::{Cancel, SyncOptions};
+use medfolder_folder::{Folder, FolderError, Trust, Unlock, Vault};
+use medfolder_ledger::body::{Consent, Mark, RegisterCard, Seal, SealedLeaf};
+use medfolder_node::bench::fixture::Fixture;
+use medfolder_node::clock::{Clock as _, ManualClock, SystemClock};
+use medfolder_node::lying::Lie;
+use medfolder_node::{Config, Running, Seams, serve_with};
+use medfolder_record::{AreaId, CardNumber, MemberId, RecordId, VisitId};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+const HOSPITAL: MemberId = MemberId([1; 16]);
+const HOUR: u64 = 60 * 60 * 1_000;
+const DAY: u64 = 24 * HOUR;
+/// What an honest ledger leads to: the hospital's edge, which is none.
+const LEDGER_SATISFIED: &str = "member.without_edge";
+
+struct Node {
+    running: Running,
+    stop: watch::Sender<bool>,
+}
+
+impl Node {
+    async fn start(mut config: Config, clock: &ManualClock, lie: Option<Lie>) -> Self {
+        config.lie = lie;
+        let (stop, shutdown) = watch::channel(false);
+        let seams = Seams {
+            clock: Some(Arc::new(clock.clone())),
+            ..Seams::default()
+        };
+        let running = serve_with(config, seams, shutdown).await.unwrap();
+        Self { running, stop }
+    }
+
+    fn url(&self) -> String {
+        self.running.url(false)
+    }
+
+    async fn end(self) {
+        self.stop.send_replace(true);
+        self.running.handle.await.unwrap();
+    }
+}
+
+/// A chain, its time, and a patient whose card it knows.
+struct World {
+    place: tempfile::TempDir,
+    fixture: Fixture,
+    clock: ManualClock,
+    root: Secret32,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = ManualClock::at(SystemClock.now());
+        Self {
+            place: tempfile::tempdir().unwrap(),
+            fixture: Fixture::new(Suite::International, clock.now() - 10_000).unwrap(),
+            clock,
+            root: Secret32::new([42; 32]),
+        }
+    }
+
+    fn config(&self) -> Config {
+        self.fixture
+            .install(&self.place.path().join("node"))
+            .unwrap()
+    }
+
+    fn card(&self) -> KeyPair {
+        let chain = &self.fixture.chain;
+        ChainRoot::derive(chain.suite(), &self.root, &chain.digest()).card(&HOSPITAL.0, 0)
+    }
+
+    async fn submit(&self, node: &Node, stored: &[u8]) {
+        let address = NodeAddress::at(node.url().parse().unwrap());
+        let ledger = LedgerClient::new(
+            self.fixture.chain.clone(),
+            vec![address],
+            None,
+            self.patients_clock(0),
+        );
+        let submitted = ledger.unwrap().submit(stored, Patience::default()).await;
+        submitted.unwrap().accepted().unwrap();
+    }
+
+    async fn register(&self, node: &Node) {
+        let (keys, now) = (self.card(), self.clock.now());
+        let text = &self.fixture.chain.policy().consent_texts[0];
+        let body = RegisterCard {
+            member: HOSPITAL,
+            signing: keys.signing.public(),
+            encryption: keys.encryption.public().to_bytes(),
+            consent: Consent {
+                digest: text.digest,
+                version: text.version,
+                language: text.language.clone(),
+                time: now,
+            },
+        };
+        let seal = &self.fixture.hospitals[0].seal;
+        let signers = [Some(&keys.signing), Some(seal)];
+        self.submit(node, &self.fixture.signed(body, now, &signers))
+            .await;
+    }
+
+    async fn seal(&self, node: &Node, visit: u8) {
+        let now = self.clock.now();
+        let body = Seal {
+            member: HOSPITAL,
+            card: CardNumber(self.card().number),
+            visit: VisitId([visit; 16]),
+            seq: 0,
+            area: AreaId([1; 16]),
+            policy: 0,
+            time: now,
+            mark: Mark::None,
+            leaves: vec![SealedLeaf {
+                leaf: RecordId(Digest([visit; 32])),
+                replaces: None,
+            }],
+            earlier: None,
+        };
+        let seal = &self.fixture.hospitals[0].seal;
+        self.submit(node, &self.fixture.signed(body, now, &[Some(seal)]))
+            .await;
+    }
+
+    fn vault(&self) -> Vault {
+        let key = Unlock::Key(Secret32::new([5; 32]));
+        Vault::create(&self.place.path().join("vault"), &key).unwrap()
+    }
+
+    /// The patient's folder, from her words, behind these nodes.
+    fn folder<'v>(&self, vault: &'v Vault, nodes: &[&Node]) -> Folder<'v> {
+        let words = words::from_root(&self.root, WordList::English).join(" ");
+        let ledger: Vec<String> = nodes.iter().map(|node| node.url()).collect();
+        let genesis = self.fixture.chain.to_bytes();
+        let trust = Trust {
+            genesis: &genesis,
+            ledger: &ledger,
+        };
+        vault
+            .restore_folder("a", &words, &trust, self.clock.now())
+            .unwrap()
+    }
+
+    /// The clock of a device that is so much ahead of the ledger's, or behind it.
+    fn patients_clock(&self, ahead: i64) -> Clock {
+        let clock = self.clock.clone();
+        Clock::of(move || clock.now().saturating_add_signed(ahead))
+    }
+
+    async fn sync(&self, folder: &Folder<'_>, ahead: i64) -> String {
+        let options = SyncOptions {
+            clock: self.patients_clock(ahead),
+            progress: &|_| (),
+            cancel: Cancel::default(),
+        };
+        code(folder.sync(&options).await.err())
+    }
+}
+
+fn code(error: Option<FolderError>) -> String {
+    error
+        .map(|error| error.code().to_owned())
+        .unwrap_or_default()
+}
+
+/// Ids of all records that the folder knows of, newest last.
+fn waiting(folder: &Folder<'_>) -> Vec<RecordId> {
+    let listed = folder.list(&Filter::default()).unwrap().records;
+    assert!(listed.iter().all(|record| record.state == State::Waiting));
+    let mut ids: Vec<_> = listed.into_iter().map(|record| record.record).collect();
+    ids.sort();
+    ids
+}
+
+fn leaf(visit: u8) -> RecordId {
+    RecordId(Digest([visit; 32]))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_hides_the_newest_record_is_named_and_nothing_is_taken_from_it() {
+    let world = World::new();
+    let config = world.config();
+    let honest = Node::start(config.clone(), &world.clock, None).await;
+    world.register(&honest).await;
+    world.seal(&honest, 1).await;
+    world.seal(&honest, 2).await;
+    let port = honest.running.addr;
+    honest.end().await;
+    let again = Config {
+        listen: port,
+        ..config
+    };
+    let liar = Node::start(again.clone(), &world.clock, Some(Lie::HideNewest)).await;
+    let vault = world.vault();
+    let folder = world.folder(&vault, &[&liar]);
+    assert_eq!(world.sync(&folder, 0).await, "proof.incomplete");
+    assert!(waiting(&folder).is_empty());
+    liar.end().await;
+    let honest = Node::start(again, &world.clock, None).await;
+    assert_eq!(world.sync(&folder, 0).await, LEDGER_SATISFIED);
+    assert_eq!(waiting(&folder), [leaf(1), leaf(2)]);
+    honest.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_rewrites_history_contradicts_what_the_vault_has_verified() {
+    let world = World::new();
+    let config = world.config();
+    let honest = Node::start(config.clone(), &world.clock, None).await;
+    world.register(&honest).await;
+    world.seal(&honest, 1).await;
+    let vault = world.vault();
+    let folder = world.folder(&vault, &[&honest]);
+    assert_eq!(world.sync(&folder, 0).await, LEDGER_SATISFIED);
+    let known = folder.checkpoint().unwrap().unwrap();
+    let port = honest.running.addr;
+    honest.end().await;
+    let again = Config {
+        listen: port,
+        ..config
+    };
+    let height = known.header.height;
+    let liar = Node::start(again, &world.clock, Some(Lie::RewriteFrom { height })).await;
+    world.seal(&liar, 2).await;
+    world.seal(&liar, 3).await;
+    assert_eq!(world.sync(&folder, 0).await, "ledger.fork");
+    assert_eq!(waiting(&folder), [leaf(1)]);
+    assert_eq!(folder.checkpoint().unwrap().unwrap(), known);
+    liar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_serves_an_old_head_is_shown_up_by_a_second_one() {
+    let world = World::new();
+    let honest = Node::start(world.config(), &world.clock, None).await;
+    world.register(&honest).await;
+    world.seal(&honest, 1).await;
+    let height = honest.running.ledger.head().header.height;
+    let second = world.place.path().join("second");
+    let config = world
+        .fixture
+        .install_follower(&second, honest.url())
+        .unwrap();
+    let liar = Node::start(config, &world.clock, Some(Lie::OldHead { height })).await;
+    let mut heads = liar.running.ledger.watch();
+    heads
+        .wait_for(|head| head.header.height >= height)
+        .await
+        .unwrap();
+    world.clock.advance(HOUR);
+    world.seal(&honest, 2).await;
+    let vault = world.vault();
+    let folder = world.folder(&vault, &[&liar, &honest]);
+    assert_eq!(world.sync(&folder, 0).await, "ledger.old_head");
+    assert!(waiting(&folder).is_empty());
+    liar.end().await;
+    honest.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_whose_clock_is_wrong_by_a_day_reads_on_and_is_told_to_set_it() {
+    let world = World::new();
+    let node = Node::start(world.config(), &world.clock, None).await;
+    world.register(&node).await;
+    world.seal(&node, 1).await;
+    let vault = world.vault();
+    let folder = world.folder(&vault, &[&node]);
+    let (ahead, behind) = (DAY as i64, -(DAY as i64));
+    // A challenge that is good for a day and more is never answered.
+    assert_eq!(world.sync(&folder, behind).await, "login.clock");
+    assert_eq!(world.sync(&folder, ahead).await, LEDGER_SATISFIED);
+    assert_eq!(waiting(&folder), [leaf(1)]);
+    assert_eq!(code(folder.search("青霉素", 5).err()), "");
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_told_and_nothing_half_written_and_the_sync_goes_on_when_there_is_room() {
+    let world = World::new();
+    let node = Node::start(world.config(), &world.clock, None).await;
+    world.register(&node).await;
+    let vault = world.vault();
+    let folder = world.folder(&vault, &[&node]);
+    assert_eq!(world.sync(&folder, 0).await, LEDGER_SATISFIED);
+    let before = folder.checkpoint().unwrap().unwrap();
+    for visit in 1..=20 {
+        world.seal(&node, visit).await;
+    }
+    let size = std::fs::metadata(vault.directory().join("vault.db"))
+        .unwrap()
+        .len();
+    vault.limit_size(size).unwrap();
+    assert_eq!(world.sync(&folder, 0).await, "vault.storage_full");
+    assert!(waiting(&folder).is_empty());
+    assert_eq!(folder.checkpoint().unwrap().unwrap(), before);
+    vault.limit_size(1 << 30).unwrap();
+    assert_eq!(world.sync(&folder, 0).await, LEDGER_SATISFIED);
+    assert_eq!(waiting(&folder).len(), 20);
+    node.end().await;
+}
