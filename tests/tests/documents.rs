@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-const DOCUMENTS: [&str; 2] = ["ARCHITECTURE.md", "docs/threats.md"];
+const DOCUMENTS: [&str; 3] = ["ARCHITECTURE.md", "docs/threats.md", "docs/conformance.md"];
 /// Shorter names between backticks are commands, crates and files.
 const SHORTEST_TEST_NAME: usize = 25;
 

@@ -21,5 +21,6 @@ mod sharing;
 mod shl;
 mod shl_passcode;
 mod tls;
+mod upload;
 mod world;
 mod zone;
