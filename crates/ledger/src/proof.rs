@@ -55,6 +55,9 @@ pub enum ProofError {
     /// The list is not the whole list: something was left out, added or changed.
     #[error("the list is not whole: an entry was hidden, added or changed")]
     Incomplete,
+    /// The block accepted the transaction, or says that an earlier one did.
+    #[error("the transaction was accepted, not refused")]
+    NotRefused,
     /// An item of the list is no transaction.
     #[error("an item of the list is malformed: {0}")]
     Item(Refusal),
@@ -76,6 +79,7 @@ impl ProofError {
             Self::Absent => "proof.absent",
             Self::Gap => "proof.gap",
             Self::Incomplete => "proof.incomplete",
+            Self::NotRefused => "proof.not_refused",
             Self::Item(_) => "proof.item",
             Self::Consistency => "proof.consistency",
         }
@@ -149,10 +153,12 @@ pub struct RefusalProof {
 }
 
 impl RefusalProof {
-    /// Verifies for a transaction's stored bytes; returns why it was refused.
+    /// Verifies for a transaction's stored bytes; returns why it was refused. It is refused as of
+    /// this block: until its valid-until a later block may still take it.
     ///
     /// # Errors
-    /// [`ProofError::Checkpoint`] or [`ProofError::Inclusion`].
+    /// [`ProofError::Checkpoint`] or [`ProofError::Inclusion`]; [`ProofError::NotRefused`] when the
+    /// block accepted it or calls it a copy of one that was accepted.
     pub fn verify(&self, chain: &Chain, stored: &[u8]) -> Result<Refusal, ProofError> {
         self.checkpoint.verify(chain)?;
         let suite = chain.suite();
@@ -160,9 +166,16 @@ impl RefusalProof {
             return Err(ProofError::Inclusion);
         }
         let leaf = merkle::leaf_hash(suite, &[stored]);
-        let mut own = self.results.iter().filter(|(digest, _)| *digest == leaf);
-        own.find_map(|(_, result)| Refusal::of(*result))
-            .ok_or(ProofError::Inclusion)
+        let own = self.results.iter().filter(|(digest, _)| *digest == leaf);
+        let results = own.map(|(_, result)| Refusal::of(*result));
+        let Some(refusals) = results.collect::<Option<Vec<_>>>() else {
+            return Err(ProofError::NotRefused);
+        };
+        match refusals.first() {
+            Some(_) if refusals.contains(&Refusal::Replayed) => Err(ProofError::NotRefused),
+            Some(refusal) => Ok(*refusal),
+            None => Err(ProofError::Inclusion),
+        }
     }
 }
 

@@ -324,3 +324,42 @@ fn a_newer_checkpoint_continues_an_older_one_or_is_refused() {
     let verdict = verify_consistency(&world.chain, one, two, &back);
     assert_eq!(verdict, Err(ProofError::Consistency));
 }
+
+/// The proof of what the newest block did with these bytes.
+fn refusal(world: &World, stored: &[u8]) -> Result<Refusal, ProofError> {
+    let block = world.blocks.last().unwrap();
+    let proof = RefusalProof {
+        results: block.results(world.suite),
+        checkpoint: world.checkpoint(),
+    };
+    let proof = RefusalProof::from_bytes(&proof.to_bytes()).unwrap();
+    proof.verify(&world.chain, stored)
+}
+
+#[test]
+fn a_refusal_is_proven_and_not_that_of_an_accepted_transactions_copy() {
+    let mut world = World::new();
+    let card = world.register(A, 1);
+    let key = world.seal_key(A);
+    let early = world.signed(world.seal_body(A, card, 1, 1), &[&key]);
+    world.submit(&early);
+    let early = early.to_bytes();
+    assert_eq!(refusal(&world, &early), Ok(Refusal::SealSeq));
+    let other = world.signed(world.seal_body(A, card, 1, 0), &[&key]);
+    let stored = other.to_bytes();
+    assert_eq!(refusal(&world, &stored), Err(ProofError::Inclusion));
+    // Whoever orders transactions puts a copy behind the first, or into a later block.
+    let prepared = world.prepare(&other).unwrap();
+    world.block(&[prepared.clone(), prepared]);
+    assert_eq!(refusal(&world, &stored), Err(ProofError::NotRefused));
+    world.submit(&other);
+    assert_eq!(refusal(&world, &stored), Err(ProofError::NotRefused));
+    // Refused first and accepted behind it, in one block.
+    let third = world.signed(world.seal_body(A, card, 1, 2), &[&key]);
+    let second = world.signed(world.seal_body(A, card, 1, 1), &[&key]);
+    let prepare = |transaction| world.prepare(transaction).unwrap();
+    let block = [prepare(&third), prepare(&second), prepare(&third)];
+    world.block(&block);
+    let third = third.to_bytes();
+    assert_eq!(refusal(&world, &third), Err(ProofError::NotRefused));
+}
