@@ -7,9 +7,11 @@
 //! The suite inside the file chooses H. All signatures cover the digest, so nothing made for one
 //! chain holds on another. A folder that was created under a genesis trusts that one and no other.
 
+use core::net::Ipv4Addr;
 use medfolder_crypto::{
     CborError, Digest, KeyError, Label, PublicKeyBytes, Suite, VerifyingKey, from_cbor, to_cbor,
 };
+use medfolder_record::statement::breaks_line;
 use medfolder_record::{AreaId, MemberId};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -17,9 +19,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::member::{ConsensusKey, Member, StorageArea};
+use crate::member::{ConsensusKey, Member, MemberKeys, StorageArea, is_p256, is_tls};
 use crate::policy::Policy;
 use crate::state::{AreaEntry, MemberEntry, StateKey};
+use crate::uint::all_exact;
 
 /// Version of the format.
 pub const VERSION: u8 = 0;
@@ -79,8 +82,8 @@ pub enum GenesisError {
     /// Another version than this program knows.
     #[error("a genesis of a version that this program does not know")]
     Version,
-    /// A name or URL too long, or empty where there must be one.
-    #[error("a name or address in the genesis is empty or too long")]
+    /// A name that is empty, too long, not one line or another member's, or no address.
+    #[error("a name or address in the genesis is none, or two members share a name")]
     Text,
     /// Members or areas not ascending by id, or twice.
     #[error("members or storage areas are not in ascending order of their ids")]
@@ -88,6 +91,12 @@ pub enum GenesisError {
     /// A key that is none of the suite, or a consensus key without or with too many halves.
     #[error("a key in the genesis is not a key of its suite")]
     Key,
+    /// A key that stands in two places: whoever steals it in one zone has the other's.
+    #[error("a key stands twice in the genesis")]
+    SameKey,
+    /// A number above 2⁵³ − 1.
+    #[error("a number in the genesis is above 9,007,199,254,740,991")]
+    Number,
     /// A storage area of nobody.
     #[error("a storage area belongs to no member")]
     Area,
@@ -106,6 +115,8 @@ impl GenesisError {
             Self::Text => "genesis.text",
             Self::Order => "genesis.order",
             Self::Key => "genesis.key",
+            Self::SameKey => "genesis.same_key",
+            Self::Number => "genesis.number",
             Self::Area => "genesis.area",
             Self::Policy => "genesis.policy",
         }
@@ -132,7 +143,12 @@ impl Genesis {
         {
             return Err(GenesisError::Area);
         }
-        self.check_policy()
+        self.check_policy()?;
+        if all_exact(&to_cbor(self)) {
+            Ok(())
+        } else {
+            Err(GenesisError::Number)
+        }
     }
 
     fn check_order(&self) -> Result<(), GenesisError> {
@@ -146,7 +162,9 @@ impl Genesis {
     }
 
     fn check_texts(&self) -> Result<(), GenesisError> {
-        let name = |text: &str| !text.is_empty() && text.len() <= MAX_NAME;
+        let line = |text: &str| text.len() <= MAX_NAME && !text.contains(breaks_line);
+        let name = |text: &str| line(text) && !text.trim().is_empty();
+        let unique: BTreeSet<&str> = self.members.iter().map(|m| m.name.as_str()).collect();
         let mut names = self.members.iter().map(|member| member.name.as_str());
         let member_urls = self
             .members
@@ -154,7 +172,8 @@ impl Genesis {
             .flat_map(|m| [&m.endpoints.node, &m.endpoints.edge])
             .flatten();
         let mut urls = member_urls.chain(self.areas.iter().flat_map(|area| &area.endpoints));
-        if name(&self.name) && names.all(name) && urls.all(|url| is_url(url)) {
+        let named = name(&self.name) && names.all(name) && unique.len() == self.members.len();
+        if named && urls.all(|url| is_url(url)) {
             Ok(())
         } else {
             Err(GenesisError::Text)
@@ -173,9 +192,28 @@ impl Genesis {
             keys.consensus
                 .iter()
                 .try_for_each(|key| self.check_consensus(key))?;
+            if !keys.tls.iter().all(is_tls) || !keys.credential.iter().all(is_p256) {
+                return Err(GenesisError::Key);
+            }
         }
         let EngineKeys::Embedded(key) = &self.engine;
-        self.check_consensus(key)
+        self.check_consensus(key)?;
+        self.check_roles(key)
+    }
+
+    /// No key stands twice; the engine's may be a member's consensus key, whose process it then is.
+    fn check_roles(&self, engine: &ConsensusKey) -> Result<(), GenesisError> {
+        let of_members = || self.members.iter().map(|member| &member.keys);
+        let own = !of_members().any(|keys| keys.consensus.as_ref() == Some(engine));
+        let engine = own.then_some(engine).into_iter();
+        let mut all = of_members().flat_map(MemberKeys::all);
+        let mut seen = BTreeSet::new();
+        let mut new = |key: &PublicKeyBytes| seen.insert(*key);
+        if all.all(&mut new) && engine.flat_map(ConsensusKey::halves).all(&mut new) {
+            Ok(())
+        } else {
+            Err(GenesisError::SameKey)
+        }
     }
 
     fn check_consensus(&self, key: &ConsensusKey) -> Result<(), GenesisError> {
@@ -237,11 +275,26 @@ impl Genesis {
     }
 }
 
-/// http or https, of bounded length and without white space.
+/// https, or http of this machine itself; of bounded length and without white space.
 pub(crate) fn is_url(text: &str) -> bool {
-    text.len() <= MAX_URL
-        && (text.starts_with("https://") || text.starts_with("http://"))
-        && text.bytes().all(|byte| byte.is_ascii_graphic())
+    let reached = match text.strip_prefix("http://") {
+        Some(rest) => is_loopback(rest),
+        None => text.starts_with("https://"),
+    };
+    reached && text.len() <= MAX_URL && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Whether what follows `http://` names the loopback interface.
+fn is_loopback(rest: &str) -> bool {
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let authority = rest.get(..end).unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (authority, ""),
+    };
+    let loopback = host.parse().is_ok_and(|v4: Ipv4Addr| v4.is_loopback());
+    let named = matches!(host, "localhost" | "[::1]");
+    (named || loopback) && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The members' keys that sign transactions.

@@ -35,6 +35,7 @@ pub mod refusal;
 pub mod state;
 pub mod transaction;
 pub mod tree;
+mod uint;
 
 pub use apply::{Accepted, Executed, Executor, Outcome, RecentIds, execute};
 pub use block::{Block, BlockError, BlockTransaction, Certificate, Checkpoint, Header};

@@ -6,7 +6,7 @@
 //!
 //! Source: `trust.md`, "Keys of members and doctors"; `ledger.md`, contract *alliance*.
 
-use medfolder_crypto::{Digest, PublicKeyBytes};
+use medfolder_crypto::{Digest, PublicKeyBytes, Suite};
 use medfolder_record::{AreaId, MemberId};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -115,6 +115,24 @@ pub struct ConsensusKey {
     pub sm2: Option<PublicKeyBytes>,
 }
 
+impl ConsensusKey {
+    /// Its one or two keys.
+    pub(crate) fn halves(&self) -> impl Iterator<Item = &PublicKeyBytes> {
+        core::iter::once(&self.ed25519).chain(&self.sm2)
+    }
+}
+
+/// Whether bytes have the form of a compressed P-256 point: nobody but TLS and ES256 libraries,
+/// which check the rest, ever uses it.
+pub(crate) fn is_p256(key: &PublicKeyBytes) -> bool {
+    matches!(key.as_bytes(), [2 | 3, x @ ..] if x.len() == 32)
+}
+
+/// Whether a key is one of TLS: P-256, or Ed25519.
+pub(crate) fn is_tls(key: &PublicKeyBytes) -> bool {
+    is_p256(key) || key.verifying(Suite::International).is_ok()
+}
+
 /// A member's public keys. What a member does not use is absent.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[cbor(array)]
@@ -143,6 +161,16 @@ pub struct MemberKeys {
 }
 
 impl MemberKeys {
+    /// Every key that it has.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &PublicKeyBytes> {
+        let consensus = self.consensus.iter();
+        [&self.alliance, &self.seal, &self.receive, &self.host]
+            .into_iter()
+            .chain(consensus.flat_map(ConsensusKey::halves))
+            .chain(&self.tls)
+            .chain(&self.credential)
+    }
+
     /// The key of a role that signs transactions; `None` for the roles that sign none.
     #[must_use]
     pub const fn signing(&self, role: KeyRole) -> Option<&PublicKeyBytes> {

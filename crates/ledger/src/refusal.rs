@@ -64,6 +64,7 @@ refusals! {
     AreaEndpoints = 27, "area.endpoints", "A storage area has one to eight http or https addresses.";
     ConsentUnknown = 28, "consent.unknown", "The consent text is not one of the policy's.";
     ConsentTime = 29, "consent.time", "The consent's time lies ahead.";
+    AllianceManyKeys = 30, "alliance.many_keys", "The member has replaced too many keys.";
 
     StaffExists = 40, "staff.exists", "This staff key was enrolled before.";
     StaffUnknown = 41, "staff.unknown", "No such staff key.";

@@ -22,6 +22,7 @@ use crate::refusal::Refusal;
 use crate::state::{
     CardEntry, FolderEntry, GrantEntry, MemberEntry, StateError, StateKey, StateRead, read,
 };
+use crate::uint::all_exact;
 
 /// Version of the format.
 pub const VERSION: u8 = 0;
@@ -212,7 +213,8 @@ fn decode_strict(bytes: &[u8]) -> Result<(Transaction, usize), Refusal> {
         signatures,
     };
     // Strict: nothing left over, and only the canonical bytes.
-    if d.position() != bytes.len() || transaction.to_bytes() != bytes {
+    let strict = d.position() == bytes.len() && transaction.to_bytes() == bytes;
+    if !strict || !all_exact(bytes) {
         return Err(Refusal::Malformed);
     }
     Ok((transaction, core_end))

@@ -12,7 +12,7 @@
 
 use crate::carried::CarriedSignature;
 use crate::id::{ContentRoot, KeyId};
-use crate::limits::{MAX_SIGNATURES, MAX_SIGNATURES_LEN};
+use crate::limits::{MAX_SIGNATURES, MAX_SIGNATURES_LEN, MAX_UINT};
 use medfolder_crypto::{
     CborError, Digest, Label, Opaque, Signature, SigningKey, Suite, VerifyingKey, from_cbor,
     to_cbor,
@@ -172,7 +172,8 @@ impl Signatures {
         let formed = self.carried().all(CarriedSignature::within_limits);
         let keys: BTreeSet<_> = self.native().map(|native| native.key).collect();
         let once = keys.len() == self.native().count();
-        (counted && formed && once)
+        let exact = self.native().all(|native| native.time <= MAX_UINT);
+        (counted && formed && once && exact)
             .then_some(())
             .ok_or(CborError::Malformed)
     }

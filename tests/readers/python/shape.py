@@ -13,7 +13,7 @@ def fail(what: str, value):
 
 
 def uint(value):
-    if type(value) is not int or not 0 <= value < TOP:
+    if type(value) is not int or not 0 <= value < 2**53:
         fail("uint", value)
 
 
@@ -46,6 +46,13 @@ def text(value):
 def blob(value):
     if not isinstance(value, bytes):
         fail("bytes", value)
+
+
+def bitmap(value):
+    """Bytes of which the last says something."""
+    blob(value)
+    if value[-1:] == b"\0":
+        raise Malformed("a zero byte at the end")
 
 
 def octets(*lengths: int):

@@ -1,7 +1,7 @@
 """The shapes of docs/formats/{record,ledger,evidence}.md."""
 
 from shape import (
-    Optional, area, array, blob, boolean, choice, digest, integer, key, many, member, null_or,
+    Optional, area, array, bitmap, blob, boolean, choice, digest, integer, key, many, member, null_or,
     octets, one_of, signature, small, text, uint, version, visit,
 )
 
@@ -59,7 +59,7 @@ grantee = choice(
 )
 scope = array(digest, uint)
 consent = array(digest, uint, text, uint)
-access = array(digest, uint, one_of(1, 2, 3, 4, 5), blob, digest)
+access = array(digest, uint, one_of(1, 2, 3, 4, 5), bitmap, digest)
 findings = many(array(uint, one_of(1, 2)))
 staff_role = one_of(1, 2, 3, 4)
 bodies = {

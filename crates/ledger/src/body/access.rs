@@ -64,6 +64,12 @@ impl Items {
         Self(bytes)
     }
 
+    /// Whether it is short enough and ends with a byte that says something: a set of positions has
+    /// one bitmap.
+    fn is_formed(&self) -> bool {
+        self.0.len() <= Self::MAX_LEN && self.0.last() != Some(&0)
+    }
+
     /// The positions that are set, ascending.
     #[must_use]
     pub fn positions(&self) -> Vec<usize> {
@@ -140,12 +146,7 @@ impl AccessBatch {
 
     pub(super) fn check(&self, _: Suite) -> Result<(), Refusal> {
         let count = (1..=Self::MAX_ENTRIES).contains(&self.entries.len());
-        if count
-            && self
-                .entries
-                .iter()
-                .all(|entry| entry.items.0.len() <= Items::MAX_LEN)
-        {
+        if count && self.entries.iter().all(|entry| entry.items.is_formed()) {
             Ok(())
         } else {
             Err(Refusal::AccessShape)

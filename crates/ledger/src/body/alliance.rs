@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Signer, check_encryption_key, check_signing_key};
 use crate::genesis::is_url;
-use crate::member::KeyRole;
+use crate::member::{KeyRole, is_p256, is_tls};
 use crate::refusal::Refusal;
 
 /// Replaces one of a member's keys. Signed by the present alliance key, then by the new key if
@@ -43,7 +43,8 @@ impl RotateMemberKey {
                 check_signing_key(suite, &self.key)
             }
             KeyRole::Receive => check_encryption_key(suite, &self.key),
-            KeyRole::Tls | KeyRole::Credential => Ok(()),
+            KeyRole::Tls => is_tls(&self.key).then_some(()).ok_or(Refusal::Key),
+            KeyRole::Credential => is_p256(&self.key).then_some(()).ok_or(Refusal::Key),
             KeyRole::Consensus => Err(Refusal::AllianceConsensusKey),
         }
     }

@@ -8,6 +8,10 @@ use crate::refusal::Refusal;
 use crate::state::{AreaEntry, KeyHistory, StateKey};
 use medfolder_crypto::PublicKeyBytes;
 
+/// Most keys that a member has replaced: its entry, which is in the evidence of each of its seals,
+/// stays far below what a proof holds.
+pub(crate) const MAX_PAST_KEYS: usize = 256;
+
 /// The present key ends at this position; the new one must never have been one of the member's.
 pub(super) fn rotate_key(body: &RotateMemberKey, call: &mut Call<'_, '_>) -> Outcome {
     let mut entry = (*call.member_may(&body.member, Action::RotateKey)?).clone();
@@ -15,6 +19,9 @@ pub(super) fn rotate_key(body: &RotateMemberKey, call: &mut Call<'_, '_>) -> Out
     let known = present_keys(keys).contains(&Some(body.key));
     if known || entry.past.iter().any(|past| past.key == body.key) {
         return Err(Refusal::AllianceSameKey.into());
+    }
+    if entry.past.len() >= MAX_PAST_KEYS {
+        return Err(Refusal::AllianceManyKeys.into());
     }
     let old = match body.role {
         KeyRole::Alliance => Some(std::mem::replace(&mut keys.alliance, body.key)),

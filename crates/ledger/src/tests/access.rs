@@ -224,11 +224,20 @@ fn a_batch_is_bounded() {
     let many = vec![entry.clone(); 257];
     assert_eq!(world.refuse(batch(many), &[&key]), Refusal::AccessShape);
     let long = AccessEntry {
-        items: Items(vec![0; 8193]),
+        items: Items(vec![1; 8193]),
         ..entry
     };
     assert_eq!(
         world.refuse(batch(vec![long]), &[&key]),
+        Refusal::AccessShape
+    );
+    // The same items with a byte that says nothing: a second encoding.
+    let padded = AccessEntry {
+        items: Items(vec![5, 0]),
+        ..world.access(id, AccessOutcome::Opened, 1)
+    };
+    assert_eq!(
+        world.refuse(batch(vec![padded]), &[&key]),
         Refusal::AccessShape
     );
 }

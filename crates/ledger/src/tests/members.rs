@@ -4,7 +4,7 @@ use super::world::*;
 use crate::body::*;
 use crate::state::{AnchorEntry, AreaEntry, MemberEntry};
 use crate::*;
-use medfolder_crypto::Digest;
+use medfolder_crypto::{Digest, PublicKeyBytes, Suite};
 use medfolder_record::AreaId;
 
 fn rotation(role: KeyRole, key: &Keys) -> RotateMemberKey {
@@ -63,7 +63,10 @@ fn keys_that_sign_no_transactions_need_the_alliance_key_alone() {
     let mut world = World::new();
     let alliance = world.member(A, 1).signing;
     for role in [KeyRole::Receive, KeyRole::Tls, KeyRole::Credential] {
-        let new = keys(world.suite, 0x90 + role as u8, 2);
+        let mut new = keys(world.suite, 0x90 + role as u8, 2);
+        if role == KeyRole::Credential {
+            new.public = point(3);
+        }
         world.accept(rotation(role, &new), &[&alliance]);
     }
     let new = keys(world.suite, 0x99, 2);
@@ -72,6 +75,64 @@ fn keys_that_sign_no_transactions_need_the_alliance_key_alone() {
         world.refuse(body, &[&alliance]),
         Refusal::AllianceConsensusKey
     );
+}
+
+/// 33 bytes as a compressed P-256 point has them.
+fn point(first: u8) -> PublicKeyBytes {
+    let mut bytes = [0x17; 33];
+    bytes[0] = first;
+    PublicKeyBytes::new(&bytes).unwrap()
+}
+
+#[test]
+fn keys_of_tls_and_credentials_have_one_form() {
+    let mut world = World::new();
+    let alliance = world.member(A, 1).signing;
+    let suite = world.suite;
+    let other = |key| Keys {
+        public: key,
+        ..keys(suite, 0x90, 2)
+    };
+    let (uncompressed, ed25519) = (other(point(4)), keys(world.suite, 0x91, 2));
+    for (role, key) in [
+        (KeyRole::Tls, &uncompressed),
+        (KeyRole::Credential, &uncompressed),
+        (KeyRole::Credential, &ed25519),
+    ] {
+        let body = rotation(role, key);
+        assert_eq!(world.refuse(body, &[&alliance]), Refusal::Key);
+    }
+    world.accept(rotation(KeyRole::Tls, &ed25519), &[&alliance]);
+    world.accept(
+        rotation(KeyRole::Credential, &other(point(2))),
+        &[&alliance],
+    );
+}
+
+#[test]
+fn a_member_replaces_256_keys_and_no_more() {
+    let mut world = World::new();
+    let alliance = world.member(A, 1).signing;
+    let new = |n: u16| {
+        let mut bytes = [2; 33];
+        bytes[1..3].copy_from_slice(&n.to_be_bytes());
+        Keys {
+            public: PublicKeyBytes::new(&bytes).unwrap(),
+            ..keys(Suite::International, 0x90, 2)
+        }
+    };
+    // The first TLS key replaces none.
+    for n in 0..=256 {
+        world.accept(rotation(KeyRole::Tls, &new(n)), &[&alliance]);
+    }
+    assert_eq!(entry(&world).past.len(), 256);
+    let one_more = rotation(KeyRole::Tls, &new(257));
+    assert_eq!(
+        world.refuse(one_more, &[&alliance]),
+        Refusal::AllianceManyKeys
+    );
+    let bytes = world.state.get(&StateKey::member(world.suite, &A));
+    assert!(bytes.unwrap().unwrap().len() < crate::tree::MAX_VALUE / 8);
 }
 
 #[test]

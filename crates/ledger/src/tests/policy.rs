@@ -135,7 +135,7 @@ fn member_bodies(world: &World, member: MemberId) -> Vec<(Body, Vec<SigningKey>)
         key: unknown,
         signing: new.public,
         encryption: new.encryption,
-        until: u64::MAX,
+        until: START + 900 * DAY,
         proof: world.possession(member, &new),
     };
     let next = world.card(8).signing;

@@ -190,6 +190,24 @@ fn a_transaction_is_valid_until_the_moment_before_and_at_most_a_day() {
 }
 
 #[test]
+fn a_number_that_a_reader_in_javascript_would_round_is_refused() {
+    let mut world = World::new();
+    let key = world.seal_key(A);
+    let enrolment = world.enrolment(A, 1);
+    let until = |until| crate::body::EnrolStaff {
+        until,
+        ..enrolment.clone()
+    };
+    let for_ever = until(u64::MAX);
+    let one_above = until(1 << 53);
+    let last = until((1 << 53) - 1);
+    for body in [for_ever, one_above] {
+        assert_eq!(world.refuse(body, &[&key]), Refusal::Malformed);
+    }
+    world.accept(last, &[&key]);
+}
+
+#[test]
 fn a_replay_is_refused_in_the_same_block_and_later() {
     let mut world = World::new();
     let id = world.grant(1);
@@ -271,9 +289,41 @@ fn a_card_registered_in_a_block_is_sealed_for_in_the_same_block() {
 #[test]
 fn a_genesis_that_makes_no_sense_is_refused_by_name() {
     type Change = fn(&mut Genesis);
-    let changes: [(Change, GenesisError); 9] = [
+    let changes: [(Change, GenesisError); 20] = [
         (|g| g.version = 1, GenesisError::Version),
         (|g| g.name.clear(), GenesisError::Text),
+        (|g| g.members[0].name = " ".to_owned(), GenesisError::Text),
+        (|g| g.members[0].name.push('\u{202e}'), GenesisError::Text),
+        (|g| g.members[0].name.push('\u{2028}'), GenesisError::Text),
+        (|g| g.name.push('\n'), GenesisError::Text),
+        (
+            |g| g.members[0].name = g.members[1].name.clone(),
+            GenesisError::Text,
+        ),
+        (
+            |g| g.members[0].endpoints.edge = Some("http://edge.example".to_owned()),
+            GenesisError::Text,
+        ),
+        (
+            |g| g.members[0].keys.host = g.members[0].keys.seal,
+            GenesisError::SameKey,
+        ),
+        (
+            |g| g.members[0].keys.seal = g.members[1].keys.seal,
+            GenesisError::SameKey,
+        ),
+        (
+            |g| {
+                let EngineKeys::Embedded(key) = &g.engine;
+                g.members[0].keys.host = key.ed25519;
+            },
+            GenesisError::SameKey,
+        ),
+        (
+            |g| g.members[0].keys.credential = Some(keys(Suite::International, 1, 1).public),
+            GenesisError::Key,
+        ),
+        (|g| g.time = 1 << 53, GenesisError::Number),
         (
             |g| g.areas[0].endpoints = vec!["ftp://x".to_owned()],
             GenesisError::Text,
@@ -302,6 +352,34 @@ fn a_genesis_that_makes_no_sense_is_refused_by_name() {
 }
 
 #[test]
+fn the_engine_may_be_a_members_own_and_http_may_be_this_machine() {
+    for suite in Suite::ALL {
+        let mut genesis = genesis(suite);
+        let EngineKeys::Embedded(key) = &genesis.engine;
+        genesis.members[0].keys.consensus = Some(key.clone());
+        for url in [
+            "http://127.0.0.1:8080",
+            "http://[::1]:80/x",
+            "http://localhost",
+        ] {
+            genesis.members[0].endpoints.node = Some(url.to_owned());
+            assert!(Chain::new(genesis.clone()).is_ok(), "{url}");
+        }
+        for url in [
+            "http://127.0.0.1.example",
+            "http://127.0.0.1@evil.example",
+            "http://localhost:x@evil.example",
+            "http://10.0.0.1",
+            "http://",
+        ] {
+            genesis.members[0].endpoints.node = Some(url.to_owned());
+            let refused = Chain::new(genesis.clone());
+            assert_eq!(refused, Err(GenesisError::Text), "{url}");
+        }
+    }
+}
+
+#[test]
 fn a_genesis_file_is_read_back_and_also_from_json() {
     for suite in Suite::ALL {
         let chain = Chain::new(genesis(suite)).unwrap();
@@ -314,5 +392,15 @@ fn a_genesis_file_is_read_back_and_also_from_json() {
         longer.push(0);
         let error = Chain::from_bytes(&longer).unwrap_err();
         assert_eq!(error.code(), "genesis.encoding");
+    }
+}
+
+#[test]
+fn the_formats_page_tells_every_refusals_number() {
+    let page = include_str!("../../../../docs/formats/ledger.md");
+    for refusal in Refusal::ALL {
+        let (number, code) = (refusal.number(), refusal.code());
+        let row = format!("| {number} | `{code}` | {} |", refusal.message());
+        assert!(page.contains(&row), "{row}");
     }
 }
