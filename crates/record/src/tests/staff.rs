@@ -1,8 +1,10 @@
 //! A doctor's key counts as of the seal.
 
 use super::forge::{SEALED, SIGNED, place, staff};
-use crate::limits::{CLOCK_TOLERANCE_MS, ENDED_KEY_GRACE_MS};
-use crate::{Check, Custody, DoctorSignature, Ended, KeyId, SealedAt, StaffKey};
+use crate::limits::{CLOCK_TOLERANCE_MS, ENDED_KEY_GRACE_MS, MAX_UINT};
+use crate::{
+    Check, Custody, DoctorSignature, Ended, KeyId, RecordSignature, SealedAt, Signatures, StaffKey,
+};
 use medfolder_crypto::{Digest, Signature, Suite};
 
 fn counts(change: impl FnOnce(&mut StaffKey, &mut SealedAt, &mut u64)) -> Result<(), Check> {
@@ -89,4 +91,20 @@ fn a_compromised_key_does_not_count_in_later_seals() {
         counts(|key, _, _| key.ended = ended(true)),
         Err(Check::SignerValidity)
     );
+}
+
+#[test]
+fn a_claimed_time_that_not_every_reader_can_hold_is_no_signature() {
+    let claimed = |time| {
+        let signature = DoctorSignature {
+            key: KeyId(Digest([0; 32])),
+            time,
+            custody: Custody::FileKey,
+            signature: Signature([0; 64]),
+        };
+        let list = Signatures(vec![RecordSignature::Native(signature)]);
+        Signatures::from_bytes(&list.to_bytes())
+    };
+    assert!(claimed(MAX_UINT).is_ok());
+    assert!(claimed(MAX_UINT + 1).is_err());
 }
