@@ -84,7 +84,7 @@ impl Feeder {
 }
 
 /// Puts a document and the files it names into a watched folder.
-fn drop_file(watched: &Path, document: &Document) -> PathBuf {
+pub(crate) fn drop_file(watched: &Path, document: &Document) -> PathBuf {
     let path = watched
         .join(document.name.replace(".json", ""))
         .join(&document.name);
@@ -209,7 +209,7 @@ fn at_rest(status: &Status) -> bool {
     waits == 0 && status.unassigned.is_empty() && status.waiting_for_card == 0
 }
 
-fn come_to_rest(world: &mut World, device: &Device, dropped: &[(PathBuf, Document)]) {
+pub(crate) fn come_to_rest(world: &mut World, device: &Device, dropped: &[(PathBuf, Document)]) {
     let services = World::services();
     services.iter().for_each(|service| world.wait_for(service));
     let mut states = Vec::new();

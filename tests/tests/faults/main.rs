@@ -8,6 +8,7 @@
 )]
 
 mod chain;
+mod clocks;
 mod documents;
 mod journal;
 mod kills;

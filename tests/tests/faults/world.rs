@@ -27,6 +27,8 @@ pub(crate) struct World {
     place: TempDir,
     base: PathBuf,
     running: BTreeMap<String, Child>,
+    /// Milliseconds by which a process' clock is wrong.
+    shifts: BTreeMap<String, i64>,
 }
 
 impl World {
@@ -53,6 +55,7 @@ impl World {
             base: genesis.parent().unwrap().to_owned(),
             place,
             running: BTreeMap::new(),
+            shifts: BTreeMap::new(),
         }
     }
 
@@ -95,6 +98,11 @@ impl World {
             .map(|address| address.parse().unwrap())
     }
 
+    /// Lets a service run with a clock that is wrong, from its next start on.
+    pub(crate) fn shift(&mut self, service: &str, milliseconds: i64) {
+        self.shifts.insert(service.to_owned(), milliseconds);
+    }
+
     /// Starts a service; does not wait for it.
     pub(crate) fn start(&mut self, service: &str) {
         let words: &[&str] = match service.rsplit_once('-') {
@@ -115,6 +123,8 @@ impl World {
             .args(words)
             .arg("--config")
             .arg(self.config(service));
+        let shift = self.shifts.get(service).copied().unwrap_or_default();
+        command.env("MEDFOLDER_CLOCK_SHIFT", shift.to_string());
         command
             // Its input closes when this process ends, however it ends.
             .arg("--exit-with-stdin")

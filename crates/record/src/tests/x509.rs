@@ -137,6 +137,18 @@ fn a_certificate_that_is_missing_or_under_another_authority_is_named() {
 }
 
 #[test]
+fn a_certificate_that_its_issuer_did_not_sign_is_named() {
+    for number in [0, 1] {
+        let mut case = Case::new("p256", "p256-detached.cms");
+        assert!(case.check().is_ok());
+        let certificate = &mut case.carried.chain[number];
+        let last = certificate.len() - 1;
+        certificate[last] ^= 1;
+        assert_eq!(case.check(), Err(CarriedError::Chain));
+    }
+}
+
+#[test]
 fn a_certificate_that_policy_trusts_itself_needs_no_issuer() {
     let mut case = Case::new("p256", "p256-detached.cms");
     case.ca_roots = vec![bytes("p256-doctor.der")];
