@@ -140,8 +140,10 @@ fn a_national_checkpoint_wants_both_signatures() {
         with(ed25519, None).verify(&world.chain),
         Err(BlockError::Certificate)
     );
-    let wrong = with(sm2.unwrap(), Some(ed25519));
-    assert_eq!(wrong.verify(&world.chain), Err(BlockError::Certificate));
+    for (first, second) in [(sm2.unwrap(), ed25519), (ed25519, ed25519)] {
+        let wrong = with(first, Some(second));
+        assert_eq!(wrong.verify(&world.chain), Err(BlockError::Certificate));
+    }
     let international = some_blocks(Suite::International);
     let mut both = international.checkpoint();
     let Certificate::Embedded { sm2: slot, .. } = &mut both.certificate;
