@@ -34,7 +34,11 @@ fn main() -> ExitCode {
     // Every TLS connection of this process; a second installation would be refused.
     let _ = rustls::crypto::ring::default_provider().install_default();
     log::start(cli.global.quiet, is_service(&cli.command));
-    match run(cli, output) {
+    let done = match run(cli, output) {
+        Ok(()) if Output::is_lost() => Err(CliError::new("output.write", "standard output")),
+        done => done,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output.error(&error);

@@ -4,6 +4,7 @@ use crate::args::{Global, Lang};
 use crate::error::CliError;
 use serde::Serialize;
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How this run speaks.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +33,18 @@ impl Output {
         } else {
             person()
         };
-        // A reader that went away (`| head`) is not an error of ours.
-        let _ = writeln!(std::io::stdout().lock(), "{text}");
+        heed(writeln!(std::io::stdout().lock(), "{text}"));
+    }
+
+    /// Prints a result byte for byte, with nothing added.
+    pub(crate) fn bytes(self, bytes: &[u8]) {
+        let mut out = std::io::stdout().lock();
+        heed(out.write_all(bytes).and_then(|()| out.flush()));
+    }
+
+    /// Whether a result could not be printed.
+    pub(crate) fn is_lost() -> bool {
+        LOST.load(Ordering::Relaxed)
     }
 
     /// Whether nobody wants to hear what is going on.
@@ -54,9 +65,13 @@ impl Output {
             self.line(&error.to_json(self.lang), String::new);
         } else {
             let (message, hint) = error.sentences(self.lang);
-            let detail = match error.detail.is_empty() || error.detail == message {
-                true => String::new(),
-                false => format!(" — {}", error.detail),
+            let told = match self.lang {
+                Lang::Zh => !is_prose(&error.detail),
+                Lang::En => error.detail != message,
+            };
+            let detail = match told && !error.detail.is_empty() {
+                true => format!(" — {}", error.detail),
+                false => String::new(),
             };
             let text = format!("{message}  [{}]{detail}\n{hint}", error.code);
             let _ = writeln!(std::io::stderr().lock(), "{text}");
@@ -70,6 +85,21 @@ impl Output {
             Lang::En => en,
         }
     }
+}
+
+/// Set when standard output did not take a result.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// A reader that went away (`| head`) is not an error of ours; a full disk is.
+fn heed(written: std::io::Result<()>) {
+    if written.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
+        LOST.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether a detail is an English sentence, and no path, number or name.
+fn is_prose(detail: &str) -> bool {
+    detail.is_ascii() && detail.split(' ').filter(|word| !word.contains('/')).count() > 2
 }
 
 fn locale() -> Lang {

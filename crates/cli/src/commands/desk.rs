@@ -1,8 +1,9 @@
 //! The front desk: asks the inner zone for a code, and confirms the card that claims it.
 
-use crate::args::Desk;
+use crate::args::{Desk, Lang};
 use crate::error::CliError;
 use crate::output::Output;
+use crate::time::{local_time, rfc3339};
 use medfolder_client::http::{Http, HttpOptions};
 use medfolder_gateway::inner;
 use serde::de::DeserializeOwned;
@@ -28,13 +29,10 @@ pub(crate) async fn run(words: Desk, output: Output) -> Result<(), CliError> {
     match words {
         Desk::Code { config, patient } => {
             let code = DeskClient::new(&config)?.code(&patient).await?;
-            output.line(&code, || {
-                format!(
-                    "{}\n{}",
-                    output.say("请交给病人：", "Give this to the patient:"),
-                    code.code
-                )
+            let line = json!({
+                "code": code.code, "link": code.link, "expires": rfc3339(code.expires),
             });
+            output.line(&line, || told(&code, &patient, output));
         }
         Desk::Confirm {
             code,
@@ -43,11 +41,24 @@ pub(crate) async fn run(words: Desk, output: Output) -> Result<(), CliError> {
         } => {
             let confirmed = DeskClient::new(&config)?.confirm(&code, &card_end).await?;
             output.line(&confirmed, || {
-                output.say("已确认。", "Confirmed.").to_owned()
+                let text = output.say("已确认，卡号末八位", "Confirmed: the card ending in");
+                format!("{text} {card_end}")
             });
         }
     }
     Ok(())
+}
+
+fn told(code: &Code, patient: &str, output: Output) -> String {
+    let (given, until) = match output.lang {
+        Lang::Zh => ("请交给病人", "有效至"),
+        Lang::En => ("Give this to the patient", "Valid until"),
+    };
+    let expires = local_time(code.expires);
+    format!(
+        "{given} {patient}:\n{}\n{}\n{until} {expires}",
+        code.code, code.link
+    )
 }
 
 /// Speaks with one inner zone as its front desk.
@@ -60,8 +71,9 @@ pub(crate) struct DeskClient {
 impl DeskClient {
     /// For the inner zone with this configuration, on this machine.
     pub(crate) fn new(config: &Path) -> Result<Self, CliError> {
-        let config =
-            inner::Config::read(config).map_err(|error| CliError::new(error.code(), &error))?;
+        let path = config.display();
+        let config = inner::Config::read(config)
+            .map_err(|error| CliError::new(error.code(), format!("{path}: {error}")))?;
         let token = std::fs::read_to_string(config.desk_token()).map(Zeroizing::new);
         let token = token.map_err(|error| CliError::new("desk.no_token", error))?;
         let http = Http::new(HttpOptions::default())

@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod desk;
+pub(crate) mod document;
 pub(crate) mod folder;
 pub(crate) mod member;
 pub(crate) mod open;

@@ -1,10 +1,13 @@
 //! Opens anyone's SMART Health Link; what carries our evidence is verified here.
 
+mod files;
+
 use super::policy;
-use crate::args;
+use crate::args::{self, Lang};
+use crate::commands::document;
 use crate::error::CliError;
 use crate::output::Output;
-use crate::time::rfc3339;
+use crate::time::{date, local, rfc3339};
 use medfolder_client::clock::Clock;
 use medfolder_client::viewer::{OpenError, OpenOptions, OpenedLink, Reach, open_link};
 use medfolder_crypto::{Suite, os_rng};
@@ -15,34 +18,28 @@ use medfolder_share::manifest::ManifestStatus;
 use medfolder_share::receipt::SignedReceipt;
 use medfolder_share::unpack::{ReceivedAttachment, ReceivedRecord};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::io::IsTerminal as _;
 use zeroize::Zeroizing;
 
 /// `medfolder open LINK`
 pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliError> {
-    let options = OpenOptions {
-        recipient: words.recipient,
-        passcode: words.passcode.map(Zeroizing::new),
-        reach: Reach::OwnHost,
-    };
     let known = words.genesis.as_deref().map(policy::genesis).transpose()?;
-    let opened = open_link(&words.link, options, &Clock::system(), &mut os_rng()).await;
-    let opened = opened.map_err(refused)?;
-    let files: Vec<(usize, Vec<u8>)> = plaintexts(&opened);
-    if let Some(directory) = &words.out {
-        write_all(directory, &files)?;
+    let passcode = words.passcode.clone().map(Zeroizing::new);
+    let mut opened = open(&words, passcode).await;
+    if matches!(&opened, Err(error) if error.code() == "share.passcode_needed")
+        && std::io::stdin().is_terminal()
+    {
+        opened = open(&words, Some(asked()?)).await;
     }
-    let received = medfolder_share::unpack::unpack(files);
+    let opened = opened.map_err(|error| refused(&error, output))?;
+    let received = medfolder_share::unpack::unpack(plaintexts(&opened));
     let described = received.records.iter();
     let records: Vec<Value> = described
         .map(|record| describe(record, known.as_ref(), &received.attachments))
         .collect();
     let receipt = opened.receipt.as_ref();
-    if let (Some(directory), Some(receipt)) = (&words.out, receipt) {
-        write(
-            &directory.join("receipt.json"),
-            receipt.to_json().to_string().as_bytes(),
-        )?;
+    if let Some(directory) = &words.out {
+        files::write(directory, &received, &records, receipt)?;
     }
     let problems: Vec<Value> = opened.files.iter().filter_map(problem).collect();
     let line = json!({
@@ -50,16 +47,41 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
         "records": records, "problems": problems,
         "receipt": receipt.map(|receipt| describe_receipt(receipt, &received.records)),
     });
-    output.line(&line, || told(&line, output));
+    output.line(&line, || told(&line, &received.records, output));
+    if let Some(directory) = &words.out {
+        let saved = output.say("已保存到", "Saved in");
+        output.progress(&format!("{saved} {}", directory.display()));
+    }
     verdict(&line)
 }
 
+async fn open(
+    words: &args::Open,
+    passcode: Option<Zeroizing<String>>,
+) -> Result<OpenedLink, OpenError> {
+    let options = OpenOptions {
+        recipient: words.recipient.clone(),
+        passcode,
+        reach: Reach::OwnHost,
+    };
+    open_link(&words.link, options, &Clock::system(), &mut os_rng()).await
+}
+
+fn asked() -> Result<Zeroizing<String>, CliError> {
+    rpassword::prompt_password("口令 Passcode: ")
+        .map(Zeroizing::new)
+        .map_err(|error| CliError::new("share.passcode_needed", error))
+}
+
 /// The host's reason is the reader's to see; a link that needs a passcode says how to give one.
-fn refused(error: OpenError) -> CliError {
-    let detail = match &error {
+fn refused(error: &OpenError, output: Output) -> CliError {
+    let detail = match error {
         OpenError::PasscodeWrong {
             remaining: Some(left),
-        } => format!("{error}; tries left: {left}"),
+        } => match output.lang {
+            Lang::Zh => format!("还可以试 {left} 次"),
+            Lang::En => format!("tries left: {left}"),
+        },
         _ => error.to_string(),
     };
     CliError::new(error.code().to_owned(), detail)
@@ -70,20 +92,6 @@ fn plaintexts(opened: &OpenedLink) -> Vec<(usize, Vec<u8>)> {
     let fhir = opened.files.iter().filter(|file| file.is_fhir());
     let contents = fhir.filter_map(|f| f.content.as_ref().ok().map(|c| (f.position, c.to_vec())));
     contents.collect()
-}
-
-fn write_all(directory: &Path, files: &[(usize, Vec<u8>)]) -> Result<(), CliError> {
-    std::fs::create_dir_all(directory).map_err(|error| CliError::new("file.write", error))?;
-    files.iter().try_for_each(|(position, content)| {
-        write(
-            &directory.join(format!("{:03}.json", position + 1)),
-            content,
-        )
-    })
-}
-
-fn write(path: &Path, content: &[u8]) -> Result<(), CliError> {
-    std::fs::write(path, content).map_err(|error| CliError::new("file.write", error))
 }
 
 /// The host's word that the ledger will have this opening, and whether the host's key on the ledger
@@ -133,6 +141,8 @@ fn describe(record: &ReceivedRecord, known: Option<&Chain>, files: &[ReceivedAtt
         .collect();
     let mut line = json!({
         "title": statement.map(|statement| statement.title.clone()),
+        "author": statement.map(|statement| statement.author.name.clone()),
+        "date": statement.map(|statement| date(statement.times.authored)),
         "hospital": report.hospital, "seal": report.seal,
         "record": report.record, "trust": report.trust, "standing": report.standing,
         "attachments": attachments,
@@ -200,26 +210,23 @@ fn verdict(line: &Value) -> Result<(), CliError> {
     }
 }
 
-fn told(line: &Value, output: Output) -> String {
+fn told(line: &Value, bodies: &[ReceivedRecord], output: Output) -> String {
     let mut lines = Vec::new();
     if let Some(label) = line["label"].as_str() {
         lines.push(label.to_owned());
     }
     let records = || line["records"].as_array().into_iter().flatten();
-    for record in records() {
-        let text = |name: &str| record[name].as_str().unwrap_or_default().to_owned();
-        lines.push(format!(
-            "{}  {}  {}",
-            seal_word(record, output),
-            text("hospital"),
-            text("title")
-        ));
+    for (record, received) in records().zip(bodies) {
+        lines.push(heading(record, output));
         lines.extend(standing(record, output).map(|said| format!("    {said}")));
         let attachments = record["attachments"].as_array().into_iter().flatten();
         lines.extend(attachments.map(|attachment| {
             let name = attachment["name"].as_str().unwrap_or_default();
             format!("    {}  {name}", attachment_word(attachment, output))
         }));
+        let text = document::read(&received.body);
+        lines.extend(text.lines().map(|line| format!("    {line}")));
+        lines.push(String::new());
     }
     if line["receipt"]["signature"] == "verified" {
         lines.push(format!(
@@ -241,6 +248,23 @@ fn told(line: &Value, output: Output) -> String {
         lines.push(unknown.to_owned());
     }
     lines.join("\n")
+}
+
+/// Whose seal, what, who wrote it and when.
+fn heading(record: &Value, output: Output) -> String {
+    let seal = seal_word(record, output);
+    let named = ["hospital", "title", "author"].iter();
+    let named = named.filter_map(|name| record[name].as_str().map(str::to_owned));
+    let written = record["date"].as_str().and_then(|date| {
+        let time = chrono::DateTime::parse_from_rfc3339(date).ok()?;
+        Some(local(time.timestamp_millis()))
+    });
+    let parts: Vec<String> = [seal.to_owned()]
+        .into_iter()
+        .chain(named)
+        .chain(written)
+        .collect();
+    parts.join("  ")
 }
 
 fn seal_word(record: &Value, output: Output) -> &'static str {

@@ -4,6 +4,7 @@ use super::policy;
 use crate::args::Lang;
 use crate::error::CliError;
 use crate::output::Output;
+use crate::time::rfc3339;
 use medfolder_share::evidence::{CheckResult, Evidence, Outcome, Report, SealState};
 use serde_json::json;
 use std::path::Path;
@@ -42,7 +43,7 @@ fn summary(report: &Report, output: Output) -> serde_json::Value {
         "seal": report.seal, "record": report.record, "hospital": report.hospital,
         "title": report.statement.as_ref().map(|statement| &statement.title),
         "genesis": report.genesis, "trust": report.trust, "standing": report.standing,
-        "existed_before": report.existed_before, "sentence": sentence(report, output),
+        "existed_before": report.existed_before.map(rfc3339), "sentence": sentence(report, output),
     })
 }
 

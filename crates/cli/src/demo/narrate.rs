@@ -31,7 +31,7 @@ fn chinese(step: &str, line: &Value, output: Output) -> String {
     let w = |name| word(line, name);
     match step {
         "ingest" => format!(
-            "入院系统送来病历：{} 位病人，{} 份病历由 {} 位医生逐份签名，附件 {} 个，跳过 {} 个文件{}",
+            "医院系统送来病历：{} 位病人，{} 份病历由 {} 位医生逐份签名，附件 {} 个，跳过 {} 个文件{}",
             n("patients"),
             n("records"),
             n("doctors"),

@@ -112,7 +112,10 @@ impl Folder<'_> {
         for (j, attachment) in shown.record.attachments().iter().enumerate() {
             match self.read_attachment(&shown.record, j as u32) {
                 Ok(bytes) => {
-                    write(&format!("{}-{}", j + 1, safe(&attachment.name)), &bytes)?;
+                    write(
+                        &format!("{}-{}", j + 1, file_name(&attachment.name)),
+                        &bytes,
+                    )?;
                     exported.attachments += 1;
                 }
                 Err(error) => entry["missing_attachments"] = json!(error.code()),
@@ -139,12 +142,13 @@ fn folder_name(listed: &Listed) -> String {
         .map_or_else(String::new, |time| time.format("%Y-%m-%d").to_string());
     let id = listed.record.to_string();
     let end = id.get(..8).unwrap_or(&id);
-    format!("{day} {} {end}", safe(&listed.title))
+    format!("{day} {} {end}", file_name(&listed.title))
 }
 
 /// A name that is one path segment on every system: a record's title or a file's name is the
 /// hospital's text and may hold anything.
-fn safe(name: &str) -> String {
+#[must_use]
+pub fn file_name(name: &str) -> String {
     let clean: String = name
         .chars()
         .map(|c| {
@@ -166,12 +170,12 @@ fn safe(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::safe;
+    use super::file_name;
 
     #[test]
     fn a_hostile_name_stays_one_path_segment() {
-        assert_eq!(safe("../../etc/passwd"), "_.._etc_passwd");
-        assert_eq!(safe("..."), "_");
-        assert_eq!(safe("出院小结 1/2"), "出院小结 1_2");
+        assert_eq!(file_name("../../etc/passwd"), "_.._etc_passwd");
+        assert_eq!(file_name("..."), "_");
+        assert_eq!(file_name("出院小结 1/2"), "出院小结 1_2");
     }
 }

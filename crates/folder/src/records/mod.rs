@@ -4,7 +4,7 @@ mod export;
 mod list;
 mod open;
 
-pub use export::Exported;
+pub use export::{Exported, file_name};
 pub(crate) use list::{COLUMNS, parsed, read};
 pub use list::{Filter, Listed, Page, State};
 pub use open::{Shown, Version};

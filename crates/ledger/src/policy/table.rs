@@ -182,7 +182,7 @@ actions! {
     CardLift = "card.lift", HOSPITAL, true, "The desk of the card's hospital.", "发卡医院前台。";
     CardRotate = "card.rotate", HOSPITAL | CARD, true, "The successor's key: named by the freeze and 72 hours later, or together with the desk at any time.", "接任卡的密钥：由冻结指定并满72小时，或随时与前台共同签名。";
     CardClose = "card.close", HOSPITAL | CARD, true, "The card's key, or the desk; a frozen card only the desk.", "卡密钥或前台；冻结的卡只能由前台关闭。";
-    Seal = "record.seal", HOSPITAL, false, "A hospital in good standing seals for a card registered with it.", "信誉良好的医院为在本院登记的卡签章。";
+    Seal = "record.seal", HOSPITAL, false, "A hospital in good standing seals for a card registered with it.", "资格有效的医院为在本院登记的卡签章。";
     Withdraw = "record.withdraw", HOSPITAL, true, "The hospital that sealed a record withdraws it.", "签章的医院撤回病历。";
     ZoneReport = "record.zone_report", HOSPITAL | CARD, true, "The edge of the hospital that stores it, or the patient's card.", "存放密文的医院前置机，或患者的卡。";
     Grant = "grant.grant", HOSPITAL | GRANT, false, "The grant's key and the host key of a hospital sign together, after a card login.", "卡登录后，授权密钥与承载医院的主机密钥共同签名。";
@@ -190,7 +190,7 @@ actions! {
     Shorten = "grant.shorten", GRANT, true, "The grant's key alone; every node takes it.", "仅需授权密钥，任何节点都受理。";
     Revoke = "grant.revoke", GRANT, true, "The grant's key alone; every node takes it.", "仅需授权密钥，任何节点都受理。";
     Access = "access.batch", HOSPITAL, true, "A share's host, or the origin of a large attachment, reports accesses.", "分享的承载医院或大附件的来源医院上报调阅。";
-    Anchor = "evidence.anchor", MEMBERS, false, "Any member in good standing anchors any digest.", "任何信誉良好的成员锚定任意摘要。";
+    Anchor = "evidence.anchor", MEMBERS, false, "Any member in good standing anchors any digest.", "任何资格有效的成员锚定任意摘要。";
 
     ReadTransaction = "read.transaction", ALL, true, "Status, position and proof of a transaction whose id one knows.", "凭编号查询交易的状态、位置和证明。";
     ReadCard = "read.card", MEMBERS | CARD, true, "A card's list: members, and the card itself with a token of its own key.", "卡的条目：成员，以及持该卡令牌者。";

@@ -2,11 +2,11 @@
 
 use super::list;
 use crate::args::Lang;
+use crate::commands::document;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::time::{date, local, rfc3339};
 use medfolder_client::clock::Clock;
-use medfolder_fhir::summary::{Flag, ResultLine};
 use medfolder_folder::Folder;
 use medfolder_folder::records::Shown;
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ fn line(folder: &Folder<'_>, shown: &Shown) -> Value {
     line["checks"] = json!(CHECKS.map(|(code, ..)| code));
     line["versions"] = json!(versions);
     line["attachments"] = json!(attachments);
-    line["text"] = json!(text(shown));
+    line["text"] = json!(document::plain(shown.record.body()));
     line
 }
 
@@ -111,56 +111,6 @@ const CHECKS: [(&str, &str, &str); 5] = [
     ),
 ];
 
-fn text(shown: &Shown) -> String {
-    let limits = medfolder_fhir::json::Limits::default();
-    medfolder_fhir::text::plain(shown.record.body(), &limits).unwrap_or_default()
-}
-
-/// Sections and results as a person reads them; the plain text of what has no sections.
-fn read(shown: &Shown) -> String {
-    let limits = medfolder_fhir::json::Limits::default();
-    let Ok(summary) = medfolder_fhir::summary::read(shown.record.body(), &limits) else {
-        return text(shown);
-    };
-    let mut lines = Vec::new();
-    for section in &summary.sections {
-        lines.push(section.title.clone());
-        lines.extend(section.lines.iter().map(|line| format!("  {line}")));
-    }
-    // The narrative holds the results; without one they are told from the coded entries.
-    if lines.is_empty() {
-        lines.extend(summary.results.iter().map(result_row));
-    }
-    if lines.is_empty() {
-        text(shown)
-    } else {
-        lines.join("\n")
-    }
-}
-
-/// Name, value and unit, the report's own range and flag.
-fn result_row(result: &ResultLine) -> String {
-    let flag = match result.flag {
-        Some(Flag::High) => "↑",
-        Some(Flag::Low) => "↓",
-        Some(Flag::CriticalHigh) => "↑↑",
-        Some(Flag::CriticalLow) => "↓↓",
-        Some(Flag::Abnormal) => "!",
-        Some(Flag::CriticalAbnormal) => "!!",
-        Some(Flag::Normal) | None => "",
-    };
-    let range = result
-        .range
-        .as_ref()
-        .map_or_else(String::new, |range| format!("  [{range}]"));
-    format!(
-        "{}  {} {}{range} {flag}",
-        result.name, result.value, result.unit
-    )
-    .trim_end()
-    .to_owned()
-}
-
 fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
     let listed = &shown.listed;
     let statement = shown.record.statement();
@@ -173,7 +123,7 @@ fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
         ),
         format!("{}  {}", statement.author.name, local(listed.date)),
         String::new(),
-        read(shown),
+        document::read(shown.record.body()),
         String::new(),
     ];
     for attachment in shown.record.attachments() {
