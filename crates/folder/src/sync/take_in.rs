@@ -151,3 +151,71 @@ pub(crate) fn set_taken(
         .execute(params![folder, card.to_string(), entries, digest])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::sealed_at;
+    use crate::{Unlock, Vault};
+    use medfolder_crypto::Digest;
+    use medfolder_ledger::body::SealedLeaf;
+    use medfolder_record::{AreaId, MemberId, SealedAt, VisitId};
+
+    fn late_seal(card: &Card) -> Seal {
+        let leaf = RecordId(Digest([7; 32]));
+        let replaces = None;
+        Seal {
+            member: card.member,
+            card: card.number,
+            visit: VisitId([1; 16]),
+            seq: 0,
+            area: AreaId([2; 16]),
+            policy: 0,
+            time: 1_000,
+            mark: Mark::Late,
+            leaves: vec![SealedLeaf { leaf, replaces }],
+            earlier: None,
+        }
+    }
+
+    #[test]
+    fn a_seal_is_judged_by_the_place_and_time_that_the_list_proves_and_not_by_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let unlock = Unlock::Passphrase("correct horse battery");
+        let vault = Vault::create(&dir.path().join("vault"), &unlock).unwrap();
+        let database = vault.database().unwrap();
+        let card = Card {
+            row: 1,
+            number: CardNumber(Digest([3; 32])),
+            member: MemberId([4; 16]),
+            index: 0,
+        };
+        database
+            .execute_batch(
+                "INSERT INTO folder VALUES (1, 'f', x'00', x'00', '[]', 'n', 0, 0, NULL);
+                 INSERT INTO card (id, folder, number, member, idx, state)
+                     VALUES (1, 1, 'c', 'm', 0, 'registered');",
+            )
+            .unwrap();
+        let transaction = Transaction {
+            version: 0,
+            valid_until: 9_999_999,
+            body: Body::Seal(late_seal(&card)),
+            signatures: Vec::new(),
+        };
+        let step = TransactionStep {
+            stored: transaction.to_bytes(),
+            position: 41,
+            block_time: 5_000_000,
+        };
+        let entry = Entry { step, transaction };
+        assert_eq!(take_in(&database, 1, &card, &entry).unwrap(), 1);
+        let sealed = database
+            .query_row("SELECT position, block_time FROM seal", [], |row| {
+                sealed_at(row, 0)
+            })
+            .unwrap();
+        let (position, time) = (41, 5_000_000);
+        assert_eq!(sealed, SealedAt { position, time });
+    }
+}
