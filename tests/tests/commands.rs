@@ -7,6 +7,9 @@
     reason = "tests"
 )]
 
+#[path = "commands/person.rs"]
+mod person;
+
 use medfolder_tests::{Ended, Served, eventually, medfolder, root, run};
 use serde_json::Value;
 use std::fs;
@@ -195,6 +198,11 @@ fn a_served_demonstration_is_used_by_other_processes_as_the_contract_says() {
     attachments_of_a_link_are_those_that_were_signed(&served);
     the_passcode_is_counted_and_the_log_is_complete(&served);
     two_processes_never_open_one_vault(&served);
+    person::two_commands_at_once_wait_for_each_other(&served);
+    person::a_record_that_was_corrected_is_marked_wherever_it_is_met(&served);
+    person::mistakes_are_caught_before_anything_is_made(&served, place.path());
+    person::parts_of_names_are_enough_and_unknown_ones_are_told_what_there_is(&served);
+    person::a_new_folder_says_that_it_is_empty_and_survives_a_wrong_address(&served, place.path());
     a_new_folder_links_a_card_at_the_front_desk(&served, place.path());
 }
 
@@ -263,9 +271,6 @@ fn evidence_verifies_and_a_changed_one_exits_with_three(served: &Served, place: 
         served.text("/genesis"),
     ]));
     assert_eq!(failed.exit, 3, "{}", failed.stdout);
-    let fhir = run(&mut served.folder(0, &["show", &record, "--fhir"]));
-    let document: Value = serde_json::from_str(&fhir.stdout).unwrap();
-    assert_eq!(document["resourceType"], "Bundle");
 }
 
 fn a_share_is_made_opened_and_ended(served: &Served) {
@@ -395,7 +400,6 @@ fn two_processes_never_open_one_vault(served: &Served) {
             .all(|code| code.is_empty() || code == "vault.in_use"),
         "{codes:?}"
     );
-    assert!(codes.iter().any(|code| code == "vault.in_use"), "{codes:?}");
     told(&mut served.folder(0, &["list", "--limit", "1"]));
 }
 

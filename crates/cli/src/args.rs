@@ -248,20 +248,25 @@ pub(crate) enum FolderCommand {
     Link {
         /// The link from the QR, or the 16 characters.
         code: String,
-        /// The hospital's name, with a typed code.
+        /// The hospital's name or a part of it, with a typed code.
         #[arg(long)]
         member: Option<String>,
     },
     /// Fetch what the ledger says is yours; verify and decrypt it here.
-    Sync,
+    Sync {
+        /// The ledger is reached there from now on; give it again for more nodes.
+        #[arg(long, value_name = "URL")]
+        ledger: Vec<String>,
+    },
     /// List records, newest first.
     List(List),
     /// Search in all records, offline.
     Search {
         /// Words, Chinese or English, or codes.
-        text: String,
+        #[arg(required = true, num_args = 1..)]
+        text: Vec<String>,
         /// At most so many.
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, default_value_t = 20, value_parser = at_least_one)]
         limit: usize,
     },
     /// Show a record and what was checked.
@@ -333,10 +338,18 @@ pub(crate) struct Trust {
     pub(crate) key_store: bool,
 }
 
+/// A number of things that are wanted.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("write a number, 1 or more".to_owned()),
+        Ok(number) => Ok(number),
+    }
+}
+
 /// Filters of `folder list`.
 #[derive(Args, Debug)]
 pub(crate) struct List {
-    /// Records of this hospital.
+    /// Records of this hospital: its name or a part of it.
     #[arg(long, value_name = "H")]
     pub(crate) hospital: Option<String>,
     /// Records of this kind: a LOINC code or a name such as lab-report or 检验报告.
@@ -349,7 +362,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "D")]
     pub(crate) to: Option<chrono::NaiveDate>,
     /// At most so many.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) limit: Option<usize>,
     /// Go on after the cursor that the page before ended with.
     #[arg(long, value_name = "CURSOR")]
@@ -364,7 +377,7 @@ pub(crate) struct Share {
     /// These records, separated by commas.
     #[arg(long, group = "what", value_delimiter = ',', value_name = "R")]
     pub(crate) records: Vec<String>,
-    /// All records of a visit.
+    /// All records of a visit: its id or the beginning of it.
     #[arg(long, group = "what", value_name = "V")]
     pub(crate) visit: Option<String>,
     /// All records.
@@ -383,7 +396,7 @@ pub(crate) struct Share {
     #[arg(long = "for", value_name = "T", default_value = "24h", value_parser = crate::time::duration)]
     pub(crate) duration: u64,
     /// How often it may be opened.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) openings: Option<u32>,
     /// A name for the share, at most 80 characters; readers see it.
     #[arg(long, value_name = "L")]

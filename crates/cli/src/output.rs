@@ -47,6 +47,18 @@ impl Output {
         LOST.load(Ordering::Relaxed)
     }
 
+    /// Whether a program reads what is printed.
+    pub(crate) const fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Tells a person that there is nothing to list; a program sees it by itself.
+    pub(crate) fn nothing(self, zh: &str, en: &str) {
+        if !self.json {
+            let _ = writeln!(std::io::stderr().lock(), "{}", self.say(zh, en));
+        }
+    }
+
     /// Whether nobody wants to hear what is going on.
     pub(crate) const fn is_quiet(self) -> bool {
         self.quiet

@@ -53,8 +53,9 @@ pub fn from_root(root: &Secret32, list: WordList) -> Zeroizing<Vec<String>> {
     }
 }
 
-/// Reads 24 words of either list, in any Unicode form. English words are separated by white space
-/// and may be capitalised; Chinese words may also stand without spaces.
+/// Reads 24 words of either list, in any Unicode form. English words may be capitalised; Chinese
+/// words may also stand without spaces. Numbers and signs between words, as they were printed or
+/// written down (`1. word 2. word`, `词、词`), mean nothing.
 ///
 /// # Errors
 /// [`WordsError`] by what is wrong.
@@ -80,12 +81,14 @@ fn split(text: &str) -> Zeroizing<Vec<String>> {
         return Zeroizing::new(
             lower
                 .chars()
-                .filter(|c| !c.is_whitespace())
+                .filter(|c| c.is_alphabetic())
                 .map(String::from)
                 .collect(),
         );
     }
-    Zeroizing::new(lower.split_whitespace().map(str::to_owned).collect())
+    let words = lower.split(|c: char| !c.is_alphabetic());
+    let words = words.filter(|word| !word.is_empty());
+    Zeroizing::new(words.map(str::to_owned).collect())
 }
 
 /// The list that knows all words; the first unknown place of the list that knows more.

@@ -96,6 +96,22 @@ fn a_public_key_has_one_encoding() {
 }
 
 #[test]
+fn words_are_read_back_with_the_numbers_and_signs_they_were_printed_or_written_with() {
+    let root = Secret32::new([7; 32]);
+    for list in [words::WordList::English, words::WordList::Chinese] {
+        let words = words::from_root(&root, list);
+        for sign in [".", "、", "，", ")", ",\n"] {
+            let numbered: Vec<String> = (1..)
+                .zip(words.iter())
+                .map(|(number, word)| format!("{number}{sign} {word}"))
+                .collect();
+            assert_eq!(words::to_root(&numbered.join(" ")).unwrap(), root, "{sign}");
+            assert_eq!(words::to_root(&words.join(sign)).unwrap(), root, "{sign}");
+        }
+    }
+}
+
+#[test]
 fn words_and_passphrases_are_read_in_any_unicode_form() {
     let root = seed(9);
     let words = words::from_root(&root, words::WordList::English).join(" ");

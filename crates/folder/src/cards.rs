@@ -73,7 +73,7 @@ impl Folder<'_> {
         })
     }
 
-    /// Makes the card's registration and hands it to the hospital under the desk's code.
+    /// Makes the card's registration, keeps the card in the vault and hands it to the hospital under the desk's code.
     ///
     /// # Errors
     /// `card.linked`, and what the connection or the desk answers.
@@ -82,6 +82,14 @@ impl Folder<'_> {
         invitation: &DeskInvitation,
         clock: &Clock,
     ) -> Result<PendingCard, FolderError> {
+        if !self.pending_cards()?.is_empty() {
+            // An earlier try may have been confirmed after it was stopped: then its code is used
+            // up. Without the ledger the desk's answer has to do.
+            let ledger = self.ledger_client(clock)?;
+            if let Err(error) = self.take_up_pending(&ledger).await {
+                tracing::debug!(code = error.code(), "the ledger does not tell of the card");
+            }
+        }
         let card = self.pending_card(invitation.member)?;
         let request = self.registration(&card, &invitation.code, clock.now())?;
         let (http, edge) = self.edge(&card.member)?;
@@ -118,11 +126,21 @@ impl Folder<'_> {
     /// # Errors
     /// `vault.storage`.
     pub fn cards(&self) -> Result<Vec<Card>, FolderError> {
+        self.cards_where("state <> 'pending'")
+    }
+
+    /// Cards that are in the vault and that no desk confirmed as far as it knows: linking was
+    /// stopped, perhaps before the confirmation and perhaps behind it.
+    pub(crate) fn pending_cards(&self) -> Result<Vec<Card>, FolderError> {
+        self.cards_where("state = 'pending'")
+    }
+
+    fn cards_where(&self, condition: &str) -> Result<Vec<Card>, FolderError> {
         let database = self.vault.database()?;
-        let mut statement = database.prepare_cached(
-            "SELECT id, number, member, idx FROM card WHERE folder = ?1 AND state <> 'pending'
-             ORDER BY id",
-        )?;
+        let mut statement = database.prepare_cached(&format!(
+            "SELECT id, number, member, idx FROM card WHERE folder = ?1 AND {condition}
+             ORDER BY id"
+        ))?;
         let rows = statement.query_map([self.id], |row| {
             Ok(Card {
                 row: row.get(0)?,
@@ -153,7 +171,7 @@ impl Folder<'_> {
         Ok(())
     }
 
-    fn set_registered(&self, card: i64) -> Result<(), FolderError> {
+    pub(crate) fn set_registered(&self, card: i64) -> Result<(), FolderError> {
         self.vault.database()?.execute(
             "UPDATE card SET state = 'registered', claim = NULL WHERE id = ?1",
             [card],

@@ -28,19 +28,38 @@ pub struct Card {
 impl Folder<'_> {
     /// A member of the folder's consortium.
     pub(crate) fn member(&self, id: &MemberId) -> Result<&Member, FolderError> {
-        self.consortium.member(id).ok_or(FolderError::MemberUnknown)
+        self.consortium
+            .member(id)
+            .ok_or_else(|| self.member_unknown())
     }
 
-    /// A member by its name.
+    /// A member by its name, or by a part of it that no other member's name holds.
     ///
     /// # Errors
-    /// `member.unknown`.
+    /// `member.unknown`, `member.ambiguous`.
     pub fn member_named(&self, name: &str) -> Result<MemberId, FolderError> {
-        let member = self
-            .consortium
-            .member_named(name)
-            .ok_or(FolderError::MemberUnknown)?;
-        Ok(member.id)
+        if let Some(member) = self.consortium.member_named(name) {
+            return Ok(member.id);
+        }
+        let part = name.trim().to_lowercase();
+        let members = &self.consortium.genesis().members;
+        let mut fitting: Vec<&Member> = members
+            .iter()
+            .filter(|member| !part.is_empty() && member.name.to_lowercase().contains(&part))
+            .collect();
+        match (fitting.pop(), fitting.is_empty()) {
+            (Some(only), true) => Ok(only.id),
+            (Some(last), false) => {
+                fitting.push(last);
+                Err(FolderError::MemberAmbiguous(names(&fitting)))
+            }
+            (None, _) => Err(self.member_unknown()),
+        }
+    }
+
+    pub(crate) fn member_unknown(&self) -> FolderError {
+        let members: Vec<&Member> = self.consortium.genesis().members.iter().collect();
+        FolderError::MemberUnknown(names(&members))
     }
 
     /// The name of a member, for people; its id when the consortium does not know it.
@@ -103,4 +122,9 @@ impl Folder<'_> {
         let keys = self.keys(&*self.vault.database()?)?;
         Ok(keys.card(&card.member.0, card.index))
     }
+}
+
+fn names(members: &[&Member]) -> String {
+    let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+    names.join("、")
 }

@@ -51,15 +51,15 @@ pub enum FolderError {
     /// The vault holds a folder of this name already.
     #[error("there is a folder named {0} already")]
     FolderExists(String),
-    /// The vault holds no folder of this name.
-    #[error("there is no folder named {0}")]
-    FolderUnknown(String),
+    /// The vault holds no folder of this name; the names it holds.
+    #[error("there is no folder named {0}; there are: {1}")]
+    FolderUnknown(String, String),
     /// The vault holds no folder yet.
     #[error("there is no folder here yet")]
     NoFolder,
     /// The vault holds several folders and none was named.
-    #[error("there are several folders here: name one")]
-    WhichFolder,
+    #[error("there are several folders here: {0}")]
+    WhichFolder(String),
     /// The recovery words give no root.
     #[error("{0}")]
     Words(medfolder_crypto::words::WordsError),
@@ -81,9 +81,12 @@ pub enum FolderError {
     /// A cursor that no list gave out.
     #[error("not a cursor of this list")]
     Cursor,
-    /// The consortium has no such member.
-    #[error("the consortium has no such member")]
-    MemberUnknown,
+    /// The consortium has no such member; the names of those it has.
+    #[error("the consortium has no such member; it has: {0}")]
+    MemberUnknown(String),
+    /// Several members have names that hold this.
+    #[error("several members have such a name: {0}")]
+    MemberAmbiguous(String),
     /// The member has no edge on the ledger.
     #[error("this member has no address on the ledger")]
     MemberWithoutEdge,
@@ -114,6 +117,9 @@ pub enum FolderError {
     /// The file to export to exists.
     #[error("a file of this name exists already")]
     ExportExists,
+    /// The folder on disk where an export should lie does not exist.
+    #[error("the folder for this file does not exist")]
+    ExportPlace,
     /// The hospital's exchange zone could not be asked, or refused.
     #[error(transparent)]
     Zone(#[from] medfolder_client::zone::ZoneError),
@@ -141,6 +147,15 @@ pub enum FolderError {
     /// Several shares have ids that begin so.
     #[error("several shares begin so: write more of it")]
     ShareAmbiguous,
+    /// Several visits have ids that begin so.
+    #[error("several visits begin so: write more of it")]
+    VisitAmbiguous,
+    /// The folder has no visit whose id begins so.
+    #[error("there is no such visit in this folder")]
+    VisitUnknown,
+    /// The share is over, so that it can have no other end.
+    #[error("this share is over: make a new one")]
+    ShareOver,
     /// The new end is not before the present one.
     #[error("the share ends before that already")]
     NotShorter,
@@ -189,8 +204,8 @@ impl FolderError {
             Self::StorageFull => "vault.storage_full",
             Self::Genesis => "folder.genesis",
             Self::FolderExists(_) => "folder.exists",
-            Self::FolderUnknown(_) | Self::NoFolder => "folder.unknown",
-            Self::WhichFolder => "folder.which",
+            Self::FolderUnknown(..) | Self::NoFolder => "folder.unknown",
+            Self::WhichFolder(_) => "folder.which",
             Self::Words(error) => error.code(),
             Self::RecordUnknown(_) => "record.unknown",
             Self::RecordAmbiguous(_) => "record.ambiguous",
@@ -198,7 +213,8 @@ impl FolderError {
             Self::FailedRecord(_) => "record.failed",
             Self::Check(check) => check.code(),
             Self::Cursor => "list.cursor",
-            Self::MemberUnknown => "member.unknown",
+            Self::MemberUnknown(_) => "member.unknown",
+            Self::MemberAmbiguous(_) => "member.ambiguous",
             Self::MemberWithoutEdge => "member.without_edge",
             Self::DeskCode => "desk.code_malformed",
             Self::DeskMember => "desk.which_member",
@@ -209,6 +225,7 @@ impl FolderError {
             Self::AttachmentUnknown => "attachment.unknown",
             Self::AttachmentWaiting => "attachment.waiting",
             Self::ExportExists => "export.exists",
+            Self::ExportPlace => "file.no_folder",
             Self::Zone(error) => error.code(),
             Self::LedgerAddress => "ledger.address",
             Self::Ledger(error) => error.code(),
@@ -218,6 +235,9 @@ impl FolderError {
             Self::NoCard => "share.no_card",
             Self::ShareUnknown => "share.unknown",
             Self::ShareAmbiguous => "share.ambiguous",
+            Self::VisitAmbiguous => "visit.ambiguous",
+            Self::VisitUnknown => "share.visit",
+            Self::ShareOver => "share.over",
             Self::NotShorter => "share.not_shorter",
             Self::NotLonger => "share.not_longer",
             Self::Items(error) => error.code(),

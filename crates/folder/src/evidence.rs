@@ -174,7 +174,7 @@ impl<'f> EvidenceMaker<'f> {
         self.members
             .get(&id)
             .cloned()
-            .ok_or(FolderError::MemberUnknown)
+            .ok_or_else(|| FolderError::MemberUnknown(id.to_string()))
     }
 }
 

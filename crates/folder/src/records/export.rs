@@ -31,7 +31,7 @@ impl Folder<'_> {
     /// Writes all versions of all records to a ZIP file at `path`, which must not exist.
     ///
     /// # Errors
-    /// `export.exists`, `vault.storage`, `vault.storage_full`.
+    /// `export.exists`, `file.no_folder`, `vault.storage`, `vault.storage_full`.
     pub fn export(
         &self,
         path: &Path,
@@ -39,6 +39,10 @@ impl Folder<'_> {
     ) -> Result<Exported, FolderError> {
         if path.exists() {
             return Err(FolderError::ExportExists);
+        }
+        let parent = path.parent().filter(|parent| parent.as_os_str() != "");
+        if parent.is_some_and(|parent| !parent.is_dir()) {
+            return Err(FolderError::ExportPlace);
         }
         let part = path.with_extension("zip.part");
         let written = self.write_zip(&part, progress);

@@ -60,8 +60,37 @@ impl Folder<'_> {
         })
     }
 
-    /// The record of this id or with an id that begins so.
-    pub(crate) fn named(&self, name: &str) -> Result<Listed, FolderError> {
+    /// The visit of this id or with an id that begins so.
+    ///
+    /// # Errors
+    /// `share.visit`, `visit.ambiguous`.
+    pub fn visit_named(&self, name: &str) -> Result<VisitId, FolderError> {
+        let name = name.trim().to_ascii_lowercase();
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(FolderError::VisitUnknown);
+        }
+        let database = self.vault.database()?;
+        let mut statement = database.prepare_cached(
+            "SELECT DISTINCT seal.visit FROM record JOIN seal ON seal.id = record.seal
+             WHERE record.folder = ?1 AND seal.visit >= ?2 AND seal.visit < ?3 LIMIT 2",
+        )?;
+        let mut found = statement
+            .query_map(params![self.id, name, format!("{name}g")], |row| {
+                parsed(row, 0)
+            })?
+            .collect::<Result<Vec<VisitId>, _>>()?;
+        match (found.pop(), found.is_empty()) {
+            (Some(only), true) => Ok(only),
+            (Some(_), false) => Err(FolderError::VisitAmbiguous),
+            (None, _) => Err(FolderError::VisitUnknown),
+        }
+    }
+
+    /// The record of this id or with an id that begins so, as lists show it.
+    ///
+    /// # Errors
+    /// `record.unknown`, `record.ambiguous`.
+    pub fn named(&self, name: &str) -> Result<Listed, FolderError> {
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(FolderError::RecordUnknown(name.to_owned()));
         }

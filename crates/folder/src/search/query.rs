@@ -16,8 +16,8 @@ pub struct Found {
 }
 
 impl Folder<'_> {
-    /// Records in which every word of `text` stands, best first: those where the words stand side
-    /// by side as written, then by how much they say and where (a title counts more), then the
+    /// Records in which every word of `text` stands, best first: those in force before those that
+    /// were replaced or withdrawn, then those where the words stand side by side as written, then by how much they say and where (a title counts more), then the
     /// newest. Works offline.
     ///
     /// # Errors
@@ -50,12 +50,13 @@ pub(super) fn find(
     let mut statement = database.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM (
              SELECT words.rowid AS id, bm25(words, 4.0, 1.0) AS score, found.date AS date,
-                 {together_if} AS together
+                 {together_if} AS together,
+                 found.replaced_by IS NOT NULL OR found.withdrawn = 1 AS over
              FROM words JOIN record AS found ON found.id = words.rowid
              WHERE words MATCH ?1 AND found.folder = ?3
-             ORDER BY together DESC, score, date DESC LIMIT ?4) AS hit
+             ORDER BY over, together DESC, score, date DESC LIMIT ?4) AS hit
          JOIN record ON record.id = hit.id JOIN seal ON seal.id = record.seal
-         ORDER BY hit.together DESC, hit.score, hit.date DESC"
+         ORDER BY hit.over, hit.together DESC, hit.score, hit.date DESC"
     ))?;
     let rows = statement.query_map(params![every, together, folder, limit], read)?;
     let found = rows

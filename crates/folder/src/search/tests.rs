@@ -287,3 +287,22 @@ fn what_the_familys_records_say_is_found_by_its_words_and_codes() {
         assert!(found.snippet.contains("青霉素"), "{}", found.snippet);
     }
 }
+
+#[test]
+fn what_was_replaced_or_withdrawn_comes_after_what_is_in_force() {
+    let library = Library::of(&[
+        ("过敏", "青霉素"),
+        ("过敏 青霉素", "青霉素"),
+        ("过敏", "青霉素"),
+    ]);
+    let database = library.vault.database().unwrap();
+    database
+        .execute_batch(
+            "UPDATE record SET replaced_by = 'x' WHERE id = 2;
+             UPDATE record SET withdrawn = 1 WHERE id = 3;",
+        )
+        .unwrap();
+    drop(database);
+    let rows = library.rows("青霉素");
+    assert_eq!((rows.len(), rows[0]), (3, 1));
+}

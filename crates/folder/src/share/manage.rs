@@ -16,6 +16,8 @@ use zeroize::Zeroizing;
 
 /// How long a change of a share may take to reach the ledger, in milliseconds.
 const SUBMIT_WITHIN: u64 = 60 * 60 * 1_000;
+/// The ledger's contract has no such grant.
+const GRANT_UNKNOWN: &str = "grant.unknown";
 
 /// A share's state as this device knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -56,6 +58,16 @@ pub struct ShareInfo {
     /// Its state.
     pub standing: Standing,
     pub(super) seed: GrantSeed,
+}
+
+impl ShareInfo {
+    /// What is over or was never finished has no end that could be moved.
+    fn may_move(&self) -> Result<(), FolderError> {
+        match self.standing {
+            Standing::Active => Ok(()),
+            _ => Err(FolderError::ShareOver),
+        }
+    }
 }
 
 impl core::fmt::Debug for ShareInfo {
@@ -113,11 +125,25 @@ impl Folder<'_> {
     }
 
     /// Ends a share now. When its host cannot be reached the ledger is told; the host ends it when
-    /// it reads the ledger.
+    /// it reads the ledger. An unfinished share that the ledger does not know is dropped.
     ///
     /// # Errors
     /// What host and ledger answer, when neither took it.
     pub async fn revoke_share(&self, share: &ShareInfo, clock: &Clock) -> Result<(), FolderError> {
+        match self.end_share(share, clock).await {
+            Err(error)
+                if share.standing == Standing::Preparing && error.code() == GRANT_UNKNOWN =>
+            {
+                self.vault
+                    .database()?
+                    .execute("DELETE FROM share WHERE id = ?1", [share.row])?;
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    async fn end_share(&self, share: &ShareInfo, clock: &Clock) -> Result<(), FolderError> {
         let bytes = self.signed(share, Revoke { grant: share.grant }, clock);
         if self
             .owner(share, clock)?
@@ -133,13 +159,14 @@ impl Folder<'_> {
     /// Lets a share end earlier: `duration` milliseconds from now.
     ///
     /// # Errors
-    /// `share.not_shorter`, and what host and ledger answer, when neither took it.
+    /// `share.over`, `share.not_shorter`, and what host and ledger answer, when neither took it.
     pub async fn shorten_share(
         &self,
         share: &ShareInfo,
         duration: u64,
         clock: &Clock,
     ) -> Result<u64, FolderError> {
+        share.may_move()?;
         let until = clock.now() + duration;
         if until >= share.ends {
             return Err(FolderError::NotShorter);
@@ -167,13 +194,14 @@ impl Folder<'_> {
     /// Lets a share end later: `duration` milliseconds from now. The host must agree.
     ///
     /// # Errors
-    /// `share.not_longer`, `share.too_long`, and what the host answers.
+    /// `share.over`, `share.not_longer`, `share.too_long`, and what the host answers.
     pub async fn extend_share(
         &self,
         share: &ShareInfo,
         duration: u64,
         clock: &Clock,
     ) -> Result<u64, FolderError> {
+        share.may_move()?;
         let until = clock.now() + duration;
         if until <= share.ends {
             return Err(FolderError::NotLonger);

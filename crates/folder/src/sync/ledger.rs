@@ -114,6 +114,26 @@ impl Folder<'_> {
         Ok(new)
     }
 
+    /// Cards whose linking was stopped: one that the desk confirmed meanwhile is on the ledger and
+    /// is the folder's from now on.
+    pub(crate) async fn take_up_pending(&self, ledger: &LedgerClient) -> Result<(), FolderError> {
+        for card in self.pending_cards()? {
+            if self.is_on_ledger(ledger, &card).await? {
+                self.set_registered(card.row)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_on_ledger(&self, ledger: &LedgerClient, card: &Card) -> Result<bool, FolderError> {
+        let session = ledger.session(&self.card_identity(card)?)?;
+        match session.entries(&Subject::Card(card.number), None).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_unknown(&error) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// After a restore: looks at every member for cards of this folder's key tree. Each card asks
     /// with its own key on connections of its own.
     pub(super) async fn find_cards(
@@ -151,14 +171,9 @@ impl Folder<'_> {
         let mut index = 0;
         while index < end {
             let card = self.card_at(member, index)?;
-            let session = ledger.session(&self.card_identity(&card)?)?;
-            match session.entries(&Subject::Card(card.number), None).await {
-                Ok(_) => {
-                    self.add_registered(member, index)?;
-                    end = index + 1 + CARDS_TO_TRY;
-                }
-                Err(error) if is_unknown(&error) => {}
-                Err(error) => return Err(error.into()),
+            if self.is_on_ledger(ledger, &card).await? {
+                self.add_registered(member, index)?;
+                end = index + 1 + CARDS_TO_TRY;
             }
             index += 1;
         }

@@ -102,6 +102,7 @@ impl Folder<'_> {
             ledger.compare_heads().await?;
         }
         self.find_cards(&ledger, options).await?;
+        self.take_up_pending(&ledger).await?;
         let cards = self.cards()?;
         let mut report = SyncReport {
             complete: true,

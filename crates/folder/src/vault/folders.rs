@@ -7,6 +7,7 @@ use medfolder_crypto::{Secret32, os_rng, words};
 use medfolder_ledger::Chain;
 use medfolder_record::FolderNumber;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use url::Url;
 use zeroize::Zeroizing;
 
 /// A folder of the vault: whom it belongs to and which consortium it trusts.
@@ -38,11 +39,35 @@ pub struct Trust<'a> {
     pub ledger: &'a [String],
 }
 
+impl Trust<'_> {
+    /// The consortium, when the genesis is one and every address can be one of a node.
+    ///
+    /// # Errors
+    /// `folder.genesis`, `ledger.address`.
+    pub fn check(&self) -> Result<Chain, FolderError> {
+        check_ledger(self.ledger)?;
+        Chain::from_bytes(self.genesis).map_err(|_| FolderError::Genesis)
+    }
+}
+
+/// Addresses are `http` or `https` with a host; whether anybody answers there is seen by a sync.
+fn check_ledger(addresses: &[String]) -> Result<(), FolderError> {
+    let is_one = |address: &String| {
+        Url::parse(address)
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    };
+    if !addresses.is_empty() && addresses.iter().all(is_one) {
+        Ok(())
+    } else {
+        Err(FolderError::LedgerAddress)
+    }
+}
+
 impl Vault {
     /// Makes a folder with a fresh root.
     ///
     /// # Errors
-    /// `folder.exists`, `folder.genesis`, `vault.storage`.
+    /// `folder.exists`, `ledger.address`, `folder.genesis`, `vault.storage`.
     pub fn create_folder(
         &self,
         name: &str,
@@ -76,7 +101,7 @@ impl Vault {
         restored: bool,
         now: u64,
     ) -> Result<Folder<'_>, FolderError> {
-        let chain = Chain::from_bytes(trust.genesis).map_err(|_| FolderError::Genesis)?;
+        let chain = trust.check()?;
         let keys = ChainRoot::derive(chain.suite(), root, &chain.digest());
         let number = FolderNumber(keys.folder().number);
         let ledger = serde_json::to_string(trust.ledger).map_err(|_| FolderError::VaultDamaged)?;
@@ -127,16 +152,29 @@ impl Vault {
                 [&name],
                 Stored::read,
             )
-            .optional()?
-            .ok_or_else(|| FolderError::FolderUnknown(name.clone()))?;
-        row.open(self, name)
+            .optional()?;
+        match row {
+            Some(row) => row.open(self, name),
+            None => Err(self.unknown(name)?),
+        }
+    }
+
+    fn unknown(&self, name: String) -> Result<FolderError, FolderError> {
+        let there = self.folder_names()?;
+        if there.is_empty() {
+            return Ok(FolderError::NoFolder);
+        }
+        Ok(FolderError::FolderUnknown(name, there.join("、")))
     }
 
     fn only_name(&self) -> Result<String, FolderError> {
         let mut names = self.folder_names()?;
         match (names.pop(), names.is_empty()) {
             (Some(only), true) => Ok(only),
-            (Some(_), false) => Err(FolderError::WhichFolder),
+            (Some(last), false) => {
+                names.push(last);
+                Err(FolderError::WhichFolder(names.join("、")))
+            }
             (None, _) => Err(FolderError::NoFolder),
         }
     }
@@ -173,6 +211,22 @@ impl Stored {
 }
 
 impl Folder<'_> {
+    /// Reaches the ledger at these addresses from now on. What it must continue, and the genesis
+    /// that is trusted, stay.
+    ///
+    /// # Errors
+    /// `ledger.address`, `vault.storage`.
+    pub fn set_ledger(&mut self, addresses: &[String]) -> Result<(), FolderError> {
+        check_ledger(addresses)?;
+        let text = serde_json::to_string(addresses).map_err(|_| FolderError::VaultDamaged)?;
+        self.vault.database()?.execute(
+            "UPDATE folder SET ledger = ?2 WHERE id = ?1",
+            params![self.id, text],
+        )?;
+        self.ledger = addresses.to_vec();
+        Ok(())
+    }
+
     /// The 24 recovery words, to be written down and shown to nobody.
     ///
     /// # Errors

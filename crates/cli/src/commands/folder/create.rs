@@ -19,11 +19,14 @@ pub(crate) fn create(
     output: Output,
 ) -> Result<(), CliError> {
     let genesis = genesis(trust)?;
-    let vault = place.open_or_create(trust.key_store)?;
+    let key_store = trust.key_store;
     let trust = Trust {
         genesis: &genesis,
         ledger: &trust.ledger,
     };
+    // What can never work makes no vault.
+    trust.check()?;
+    let vault = place.open_or_create(key_store)?;
     let folder = vault.create_folder(place.new_name(), &trust, clock.now())?;
     let list = if output.lang == Lang::Zh {
         WordList::Chinese
@@ -59,12 +62,14 @@ pub(crate) fn restore(
     output: Output,
 ) -> Result<(), CliError> {
     let genesis = genesis(trust)?;
-    let words = words()?;
-    let vault = place.open_or_create(trust.key_store)?;
+    let key_store = trust.key_store;
     let trust = Trust {
         genesis: &genesis,
         ledger: &trust.ledger,
     };
+    trust.check()?;
+    let words = words()?;
+    let vault = place.open_or_create(key_store)?;
     let folder = vault.restore_folder(place.new_name(), &words, &trust, clock.now())?;
     let line = json!({ "folder": folder.number, "name": folder.name });
     output.line(&line, || told(&folder, output));

@@ -17,6 +17,9 @@ pub(crate) fn list(
     output: Output,
 ) -> Result<(), CliError> {
     let page = folder.list(&filter(folder, words)?)?;
+    if page.records.is_empty() {
+        output.nothing("没有这样的病历。", "There is no such record.");
+    }
     for (number, record) in page.records.iter().enumerate() {
         let mut line = line(folder, record);
         let next = page
@@ -27,8 +30,8 @@ pub(crate) fn list(
             line["next"] = json!(next);
         }
         output.line(&line, || match next {
-            Some(next) => format!("{}\n… --after {next}", row(folder, record)),
-            None => row(folder, record),
+            Some(next) => format!("{}\n… --after {next}", row(folder, record, output)),
+            None => row(folder, record, output),
         });
     }
     Ok(())
@@ -41,13 +44,17 @@ pub(crate) fn search(
     limit: usize,
     output: Output,
 ) -> Result<(), CliError> {
-    for found in folder.search(text, limit)? {
+    let all = folder.search(text, limit)?;
+    if all.is_empty() {
+        output.nothing("没有找到。", "Nothing was found.");
+    }
+    for found in all {
         let mut line = line(folder, &found.record);
         line["snippet"] = json!(found.snippet);
         output.line(&line, || {
             format!(
                 "{}\n      {}",
-                row(folder, &found.record),
+                row(folder, &found.record, output),
                 found.snippet.replace('\n', " ")
             )
         });
@@ -76,7 +83,12 @@ fn filter(folder: &Folder<'_>, words: &args::List) -> Result<Filter, CliError> {
 
 /// A LOINC code as it is; a name by the table of kinds.
 fn kind(text: &str) -> Result<String, CliError> {
-    if let Some(kind) = Kind::parse(text) {
+    // As Americans spell it, and FHIR too.
+    let spelled = text.to_lowercase().replace("immunization", "immunisation");
+    let named = Kind::parse(text)
+        .or_else(|| Kind::parse(&spelled))
+        .or_else(|| Kind::parse(&format!("{spelled}-record")));
+    if let Some(kind) = named {
         return Ok(kind.loinc().to_owned());
     }
     let is_code = text
@@ -96,6 +108,7 @@ pub(crate) fn line(folder: &Folder<'_>, record: &Listed) -> Value {
         "hospital": folder.member_name(&record.hospital), "kind": record.kind,
         "title": record.title, "author": record.author, "date": date(record.date),
         "verified": record.state == State::Verified, "version": record.version,
+        "in_force": !record.superseded,
     });
     if let Some(failure) = &record.failure {
         line["failure"] = json!(failure);
@@ -104,7 +117,7 @@ pub(crate) fn line(folder: &Folder<'_>, record: &Listed) -> Value {
 }
 
 /// A record as a person reads it.
-pub(crate) fn row(folder: &Folder<'_>, record: &Listed) -> String {
+pub(crate) fn row(folder: &Folder<'_>, record: &Listed, output: Output) -> String {
     let mark = match record.state {
         State::Verified => '✓',
         State::Failed => '✗',
@@ -116,8 +129,13 @@ pub(crate) fn row(folder: &Folder<'_>, record: &Listed) -> String {
     } else {
         String::new()
     };
+    let over = if record.superseded {
+        output.say("  ⚠ 不是现行版本", "  ⚠ not in force")
+    } else {
+        ""
+    };
     format!(
-        "{mark} {}  {}  {}  {}{version}",
+        "{mark} {}  {}  {}  {}{version}{over}",
         local_day(record.date),
         id.get(..12).unwrap_or(&id),
         folder.member_name(&record.hospital),

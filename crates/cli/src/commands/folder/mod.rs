@@ -41,14 +41,21 @@ pub(crate) async fn run(
         _ => {}
     }
     let vault = place.open()?;
-    let folder = vault.folder(place.name())?;
+    let mut folder = vault.folder(place.name())?;
     match command {
         FolderCommand::Link { code, member } => {
             link::run(&folder, &code, member.as_deref(), &clock, output).await
         }
-        FolderCommand::Sync => sync::run(&folder, &clock, output).await,
+        FolderCommand::Sync { ledger } => {
+            if !ledger.is_empty() {
+                folder.set_ledger(&ledger)?;
+            }
+            sync::run(&folder, &clock, output).await
+        }
         FolderCommand::List(words) => list::list(&folder, &words, output),
-        FolderCommand::Search { text, limit } => list::search(&folder, &text, limit, output),
+        FolderCommand::Search { text, limit } => {
+            list::search(&folder, &text.join(" "), limit, output)
+        }
         FolderCommand::Show {
             record,
             fhir,
@@ -59,7 +66,7 @@ pub(crate) async fn run(
             show::run(&folder, &record, form, out.as_deref(), &clock, output).await
         }
         FolderCommand::Share(words) => share::share(&folder, &words, &clock, output).await,
-        FolderCommand::Shares => share::list(&folder, &clock, output).await,
+        FolderCommand::Shares => share::shares(&folder, &clock, output).await,
         FolderCommand::Revoke { share } => share::revoke(&folder, &share, &clock, output).await,
         FolderCommand::Shorten { share, duration } => {
             share::shorten(&folder, &share, duration, &clock, output).await

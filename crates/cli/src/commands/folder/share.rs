@@ -1,6 +1,7 @@
 //! Shares: make, list, end, shorten, extend; and who looked.
 
-use crate::args;
+use super::{list, show};
+use crate::args::{self, Lang};
 use crate::error::CliError;
 use crate::output::Output;
 use crate::time::{local_time, rfc3339};
@@ -11,6 +12,7 @@ use medfolder_folder::share::{Code, LoggedAccess, Made, ShareInfo, ShareOptions,
 use medfolder_ledger::body::AccessOutcome;
 use medfolder_record::RecordId;
 use serde_json::{Value, json};
+use std::io::Write as _;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -28,17 +30,51 @@ pub(crate) async fn share(
         openings: words.openings,
         label: words.label.clone(),
     };
-    let made = folder.share(&options, clock).await?;
-    if let Some(path) = &words.qr {
-        write_qr(path, &made.link)?;
+    tell_superseded(folder, &options.records, output)?;
+    // A share whose link and passcode nobody saw would be worse than none.
+    let qr = match words.qr.as_deref() {
+        Some(path) => Some((path, show::create(path)?)),
+        None => None,
+    };
+    let made = folder.share(&options, clock).await.inspect_err(|_| {
+        if let Some((path, _)) = &qr {
+            let _ = std::fs::remove_file(path);
+        }
+    })?;
+    let mut line = line(&made);
+    line["records"] = json!(options.records.len());
+    line["qr"] = json!(words.qr);
+    output.line(&line, || {
+        told(&made, options.records.len(), words.qr.as_deref(), output)
+    });
+    match qr {
+        Some((_, file)) => write_qr(file, &made.link),
+        None => Ok(()),
     }
-    output.line(&line(&made), || told(&made, output));
+}
+
+/// Who lends what was corrected since should know it.
+fn tell_superseded(
+    folder: &Folder<'_>,
+    records: &[RecordId],
+    output: Output,
+) -> Result<(), CliError> {
+    for record in records {
+        let listed = folder.named(&record.to_string())?;
+        if listed.superseded {
+            let told = output.say(
+                "注意：这份病历不是现行版本",
+                "Note: this record is not the version in force",
+            );
+            output.progress(&format!("{told}  {}", list::row(folder, &listed, output)));
+        }
+    }
     Ok(())
 }
 
 fn records(folder: &Folder<'_>, words: &args::Share) -> Result<Vec<RecordId>, CliError> {
-    let visit = words.visit.as_deref().map(str::parse).transpose();
-    let visit = visit.map_err(|_| CliError::new("share.visit", "not a visit's id"))?;
+    let visit = words.visit.as_deref();
+    let visit = visit.map(|name| folder.visit_named(name)).transpose()?;
     if words.all || visit.is_some() {
         let page = folder.list(&Filter {
             visit,
@@ -75,8 +111,24 @@ pub(crate) fn line(made: &Made) -> Value {
     })
 }
 
-fn told(made: &Made, output: Output) -> String {
-    let mut lines = vec![made.link.to_string()];
+fn told(made: &Made, records: usize, qr: Option<&Path>, output: Output) -> String {
+    let id = made.grant.to_string();
+    let mut lines = vec![
+        made.link.to_string(),
+        format!(
+            "{} {}  {}",
+            output.say("分享", "Share"),
+            id.get(..12).unwrap_or(&id),
+            count(records, output)
+        ),
+    ];
+    if let Some(qr) = qr {
+        lines.push(format!(
+            "{}: {}",
+            output.say("二维码", "QR code"),
+            qr.display()
+        ));
+    }
     if let Some(passcode) = &made.passcode {
         let text = output.say(
             "口令（请另行告知，例如电话）",
@@ -92,23 +144,36 @@ fn told(made: &Made, output: Output) -> String {
     lines.join("\n")
 }
 
-fn write_qr(path: &Path, link: &str) -> Result<(), CliError> {
+fn count(records: usize, output: Output) -> String {
+    match (output.lang, records) {
+        (Lang::Zh, _) => format!("{records} 份病历"),
+        (Lang::En, 1) => "1 record".to_owned(),
+        (Lang::En, _) => format!("{records} records"),
+    }
+}
+
+fn write_qr(mut file: std::fs::File, link: &str) -> Result<(), CliError> {
     let code = qrcode::QrCode::with_error_correction_level(link, qrcode::EcLevel::M)
         .map_err(|error| CliError::new("link.qr_too_long", error))?;
     let svg = code
         .render::<qrcode::render::svg::Color<'_>>()
         .min_dimensions(320, 320)
         .build();
-    std::fs::write(path, svg).map_err(|error| CliError::new("file.write", error))
+    file.write_all(svg.as_bytes())
+        .map_err(|error| CliError::new("file.write", error))
 }
 
 /// `medfolder folder shares`
-pub(crate) async fn list(
+pub(crate) async fn shares(
     folder: &Folder<'_>,
     clock: &Clock,
     output: Output,
 ) -> Result<(), CliError> {
-    for share in folder.shares(clock.now())? {
+    let all = folder.shares(clock.now())?;
+    if all.is_empty() {
+        output.nothing("还没有分享。", "There is no share yet.");
+    }
+    for share in all {
         let host = match share.standing {
             Standing::Active => folder.share_state(&share, clock).await.ok(),
             _ => None,
@@ -119,7 +184,9 @@ pub(crate) async fn list(
             line["opened"] = json!(host.opened);
             line["tries_left"] = json!(host.tries_left);
         }
-        output.line(&line, || row(&line, share.ends, output));
+        let asked = share.standing == Standing::Active;
+        line["current"] = json!(!asked || host.is_some());
+        output.line(&line, || row(folder, &line, &share, output));
     }
     Ok(())
 }
@@ -133,17 +200,47 @@ fn info(folder: &Folder<'_>, share: &ShareInfo) -> Value {
     })
 }
 
-fn row(line: &Value, ends: u64, output: Output) -> String {
-    let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
-    let id = text("share");
-    format!(
-        "{}  {}  {}  {}  {}",
-        id.get(..12).unwrap_or(&id),
-        state(&text("state"), output),
-        local_time(ends),
-        text("host"),
-        text("label"),
-    )
+fn row(folder: &Folder<'_>, line: &Value, share: &ShareInfo, output: Output) -> String {
+    let id = share.grant.to_string();
+    let mut parts = vec![
+        id.get(..12).unwrap_or(&id).to_owned(),
+        state(line["state"].as_str().unwrap_or_default(), output).to_owned(),
+        format!("{} {}", output.say("至", "until"), local_time(share.ends)),
+        count(share.records.len(), output),
+    ];
+    if let Some(opened) = line["opened"].as_u64() {
+        parts.push(match share.openings {
+            Some(most) => format!("{} {opened}/{most}", output.say("已打开", "opened")),
+            None => format!("{} {opened}", output.say("已打开", "opened")),
+        });
+    }
+    parts.push(folder.member_name(&share.host));
+    parts.push(called(folder, share));
+    if line["current"] == false {
+        let told = "医院暂时联系不上：以上是本机所知";
+        parts.push(
+            output
+                .say(
+                    told,
+                    "its host does not answer: this is what this device knows",
+                )
+                .to_owned(),
+        );
+    }
+    parts.join("  ")
+}
+
+/// A share's label, or the titles of its first records.
+fn called(folder: &Folder<'_>, share: &ShareInfo) -> String {
+    if !share.label.is_empty() {
+        return share.label.clone();
+    }
+    let first = share.records.iter().take(2);
+    let titles = first.filter_map(|record| folder.named(&record.to_string()).ok());
+    titles
+        .map(|listed| listed.title)
+        .collect::<Vec<_>>()
+        .join("、")
 }
 
 /// A share's state for a person; a word of a newer host as it is.
@@ -168,8 +265,14 @@ pub(crate) async fn revoke(
 ) -> Result<(), CliError> {
     let share = folder.find_share(share, clock.now())?;
     folder.revoke_share(&share, clock).await?;
+    let unfinished = share.standing == Standing::Preparing;
     let line = json!({ "share": share.grant, "state": Standing::Revoked });
     output.line(&line, || {
+        if unfinished {
+            return output
+                .say("未完成的分享已移除。", "The unfinished share is gone.")
+                .to_owned();
+        }
         let text = "已结束。已经看过的人可能留有副本；调阅记录会告诉您谁看过什么。";
         output
             .say(
@@ -223,9 +326,19 @@ pub(crate) async fn access_log(
     output: Output,
 ) -> Result<(), CliError> {
     let log = folder.access_log(clock).await?;
+    if log.accesses.is_empty() {
+        output.nothing("还没有人看过。", "Nobody has looked yet.");
+    }
+    let shares = folder.shares(clock.now())?;
     for access in &log.accesses {
-        let line = access_line(access);
-        output.line(&line, || access_row(folder, access, output));
+        let share = shares.iter().find(|share| share.grant == access.grant);
+        let label = share.map(|share| called(folder, share)).unwrap_or_default();
+        let mut line = access_line(access);
+        line["label"] = json!(share.map(|share| &share.label));
+        output.line(&line, || {
+            let row = access_row(folder, access, output);
+            format!("{row}\n      {}: {label}", output.say("分享", "Share"))
+        });
     }
     output.line(&json!({ "complete": log.complete }), || {
         match log.complete {

@@ -6,11 +6,12 @@ use crate::commands::document;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::time::{date, local, rfc3339};
+use base64::Engine as _;
 use medfolder_client::clock::Clock;
 use medfolder_folder::Folder;
 use medfolder_folder::records::Shown;
 use serde_json::{Value, json};
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
 /// What `folder show` prints.
@@ -52,10 +53,42 @@ pub(crate) async fn run(
         }
         (Form::Plain, Some(path)) => write(path, page(folder, &shown, output).as_bytes(), output),
         (Form::Fhir, Some(path)) => write(path, shown.record.body(), output),
-        (Form::Fhir, None) => print_bytes(shown.record.body()),
-        (Form::Evidence, Some(path)) => write(path, &folder.evidence(&shown, clock).await?, output),
-        (Form::Evidence, None) => print_bytes(&folder.evidence(&shown, clock).await?),
+        (Form::Fhir, None) => print_document(&shown, output),
+        (Form::Evidence, Some(path)) => {
+            can_write(path)?;
+            write(path, &folder.evidence(&shown, clock).await?, output)
+        }
+        (Form::Evidence, None) => {
+            if !output.is_json() && std::io::stdout().is_terminal() {
+                return Err(CliError::new("file.out_wanted", ""));
+            }
+            print_evidence(&shown, &folder.evidence(&shown, clock).await?, output)
+        }
     }
+}
+
+/// The document as it was signed; as a value of the line where a line is wanted.
+fn print_document(shown: &Shown, output: Output) -> Result<(), CliError> {
+    if !output.is_json() {
+        output.bytes(shown.record.body());
+        return Ok(());
+    }
+    let document: Value = serde_json::from_slice(shown.record.body())
+        .map_err(|error| CliError::new("record.failed", error))?;
+    let line = json!({ "record": shown.listed.record, "fhir": document });
+    output.line(&line, String::new);
+    Ok(())
+}
+
+fn print_evidence(shown: &Shown, pack: &[u8], output: Output) -> Result<(), CliError> {
+    if !output.is_json() {
+        output.bytes(pack);
+        return Ok(());
+    }
+    let pack = base64::engine::general_purpose::STANDARD.encode(pack);
+    let line = json!({ "record": shown.listed.record, "evidence": pack });
+    output.line(&line, String::new);
+    Ok(())
 }
 
 fn line(folder: &Folder<'_>, shown: &Shown) -> Value {
@@ -104,17 +137,44 @@ const CHECKS: [(&str, &str, &str); 5] = [
         "内容与医生签署的一致",
         "the content is what was signed",
     ),
-    (
-        "record.signature",
-        "医生的签名有效",
-        "the doctor's signature is valid",
-    ),
+    ("record.signature", "的签名有效", "the signature is valid: "),
 ];
+
+/// A check as it held; who signed is named, for not only doctors sign.
+fn held((code, zh, en): (&str, &str, &str), author: &str, output: Output) -> String {
+    match (code, output.lang) {
+        ("record.signature", Lang::Zh) => format!("{author}{zh}"),
+        ("record.signature", Lang::En) => format!("{en}{author}"),
+        _ => output.say(zh, en).to_owned(),
+    }
+}
+
+/// That a record is not the one to rely on, and which is.
+fn not_in_force(shown: &Shown, output: Output) -> Option<String> {
+    if !shown.listed.superseded {
+        return None;
+    }
+    let newer = shown.versions.iter().find(|version| version.in_force);
+    Some(match newer {
+        Some(newer) => {
+            let (date, id) = (local(newer.date), newer.record.to_string());
+            let told = output.say("⚠ 已有更正版", "⚠ There is a corrected version");
+            format!("{told} ({date}  {})", id.get(..12).unwrap_or(&id))
+        }
+        None => output
+            .say(
+                "⚠ 医院已撤回这份病历",
+                "⚠ The hospital withdrew this record",
+            )
+            .to_owned(),
+    })
+}
 
 fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
     let listed = &shown.listed;
     let statement = shown.record.statement();
-    let mut lines = vec![
+    let mut lines: Vec<String> = not_in_force(shown, output).into_iter().collect();
+    lines.extend([
         listed.title.clone(),
         format!(
             "{}  {}",
@@ -125,14 +185,15 @@ fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
         String::new(),
         document::read(shown.record.body()),
         String::new(),
-    ];
+        format!("{}  {}", output.say("就诊编号", "Visit"), listed.visit),
+    ]);
     for attachment in shown.record.attachments() {
         lines.push(format!(
             "{}  {}  {} B",
             attachment.name, attachment.media_type, attachment.size
         ));
     }
-    lines.extend(CHECKS.map(|(_, zh, en)| format!("✓ {}", output.say(zh, en))));
+    lines.extend(CHECKS.map(|check| format!("✓ {}", held(check, &statement.author.name, output))));
     if shown.versions.len() > 1 {
         lines.push(output.say("各版本：", "Versions:").to_owned());
         lines.extend(shown.versions.iter().map(|version| {
@@ -143,20 +204,28 @@ fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
     lines.join("\n")
 }
 
-/// Byte for byte, with nothing added: what is printed is what was signed.
-fn print_bytes(bytes: &[u8]) -> Result<(), CliError> {
-    let mut out = std::io::stdout().lock();
-    let written = out.write_all(bytes).and_then(|()| out.flush());
-    written.map_err(|error| CliError::new("file.write", error))
+/// Refuses what could not be written, before anything is asked of others.
+fn can_write(path: &Path) -> Result<(), CliError> {
+    let parent = path.parent().filter(|parent| parent.as_os_str() != "");
+    if path.exists() {
+        Err(CliError::new("file.exists", path.display()))
+    } else if parent.is_some_and(|parent| !parent.is_dir()) {
+        Err(CliError::new("file.no_folder", path.display()))
+    } else {
+        Ok(())
+    }
+}
+
+/// Makes a result's file, which must not exist.
+pub(crate) fn create(path: &Path) -> Result<std::fs::File, CliError> {
+    can_write(path)?;
+    std::fs::File::create_new(path).map_err(|error| CliError::new("file.write", error))
 }
 
 /// Writes a result to a file that must not exist.
 pub(crate) fn write(path: &Path, bytes: &[u8], output: Output) -> Result<(), CliError> {
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => CliError::new("file.exists", path.display()),
-        _ => CliError::new("file.write", error),
-    };
-    let mut file = std::fs::File::create_new(path).map_err(failed)?;
+    let failed = |error: std::io::Error| CliError::new("file.write", error);
+    let mut file = create(path)?;
     file.write_all(bytes)
         .and_then(|()| file.sync_all())
         .map_err(failed)?;

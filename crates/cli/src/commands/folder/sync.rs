@@ -22,7 +22,16 @@ pub(crate) async fn run(
     let report = whole(folder, clock, &progress).await;
     bar.finish_and_clear();
     let report = report?;
-    output.line(&line(&report), || told(&report, output));
+    let linked = !folder.cards()?.is_empty();
+    output.line(&line(&report), || match linked {
+        true => told(&report, output),
+        false => output
+            .say(
+                "还没有绑定医院。请用 folder link 绑定就诊卡。",
+                "No hospital is linked yet: link a card with `folder link`.",
+            )
+            .to_owned(),
+    });
     Ok(())
 }
 

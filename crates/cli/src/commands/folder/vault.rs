@@ -1,12 +1,16 @@
 //! Where the vault lies and what opens it.
 
 use crate::error::CliError;
-use medfolder_folder::{OpensWith, Unlock, Vault};
+use medfolder_folder::{FolderError, OpensWith, Unlock, Vault};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 const PASSPHRASE: &str = "MEDFOLDER_PASSPHRASE";
+/// How often a vault that another process holds is tried, and how long after each: 5 seconds.
+const TRIES: u32 = 50;
+const BETWEEN: Duration = Duration::from_millis(100);
 /// Name of a folder that nobody named.
 const DEFAULT_NAME: &str = "folder";
 
@@ -38,13 +42,21 @@ impl Place {
 
     /// Opens the vault with what it wants to be opened with.
     pub(crate) fn open(&self) -> Result<Vault, CliError> {
-        let vault = match Vault::opens_with(&self.directory)? {
-            OpensWith::Passphrase => {
-                Vault::open(&self.directory, &Unlock::Passphrase(&passphrase(false)?))
+        match Vault::opens_with(&self.directory)? {
+            OpensWith::Passphrase => self.wait_for(&Unlock::Passphrase(&passphrase(false)?)),
+            OpensWith::KeyStore => self.wait_for(&Unlock::KeyStore),
+        }
+    }
+
+    /// Another command of this person's is mostly done in a moment.
+    fn wait_for(&self, unlock: &Unlock<'_>) -> Result<Vault, CliError> {
+        for _ in 0..TRIES {
+            match Vault::open(&self.directory, unlock) {
+                Err(FolderError::VaultInUse) => std::thread::sleep(BETWEEN),
+                done => return Ok(done?),
             }
-            OpensWith::KeyStore => Vault::open(&self.directory, &Unlock::KeyStore),
-        };
-        Ok(vault?)
+        }
+        Ok(Vault::open(&self.directory, unlock)?)
     }
 
     /// Opens the vault, or makes it when there is none.
