@@ -193,6 +193,7 @@ fn a_served_demonstration_is_used_by_other_processes_as_the_contract_says() {
     let place = tempfile::tempdir().unwrap();
     let served = Served::start(place.path());
     folders_list_and_search(&served);
+    vault_and_export_are_their_owners(&served, place.path());
     evidence_verifies_and_a_changed_one_exits_with_three(&served, place.path());
     a_share_is_made_opened_and_ended(&served);
     attachments_of_a_link_are_those_that_were_signed(&served);
@@ -204,6 +205,17 @@ fn a_served_demonstration_is_used_by_other_processes_as_the_contract_says() {
     person::parts_of_names_are_enough_and_unknown_ones_are_told_what_there_is(&served);
     person::a_new_folder_says_that_it_is_empty_and_survives_a_wrong_address(&served, place.path());
     a_new_folder_links_a_card_at_the_front_desk(&served, place.path());
+}
+
+fn vault_and_export_are_their_owners(served: &Served, place: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let export = place.join("all.zip");
+    told(&mut served.folder(1, &["export", "--out", export.to_str().unwrap()]));
+    let vault = std::path::PathBuf::from(served.text("/folders/1/data_dir"));
+    for file in [export, vault.join("vault.key"), vault.join("vault.db")] {
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}", file.display());
+    }
 }
 
 fn folders_list_and_search(served: &Served) {

@@ -30,6 +30,13 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
         }
     };
+    // Vaults, keys and exports are their owner's; two services may share a spool through a group.
+    let others = if is_service(&cli.command) {
+        0o027
+    } else {
+        0o077
+    };
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(others));
     let output = Output::new(&cli.global);
     // Every TLS connection of this process; a second installation would be refused.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use hyper_util::rt::TokioTimer;
+use hyper_util::server::conn::auto::Builder;
 use medfolder_client::keyfile::{self, KeyFileError};
 use medfolder_crypto::{Label, Secret32, SigningKey, Suite};
 use medfolder_ledger::block::EngineSigner;
@@ -24,6 +26,9 @@ use crate::ledger::{Ledger, OpenError, Parts, open};
 use crate::metrics::Metrics;
 use crate::state::MapSize;
 use crate::store::{BlockStore, StoreError};
+
+/// How long the head of a request may take.
+const HEAD: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// How long open requests may take to end at a stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -293,18 +298,27 @@ async fn server(
     tokio::spawn(stop_at(shutdown, handle.clone()));
     match tls {
         None => {
-            let server = axum_server::from_tcp(listener).map_err(ServeError::Listen)?;
+            let mut server = axum_server::from_tcp(listener).map_err(ServeError::Listen)?;
+            impatient(server.http_builder());
             Ok(tokio::spawn(server.handle(handle).serve(service)))
         }
         Some(tls) => {
             let _ = rustls::crypto::ring::default_provider().install_default();
             let config = RustlsConfig::from_pem_file(&tls.cert, &tls.key);
             let config = config.await.map_err(ServeError::Tls)?;
-            let server =
+            let mut server =
                 axum_server::from_tcp_rustls(listener, config).map_err(ServeError::Listen)?;
+            impatient(server.http_builder());
             Ok(tokio::spawn(server.handle(handle).serve(service)))
         }
     }
+}
+
+/// A client has half a minute to send a request's head; silent connections do not pile up.
+fn impatient<E>(builder: &mut Builder<E>) {
+    let mut http1 = builder.http1();
+    http1.timer(TokioTimer::new());
+    http1.header_read_timeout(HEAD);
 }
 
 async fn stop_at(mut shutdown: watch::Receiver<bool>, handle: Handle<SocketAddr>) {

@@ -10,6 +10,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -221,7 +222,10 @@ impl Drop for World {
 
 /// The first of a row of free ports, one for each of the demonstration's services.
 fn free_port() -> u16 {
-    let mut random = crate::random::Random::new(u64::from(std::process::id()));
+    // Worlds of one process start at the same time and must not look in the same order.
+    static WORLDS: AtomicU64 = AtomicU64::new(0);
+    let world = WORLDS.fetch_add(1, Ordering::Relaxed);
+    let mut random = crate::random::Random::new(world << 32 | u64::from(std::process::id()));
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     (0..1_000)
         .map(|_| (PORTS.start + random.below(PORTS.end - PORTS.start)) as u16)

@@ -22,7 +22,7 @@ use crate::clock::SharedClock;
 use crate::spool::{In, Writer};
 
 /// How long shares are served on the ledger's last state, in milliseconds.
-const RELIANCE: u64 = 10 * 60 * 1_000;
+pub(crate) const RELIANCE: u64 = 10 * 60 * 1_000;
 /// How long a request waits for a node when that time is over.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Buckets kept per limit.

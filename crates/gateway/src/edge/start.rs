@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum_server::Handle;
+use hyper_util::rt::TokioTimer;
+use hyper_util::server::conn::auto::Builder;
 use medfolder_client::keyfile::{self, KeyFileError};
 use medfolder_crypto::{SigningKey, os_rng};
 use medfolder_ledger::genesis::{Chain, GenesisError};
@@ -25,6 +27,9 @@ use super::share::purge;
 use super::{follow, tasks, tls};
 use crate::clock::{SharedClock, SystemClock};
 use crate::spool::{Reader, SpoolError, Writer};
+
+/// How long the head of a request may take.
+const HEAD: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Why an edge does not start.
 #[derive(Debug, thiserror::Error)]
@@ -287,12 +292,14 @@ fn listen(
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     match tls {
         Some(tls) => {
-            let server =
+            let mut server =
                 axum_server::from_tcp_rustls(listener, tls::read(tls)?)?.handle(handle.clone());
+            impatient(server.http_builder());
             work.spawn(async move { ended(server.serve(service).await) });
         }
         None => {
-            let server = axum_server::from_tcp(listener)?.handle(handle.clone());
+            let mut server = axum_server::from_tcp(listener)?.handle(handle.clone());
+            impatient(server.http_builder());
             work.spawn(async move { ended(server.serve(service).await) });
         }
     }
@@ -303,6 +310,13 @@ fn listen(
         handle.graceful_shutdown(Some(std::time::Duration::from_secs(5)));
     });
     Ok(())
+}
+
+/// A client has half a minute to send a request's head; silent connections do not pile up.
+fn impatient<E>(builder: &mut Builder<E>) {
+    let mut http1 = builder.http1();
+    http1.timer(TokioTimer::new());
+    http1.header_read_timeout(HEAD);
 }
 
 fn ended(done: std::io::Result<()>) {

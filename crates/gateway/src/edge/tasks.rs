@@ -76,7 +76,10 @@ async fn ledger(app: Arc<App>) {
     let (mut sent, mut eager) = (Sent::default(), 0);
     loop {
         let waiting = logged(submit::round(&app, &mut sent).await).unwrap_or(false);
-        match follow::catch_up(&app).await {
+        let followed = follow::catch_up(&app).await;
+        // Nothing comes sooner from a ledger that fails.
+        let waiting = waiting && followed.is_ok();
+        match followed {
             Ok(true) => {
                 let _ = logged(purge::round(&app).await);
             }

@@ -33,7 +33,8 @@ pub(crate) fn beside(document: &Path) -> Option<PathBuf> {
     name.push(".");
     name.push(ENDING);
     let path = document.with_file_name(name);
-    path.is_file().then_some(path)
+    let meta = std::fs::symlink_metadata(&path).ok()?;
+    meta.is_file().then_some(path)
 }
 
 /// Reads the roots of the configuration; each must be one of policy's.

@@ -8,6 +8,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use medfolder_crypto::aead::{NONCE_LEN, TAG_LEN};
@@ -149,13 +150,21 @@ impl Read for Plain {
     }
 }
 
-/// Overwrites a file with zeros and removes it; a file that is gone is no error.
+/// Overwrites a file with zeros and removes it; a file that is gone is no error. Whoever may write
+/// to the watched folder can put a link in its place: a link is removed, and never followed.
 pub(crate) fn shred(path: &Path) -> Result<()> {
-    let mut file = match OpenOptions::new().write(true).open(path) {
+    let mut options = OpenOptions::new();
+    options.write(true).custom_flags(libc::O_NOFOLLOW);
+    let mut file = match options.open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => return fs::remove_file(path),
         opened => opened?,
     };
-    let mut left = file.metadata()?.len();
+    let meta = file.metadata()?;
+    if meta.nlink() > 1 {
+        return fs::remove_file(path);
+    }
+    let mut left = meta.len();
     file.seek(SeekFrom::Start(0))?;
     let zeros = [0; 8 << 10];
     while left > 0 {
@@ -179,6 +188,25 @@ pub(crate) fn names(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
 mod tests {
     use super::*;
     use medfolder_crypto::Secret32;
+
+    #[test]
+    fn a_link_in_a_files_place_is_removed_and_what_it_names_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let (key, link, other) = (
+            dir.path().join("seal.key"),
+            dir.path().join("link"),
+            dir.path().join("other"),
+        );
+        fs::write(&key, b"key").unwrap();
+        std::os::unix::fs::symlink(&key, &link).unwrap();
+        fs::hard_link(&key, &other).unwrap();
+        shred(&link).unwrap();
+        shred(&other).unwrap();
+        assert_eq!(fs::read(&key).unwrap(), b"key");
+        assert!(!link.exists() && !other.exists());
+        shred(&key).unwrap();
+        assert!(!key.exists());
+    }
 
     #[test]
     fn a_stored_file_is_read_back_and_holds_no_plaintext() {

@@ -162,6 +162,16 @@ async fn a_successor_reads_what_was_sealed_to_cards_before_and_puts_its_own_slot
     let world = World::new().await;
     let (card, next) = (world.card().await, world.new_card());
     let visit = world.deliver(&card, 4).await;
+    let path = format!("/v1/zone/slots/{}/0", visit.id);
+    // What was sealed to a card, its own token does not overwrite.
+    let token = world.log_in(&card).await.unwrap();
+    let mut damaged = visit.slot.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    let put = world.http.put(world.at(&path)).bearer_auth(&token);
+    let put = put.body(damaged).send().await.unwrap();
+    assert_eq!(put.status(), StatusCode::NOT_FOUND);
+    let back = world.get(&path, Some(&token)).await;
+    assert_eq!(back.bytes().await.unwrap(), visit.slot);
     let rotate = RotateCard {
         card: card.number,
         member: MEMBER,
@@ -194,7 +204,6 @@ async fn a_successor_reads_what_was_sealed_to_cards_before_and_puts_its_own_slot
         &mut medfolder_crypto::os_rng(),
     );
     let own = own.unwrap().to_bytes();
-    let path = format!("/v1/zone/slots/{}/0", visit.id);
     let put = world
         .http
         .put(world.at(&path))

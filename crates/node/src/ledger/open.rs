@@ -49,9 +49,12 @@ pub enum OpenError {
     /// The stored blocks belong to another genesis.
     #[error("the data folder belongs to another chain")]
     OtherChain,
-    /// The first block cannot be certified.
-    #[error("the first block has no valid certificate")]
+    /// The first or the last block has no certificate that holds.
+    #[error("a stored block has no valid certificate")]
     NoCertificate,
+    /// Blocks that state and index know are gone.
+    #[error("blocks.db is older than what was derived from it")]
+    BlocksLost,
     /// Execution does not lead to what was certified.
     #[error("the stored blocks do not hold: {0}")]
     Blocks(WriteError),
@@ -66,6 +69,7 @@ impl OpenError {
             OpenError::Busy(_) => "node.busy_folder",
             OpenError::OtherChain => "node.other_chain",
             OpenError::NoCertificate => "block.certificate",
+            OpenError::BlocksLost => "node.blocks_lost",
             OpenError::Blocks(error) => error.code(),
         }
     }
@@ -109,6 +113,12 @@ pub fn open(
     };
     let last = blocks.last()?;
     let mut derived = Derived::open(&parts)?;
+    // Blocks are durable before anything is derived from them. Where they are behind, they were lost
+    // or put back from an older copy: to go on would write other blocks at heights that readers know.
+    let known = derived.index.progress().height;
+    if last.map_or(!derived.is_new(), |last| known > last) {
+        return Err(OpenError::BlocksLost);
+    }
     if base_height(&derived, blocks.as_ref(), last)?.is_none() && !derived.is_new() {
         tracing::warn!("state, log and index do not fit the blocks and are made anew");
         drop(derived);
@@ -222,6 +232,14 @@ fn start(
     let header = checkpoint.header.clone();
     if header.genesis != parts.chain.digest() {
         return Err(OpenError::OtherChain);
+    }
+    if let Some(last) = last {
+        let (header, certificate) = blocks
+            .header(last)?
+            .ok_or_else(|| StoreError("no last block".to_owned()))?;
+        let last = read(&header, &certificate)?;
+        last.verify(&parts.chain)
+            .map_err(|_| OpenError::NoCertificate)?;
     }
     let frontier = Frontier::load(&derived.tree, header.log_size)
         .map_err(|error| StoreError(error.to_string()))?;

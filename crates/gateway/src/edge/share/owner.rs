@@ -9,6 +9,7 @@
 //! has it. An Extend wants the card still active, and the host's signature.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -26,6 +27,7 @@ use medfolder_record::GrantId;
 use medfolder_share::receipt::AccessRecord;
 use rusqlite::{Connection, params};
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use super::publish::{PASSCODE_CHARACTERS, until_settled};
 use super::store::{self, Phase, Stored};
@@ -42,6 +44,12 @@ pub(crate) struct Owned {
     grant: GrantId,
     body: Bytes,
 }
+
+/// Bodies that are read before their signature can be checked, at most so many at a time: whoever
+/// knows a share's id can send them.
+static UPLOADS: Semaphore = Semaphore::const_new(8);
+/// How long one may take.
+const UPLOAD: Duration = Duration::from_secs(60);
 
 impl FromRequest<Arc<App>> for Owned {
     type Rejection = Problem;
@@ -60,8 +68,10 @@ impl FromRequest<Arc<App>> for Owned {
             Method::PUT => MAX_FILE,
             _ => JSON_LIMIT,
         };
-        let body = axum::body::to_bytes(body, longest)
+        let _turn = UPLOADS.acquire().await;
+        let body = tokio::time::timeout(UPLOAD, axum::body::to_bytes(body, longest))
             .await
+            .map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "body.too_slow"))?
             .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body.too_large"))?;
         let signed = GrantRequest {
             genesis: app.chain.digest(),

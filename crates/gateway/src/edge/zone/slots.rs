@@ -58,7 +58,8 @@ pub(crate) async fn put(
     let stored = app.db.write(move |t| {
         let owner = index::card_of_seal(t, &visit, seq)?;
         let allowed = match owner {
-            Some(owner) => card::speaks_for(t, &card, &owner)?,
+            // What the hospital sealed to a card stays as it was sealed, whoever holds its token.
+            Some(owner) => owner != card && card::speaks_for(t, &card, &owner)?,
             None => false,
         };
         if allowed {

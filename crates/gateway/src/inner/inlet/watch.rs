@@ -366,25 +366,16 @@ fn keep_rejected(zone: &Zone, root: &Path, path: &Path, code: &str) -> Result<()
 /// overwritten one is never taken for a delivery. One that has another name elsewhere is only
 /// removed here: its content is not ours to destroy.
 fn remove_plaintext(path: &Path) -> Result<(), InnerError> {
-    let Ok(meta) = fs::symlink_metadata(path) else {
+    if fs::symlink_metadata(path).is_err() {
         return Ok(());
-    };
+    }
     let Some(name) = path.file_name() else {
         return Ok(());
     };
     let digest = Suite::International.hash(&[name.as_encoded_bytes()]);
     let hidden = path.with_file_name(format!("{GOING}{digest}"));
     fs::rename(path, &hidden)?;
-    destroy(&hidden, &meta)
-}
-
-fn destroy(path: &Path, meta: &fs::Metadata) -> Result<(), InnerError> {
-    use std::os::unix::fs::MetadataExt;
-    if meta.nlink() > 1 {
-        Ok(fs::remove_file(path)?)
-    } else {
-        Ok(vault_file::shred(path)?)
-    }
+    Ok(vault_file::shred(&hidden)?)
 }
 
 /// Finishes removals that a crash cut off.
@@ -396,7 +387,7 @@ fn finish_removals(folder: &Path, depth: usize) -> Result<(), InnerError> {
         if meta.is_dir() && depth > 0 {
             finish_removals(&entry.path(), depth - 1)?;
         } else if meta.is_file() && going {
-            destroy(&entry.path(), &meta)?;
+            vault_file::shred(&entry.path())?;
         }
     }
     Ok(())
