@@ -215,6 +215,15 @@ impl TestLedger {
         refusal.map_or(Ok(()), Err)
     }
 
+    /// A ledger that lives has a block a minute.
+    fn beat(&self) {
+        let last = self.inner.lock().unwrap().header.time;
+        let heartbeat = self.chain.policy().windows.heartbeat;
+        if self.clock.now() >= last + heartbeat {
+            self.commit(None).unwrap();
+        }
+    }
+
     pub(crate) fn accepted(&self) -> Vec<Transaction> {
         self.inner.lock().unwrap().accepted.clone()
     }
@@ -244,6 +253,9 @@ impl Ledger for TestLedger {
         Box::pin(async move {
             if self.offline.load(Ordering::SeqCst) {
                 return Err(LedgerError::Unreachable);
+            }
+            if !self.stalled.load(Ordering::SeqCst) {
+                self.beat();
             }
             let inner = self.inner.lock().unwrap();
             let blocks = inner.blocks.iter().skip(from as usize).take(limit as usize);

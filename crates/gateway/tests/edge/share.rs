@@ -479,6 +479,26 @@ async fn links_go_on_for_ten_minutes_without_the_ledger_then_stop_until_it_is_ba
 }
 
 #[tokio::test]
+async fn a_node_that_only_repeats_an_old_head_keeps_no_link_open() {
+    let world = World::new().await;
+    let wish = Wish {
+        lasts: 3 * HOUR,
+        ..Wish::default()
+    };
+    let shared = world.share(&world.card().await, wish).await;
+    world.ledger.stall(true);
+    world.clock.advance(9 * 60_000);
+    let status = world.manifest(&shared, dr_li()).await.status();
+    assert_eq!(status, StatusCode::OK);
+    world.clock.advance(2 * 60_000);
+    let status = world.manifest(&shared, dr_li()).await.status();
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    world.ledger.stall(false);
+    let status = world.manifest(&shared, dr_li()).await.status();
+    assert_eq!(status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn block_time_ends_a_share_even_when_the_hosts_clock_is_behind() {
     let world = World::new().await;
     let shared = world.share(&world.card().await, Wish::default()).await;
