@@ -47,6 +47,21 @@ impl Ended {
     }
 }
 
+/// Writes a genesis that holds, of the pinned vectors, to a file below `place`.
+///
+/// # Panics
+/// When it cannot.
+#[must_use]
+pub fn genesis(place: &Path) -> PathBuf {
+    let vectors = std::fs::read(root().join("tests/vectors/ledger/international.json"));
+    let vectors: Option<Value> = vectors.ok().and_then(|v| serde_json::from_slice(&v).ok());
+    let file = vectors.and_then(|v| hex::decode(v["genesis"]["file"].as_str()?).ok());
+    let path = place.join("genesis");
+    let written = std::fs::write(&path, file.unwrap_or_default());
+    assert!(written.is_ok(), "the genesis cannot be written");
+    path
+}
+
 /// The repository's root.
 #[must_use]
 pub fn root() -> PathBuf {

@@ -10,7 +10,7 @@
 #[path = "commands/person.rs"]
 mod person;
 
-use medfolder_tests::{Ended, Served, eventually, medfolder, root, run};
+use medfolder_tests::{Ended, Served, eventually, genesis, medfolder, run};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -119,19 +119,10 @@ fn with_key_store(place: &std::path::Path, words: &[&str]) -> Command {
     command
 }
 
-fn a_genesis(place: &std::path::Path) -> String {
-    let vectors = fs::read(root().join("tests/vectors/ledger/international.json")).unwrap();
-    let vectors: Value = serde_json::from_slice(&vectors).unwrap();
-    let path = place.join("genesis");
-    let genesis = hex::decode(text(&vectors["genesis"], "file")).unwrap();
-    fs::write(&path, genesis).unwrap();
-    path.to_string_lossy().into_owned()
-}
-
 #[test]
 fn without_a_key_store_a_vault_is_refused_by_name_and_nothing_is_made() {
     let place = tempfile::tempdir().unwrap();
-    let genesis = a_genesis(place.path());
+    let genesis = genesis(place.path()).to_string_lossy().into_owned();
     let words = [
         "create",
         "--key-store",
@@ -162,7 +153,7 @@ fn a_vault_whose_key_lies_in_the_key_store_opens_without_a_passphrase() {
         .spawn()
         .unwrap();
     std::io::Write::write_all(&mut daemon.stdin.take().unwrap(), b"a test's password").unwrap();
-    let genesis = a_genesis(place.path());
+    let genesis = genesis(place.path()).to_string_lossy().into_owned();
     let words = [
         "create",
         "--key-store",

@@ -7,7 +7,7 @@
     reason = "tests"
 )]
 
-use medfolder_tests::{Device, Served, eventually, medfolder, root, told};
+use medfolder_tests::{Device, Served, eventually, genesis, medfolder, root, told};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -205,8 +205,7 @@ impl Edge {
 #[test]
 fn a_wrong_word_is_named_and_nothing_is_made() {
     let place = tempfile::tempdir().unwrap();
-    let genesis = place.path().join("genesis");
-    fs::write(&genesis, "no genesis").unwrap();
+    let genesis = genesis(place.path());
     let restore = |words: &str| {
         let mut command = medfolder(&["folder", "restore", "--ledger", "http://127.0.0.1:1"]);
         command

@@ -152,7 +152,7 @@ fn a_vault_locks_itself_when_nobody_uses_it_and_opens_again() {
     let genesis = genesis();
     let trust = Trust {
         genesis: &genesis,
-        ledger: &[],
+        ledger: &["http://127.0.0.1:1".to_owned()],
     };
     let folder = vault.create_folder("李敏", &trust, NOW).unwrap();
     let time = Arc::new(AtomicU64::new(NOW));

@@ -8,7 +8,7 @@
 
 use serde::Deserialize;
 
-use crate::ledger::Parts;
+use crate::ledger::{Parts, clear};
 use crate::serve::{ServeError, Source};
 use crate::store::{BlockStore as _, SqliteBlocks};
 
@@ -39,6 +39,8 @@ pub(crate) fn rewrite(lie: Option<Lie>, parts: &Parts) -> Result<Vec<Vec<u8>>, S
     let blocks = SqliteBlocks::open(&parts.dir.join("blocks.db"))?;
     let cut = blocks.blocks(height, usize::MAX >> 1)?;
     blocks.cut(height)?;
+    // An honest node would not start: what it derived from the blocks is ahead of them.
+    clear(&parts.dir).map_err(crate::store::StoreError::from)?;
     let accepted = cut.into_iter().flat_map(|block| block.transactions);
     Ok(accepted
         .filter(|(code, _)| *code == 0)

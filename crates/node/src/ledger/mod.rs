@@ -14,6 +14,8 @@ mod open;
 mod view;
 mod writer;
 
+#[cfg(feature = "lying")]
+pub(crate) use open::clear;
 pub use open::{OpenError, Parts, open};
 pub use view::View;
 pub use writer::{Candidate, WriteError, Writer};

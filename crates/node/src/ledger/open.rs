@@ -170,7 +170,8 @@ fn map<M>(opened: Result<M, MapError>, dir: &Path) -> Result<M, OpenError> {
     })
 }
 
-fn clear(dir: &Path) -> io::Result<()> {
+/// Removes all that is derived from the blocks.
+pub(crate) fn clear(dir: &Path) -> io::Result<()> {
     fs::remove_dir_all(dir.join(STATE))?;
     for name in [INDEX, "index.db-wal", "index.db-shm", LOG] {
         match fs::remove_file(dir.join(name)) {

@@ -162,6 +162,24 @@ async fn lost_log_index_and_state_are_made_anew_from_the_blocks() {
 }
 
 #[tokio::test]
+async fn an_engine_whose_blocks_are_older_than_what_it_derived_from_them_does_not_start() {
+    let (dir, fixture) = chain(Suite::International);
+    let mut node = crate::support::start(dir.path(), &fixture).await;
+    node.registered(1).await;
+    let config = node.config.clone();
+    node.stop().await;
+    let data = dir.path().join("data");
+    for name in ["blocks.db", "blocks.db-wal", "blocks.db-shm"] {
+        let _ = std::fs::remove_file(data.join(name));
+    }
+    for _ in 0..2 {
+        let (_stop, shutdown) = tokio::sync::watch::channel(false);
+        let started = medfolder_node::serve(config.clone(), shutdown).await;
+        assert_eq!(started.err().unwrap().code(), "node.blocks_lost");
+    }
+}
+
+#[tokio::test]
 async fn two_processes_on_one_folder_are_refused() {
     let (dir, fixture) = chain(Suite::International);
     let mut node = crate::support::start(dir.path(), &fixture).await;
