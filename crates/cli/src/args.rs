@@ -90,7 +90,7 @@ pub(crate) enum Command {
     /// The consortium's access rules.
     #[command(subcommand)]
     Policy(Policy),
-    /// The access that a leaked copy came from.
+    /// The access that a leaked copy came from (not available yet).
     Trace {
         /// The leaked copy.
         file: PathBuf,
