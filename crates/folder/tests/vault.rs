@@ -140,6 +140,10 @@ fn damaged_files_and_a_missing_vault_are_told_apart() {
     assert_eq!(code(Vault::create(dir.path(), &PASSPHRASE)), "vault.exists");
     flip_a_byte(&dir.path().join("vault.db"), 100);
     assert_eq!(code(Vault::open(dir.path(), &PASSPHRASE)), "vault.damaged");
+    std::fs::write(dir.path().join("vault.db"), "").unwrap();
+    assert_eq!(code(Vault::open(dir.path(), &PASSPHRASE)), "vault.damaged");
+    std::fs::remove_file(dir.path().join("vault.db")).unwrap();
+    assert_eq!(code(Vault::open(dir.path(), &PASSPHRASE)), "vault.damaged");
     std::fs::write(dir.path().join("vault.key"), "{").unwrap();
     assert_eq!(code(Vault::open(dir.path(), &PASSPHRASE)), "vault.damaged");
 }

@@ -4,7 +4,7 @@
 //! The vault's directory stays taken, so that unlocking finds what was left. A thread of its own
 //! looks once a second, so that a window which nobody touches is locked too.
 
-use super::{connect, key};
+use super::{key, reconnect};
 use crate::{FolderError, Unlock, Vault};
 use medfolder_client::clock::Clock;
 use rusqlite::Connection;
@@ -136,7 +136,7 @@ impl Vault {
     /// # Errors
     /// As [`Vault::open`].
     pub fn unlock(&self, unlock: &Unlock<'_>) -> Result<(), FolderError> {
-        let database = connect(&self.directory, &key::open(&self.directory, unlock)?)?;
+        let database = reconnect(&self.directory, &key::open(&self.directory, unlock)?)?;
         let mut state = held(&self.state);
         if state.locked {
             (state.database, state.locked) = (database, false);

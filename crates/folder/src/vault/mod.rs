@@ -89,7 +89,7 @@ impl Vault {
     fn with_lock(directory: &Path, key: &Secret32, lock: File) -> Result<Self, FolderError> {
         Ok(Self {
             directory: directory.to_owned(),
-            state: idle::State::open(connect(directory, key)?),
+            state: idle::State::open(reconnect(directory, key)?),
             _lock: lock,
         })
     }
@@ -146,6 +146,15 @@ fn remove_if_there(path: &Path) -> Result<(), FolderError> {
             Err(FolderError::storage(error))
         }
         _ => Ok(()),
+    }
+}
+
+/// Opens a database that was made before: one that is gone or empty is damaged, not new.
+fn reconnect(directory: &Path, key: &Secret32) -> Result<Connection, FolderError> {
+    let meta = std::fs::metadata(database_path(directory));
+    match meta.is_ok_and(|meta| meta.len() > 0) {
+        true => connect(directory, key),
+        false => Err(FolderError::VaultDamaged),
     }
 }
 
