@@ -1,6 +1,7 @@
 """Structures of records, the ledger, evidence and shares in forms that readers refuse."""
 
 import bad_bodies
+import bad_rules
 import cbor
 from bad_shapes import forms
 from vectors import accepted, changed
@@ -64,7 +65,10 @@ def of_records(record: dict):
 
 def of_ledger(ledger: dict):
     checkpoint = bytes.fromhex(ledger["checkpoint"])
-    yield from structure("genesis", bytes.fromhex(ledger["genesis"]["file"]))
+    file = bytes.fromhex(ledger["genesis"]["file"])
+    yield from structure("genesis", file)
+    yield from bad_rules.genesis(file)
+    yield from bad_rules.transactions(ledger["transactions"])
     yield from structure("checkpoint", checkpoint)
     yield from structure("block", bytes.fromhex(min(ledger["blocks"], key=len)))
     yield from structure("receipt", bytes.fromhex(ledger["receipt"]["proof"]))

@@ -42,14 +42,14 @@ def small(point) -> bool:
     return point == (0, 1)
 
 
-@lru_cache
+@lru_cache(maxsize=4_096)
 def check_edwards(data: bytes):
     """A point of an Ed25519 key or an R: canonical, and not of small order."""
     if small(edwards(data)):
         raise Malformed("a point of small order")
 
 
-@lru_cache
+@lru_cache(maxsize=4_096)
 def check_montgomery(data: bytes):
     """An X25519 key: u below p, and not of small order."""
     u = int.from_bytes(data, "little")

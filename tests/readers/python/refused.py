@@ -101,7 +101,7 @@ READERS = {
     "envelope": lambda suite, vector, data: record.Envelope(suite, data),
     "slot": slot,
     "genesis": lambda suite, vector, data: Genesis(data),
-    "transaction": lambda suite, vector, data: Transaction(suite, bytes(32), data),
+    "transaction": lambda suite, vector, data: Transaction(suite, bytes(32), data).check_form(),
     "checkpoint": checkpoint,
     "block": shaped("block"),
     "receipt": shaped("receipt"),

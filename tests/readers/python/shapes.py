@@ -5,7 +5,7 @@ from shape import (
     octets, one_of, signature, small, text, uint, version, visit,
 )
 
-U32 = small(2**32 - 1)
+U16, U32 = small(2**16 - 1), small(2**32 - 1)
 path = many(digest)
 
 # Records.
@@ -41,8 +41,8 @@ member_entry = array(
     array(Optional(text), Optional(text)), boolean, Optional(digest),
 )
 policy = array(
-    array(uint, uint), array(*[uint] * 11), array(uint, uint), path, path,
-    many(array(digest, uint, text)), many(array(uint, text)),
+    array(U32, U32), array(*[uint] * 11), array(U32, U32), path, path,
+    many(array(digest, U16, text)), many(array(U16, text)),
 )
 genesis = array(
     version, one_of(1, 2), text, digest, uint, many(member_entry),
@@ -52,15 +52,15 @@ genesis = array(
 
 # Transactions.
 by = one_of(1, 2)
-place = array(visit, U32, U32)
+place = array(visit, U32, U16)
 seal_list = array(visit, U32, many(digest))
 grantee = choice(
     n1_bearer=array(), n2_member=array(member), n3_staff=array(digest), n4_folder=array(digest)
 )
-scope = array(digest, uint)
-consent = array(digest, uint, text, uint)
+scope = array(digest, U16)
+consent = array(digest, U16, text, uint)
 access = array(digest, uint, one_of(1, 2, 3, 4, 5), bitmap, digest)
-findings = many(array(uint, one_of(1, 2)))
+findings = many(array(U16, one_of(1, 2)))
 staff_role = one_of(1, 2, 3, 4)
 bodies = {
     1: array(member, one_of(1, 2, 3, 4, 5, 6, 7), blob),
@@ -76,18 +76,18 @@ bodies = {
     11: array(digest, member, by, key, key),
     12: array(digest, member, by),
     13: array(
-        member, digest, visit, U32, area, uint, uint, one_of(0, 1, 2),
+        member, digest, visit, U32, area, U16, uint, one_of(0, 1, 2),
         many(array(digest, Optional(place)), least=1, most=512), Optional(many(seal_list)),
     ),
-    14: array(member, seal_list, U32, one_of(1, 2, 3)),
+    14: array(member, seal_list, U16, one_of(1, 2, 3)),
     15: array(member, choice(n1_edge=array(), n2_card=array(digest)), seal_list, findings),
     16: array(
-        key, member, grantee, scope, uint, uint, boolean, consent, Optional(uint),
+        key, member, grantee, scope, uint, uint, boolean, consent, Optional(U32),
     ),
     17: array(digest, member, uint, Optional(scope)),
     18: array(digest, uint),
     19: array(digest),
-    20: array(member, many(access, least=1, most=256)),
+    20: array(member, many(access)),
     21: array(member, one_of(1, 2), digest, text),
 }
 anything = lambda value: None  # The body, whose shape its type names.
@@ -97,11 +97,11 @@ transaction = array(version, one_of(*bodies), uint, anything, many(signature, mo
 header = array(version, digest, uint, uint, digest, digest, uint, digest, digest, uint)
 certificate = choice(n1_embedded=array(signature, Optional(signature)))
 checkpoint = array(header, certificate)
-block = array(header, many(array(blob, uint)))
+block = array(header, many(array(blob, U16)))
 inclusion = array(uint, uint, path)
 consistency = array(uint, uint, path)
 receipt = array(inclusion, checkpoint)
-refusal = array(many(array(digest, uint)), checkpoint)
+refusal = array(many(array(digest, U16)), checkpoint)
 
 
 def proof_end(value):

@@ -218,7 +218,7 @@ def holds_sm2(point: bytes, message: bytes, signature: bytes) -> bool:
     return bool(checker.verify(signature.hex(), message))
 
 
-@lru_cache
+@lru_cache(maxsize=4_096)
 def decompress(public: bytes) -> bytes:
     """x ‖ y of a compressed SEC 1 point on SM2's curve."""
     x = int.from_bytes(public[1:], "big")

@@ -1,5 +1,6 @@
 """Transactions (docs/formats/ledger.md, “Transaction”)."""
 
+import body_rules
 import cbor
 import merkle
 import shapes
@@ -33,7 +34,14 @@ class Transaction:
         self.id = suite.labelled(self.label, self.signed)
         self.leaf = merkle.leaf(suite, stored)
 
+    def check_form(self):
+        """The rules of the body that need no state, and how many signatures its type wants."""
+        body_rules.check(self.suite, self.type, self.body)
+        if len(self.signatures) != body_rules.signatures(self.type, self.body):
+            raise Refused("signature.count")
+
     def check(self, keys: "Keys"):
+        self.check_form()
         signers = keys.signers(self.type, self.body)
         if len(signers) != len(self.signatures):
             raise Refused("another number of signatures")
