@@ -1,14 +1,13 @@
 //! Figures of a folder: sync, indexing, the first page, search, one record, a share of fifty.
 
-use super::figure::{against, plain, wanted};
-use super::primitives::{Primitives, processor};
+use super::primitives::Primitives;
 use crate::demo::stage::Stage;
 use crate::error::CliError;
 use medfolder_folder::records::Filter;
 use medfolder_folder::share::{Code, ShareOptions};
 use medfolder_folder::sync::{Cancel, SyncOptions};
 use medfolder_folder::{Folder, FolderError};
-use medfolder_node::bench::Figure;
+use medfolder_node::bench::{Figure, processor};
 use std::time::Instant;
 
 /// How often a short operation is timed; the median counts.
@@ -61,24 +60,16 @@ async fn sync(
             format!("{} records synced", synced.verified),
         ));
     }
-    let figure = plain("records.sync_processor", used, "s");
-    let figure = against(figure, "primitives and plain inserts", alone.sync);
-    report(wanted(
-        figure,
-        "<= 1.5 of the primitives",
-        used <= 1.5 * alone.sync,
-    ));
-    report(plain(
+    let figure = Figure::plain("records.sync_processor", used, "s");
+    let figure = figure.against("primitives and plain inserts", alone.sync);
+    report(figure.wanted("<= 1.5 of the primitives", used <= 1.5 * alone.sync));
+    report(Figure::plain(
         "records.sync_rate",
         records as f64 / seconds,
         "records/s",
     ));
     let peak = peak_memory();
-    report(wanted(
-        plain("records.sync_memory", peak, "MB"),
-        "< 200 MB",
-        peak < 200.0,
-    ));
+    report(Figure::plain("records.sync_memory", peak, "MB").wanted("< 200 MB", peak < 200.0));
     Ok(())
 }
 
@@ -107,12 +98,9 @@ fn index(
     }
     let rate = indexed as f64 / (processor() - before).max(0.01);
     let peer = indexed as f64 / alone.index.max(0.01);
-    let figure = against(
-        plain("records.index", rate, "records/s"),
-        "plain FTS5 inserts",
-        peer,
-    );
-    report(wanted(figure, ">= 0.6 of the inserts", rate >= 0.6 * peer));
+    let figure =
+        Figure::plain("records.index", rate, "records/s").against("plain FTS5 inserts", peer);
+    report(figure.wanted(">= 0.6 of the inserts", rate >= 0.6 * peer));
     Ok(())
 }
 
@@ -123,27 +111,15 @@ fn reads(folder: &Folder<'_>, report: &mut dyn FnMut(Figure)) -> Result<(), CliE
     };
     let page = folder.list(&first)?.records;
     let listed = median(|| folder.list(&first).map(drop))?;
-    report(wanted(
-        plain("records.first_page", listed, "ms"),
-        "<= 50 ms",
-        listed <= 50.0,
-    ));
+    report(Figure::plain("records.first_page", listed, "ms").wanted("<= 50 ms", listed <= 50.0));
     let found = median(|| folder.search("指标7 mmol", 20).map(drop))?;
-    report(wanted(
-        plain("records.search", found, "ms"),
-        "<= 50 ms",
-        found <= 50.0,
-    ));
+    report(Figure::plain("records.search", found, "ms").wanted("<= 50 ms", found <= 50.0));
     let name = page
         .first()
         .map(|record| record.record.to_string())
         .unwrap_or_default();
     let opened = median(|| folder.open_record(&name).map(drop))?;
-    report(wanted(
-        plain("records.open", opened, "ms"),
-        "<= 20 ms",
-        opened <= 20.0,
-    ));
+    report(Figure::plain("records.open", opened, "ms").wanted("<= 20 ms", opened <= 20.0));
     Ok(())
 }
 
@@ -180,10 +156,6 @@ async fn share(
     let began = Instant::now();
     folder.share(&options, &stage.clock).await?;
     let taken = began.elapsed().as_secs_f64() * 1_000.0;
-    report(wanted(
-        plain("records.share_fifty", taken, "ms"),
-        "<= 500 ms",
-        taken <= 500.0,
-    ));
+    report(Figure::plain("records.share_fifty", taken, "ms").wanted("<= 500 ms", taken <= 500.0));
     Ok(())
 }

@@ -2,7 +2,6 @@
 //! one patient of many records and one doctor's key, beside the same run's primitives.
 
 mod data;
-mod figure;
 mod folder;
 mod primitives;
 
@@ -11,7 +10,6 @@ use crate::demo::stage::Stage;
 use crate::demo::steps::{ingest, link, sync};
 use crate::error::CliError;
 use crate::output::Output;
-use figure::{against, plain, wanted};
 use medfolder_node::bench::Figure;
 use primitives::Primitives;
 use std::path::Path;
@@ -64,17 +62,13 @@ async fn measure(
     let linked = Instant::now();
     sync::wait_for_spools(stage).await?;
     let rate = records as f64 / (signing + linked.elapsed()).as_secs_f64();
-    let figure = plain("records.ingest", rate, "records/s");
-    let figure = against(figure, "primitives on all cores", alone.hospital);
+    let figure = Figure::plain("records.ingest", rate, "records/s");
+    let figure = figure.against("primitives on all cores", alone.hospital);
     let met = rate >= 1_000.0 && rate >= 0.5 * alone.hospital;
-    report(wanted(
-        figure,
-        ">= 1000/s and >= 0.5 of the primitives",
-        met,
-    ));
+    report(figure.wanted(">= 1000/s and >= 0.5 of the primitives", met));
     sync::wait_for_seals(stage).await?;
     let rate = records as f64 / (signing + linked.elapsed()).as_secs_f64();
-    report(plain("records.final", rate, "records/s"));
+    report(Figure::plain("records.final", rate, "records/s"));
     folder::measure(stage, records, alone, report).await
 }
 

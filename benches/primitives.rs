@@ -17,6 +17,7 @@ use medfolder_crypto::{
 };
 use medfolder_fhir::intake;
 use medfolder_fhir::json::Limits;
+use medfolder_node::bench::processor;
 use medfolder_record::{ContentSalt, ContentTree};
 use rusqlite::Connection;
 use std::fs::{self, File};
@@ -307,21 +308,4 @@ fn index(
         transaction.commit()?;
     }
     Ok(processor() - before)
-}
-
-/// Processor seconds that this process has used so far.
-pub(super) fn processor() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // Fields 14 and 15, in ticks of 10 ms; the name before them may hold spaces but ends in ')'.
-    let fields = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace();
-    let ticks: u64 = fields
-        .skip(11)
-        .take(2)
-        .filter_map(|f| f.parse::<u64>().ok())
-        .sum();
-    ticks as f64 / 100.0
 }

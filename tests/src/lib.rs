@@ -47,6 +47,27 @@ impl Ended {
     }
 }
 
+/// All Rust sources of crates and tests in one text.
+#[must_use]
+pub fn sources() -> String {
+    let mut text = String::new();
+    for folder in ["crates", "tests/tests"] {
+        read_sources(&root().join(folder), &mut text);
+    }
+    text
+}
+
+fn read_sources(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            read_sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(&path).unwrap_or_default());
+        }
+    }
+}
+
 /// Writes a genesis that holds, of the pinned vectors, to a file below `place`.
 ///
 /// # Panics

@@ -7,10 +7,12 @@
     reason = "tests"
 )]
 
+#[path = "commands/key_store.rs"]
+mod key_store;
 #[path = "commands/person.rs"]
 mod person;
 
-use medfolder_tests::{Ended, Served, eventually, genesis, medfolder, run};
+use medfolder_tests::{Ended, Served, eventually, medfolder, run};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -108,75 +110,6 @@ fn a_folder_without_a_vault_says_how_to_make_one() {
     let place = tempfile::tempdir().unwrap();
     let mut command = medfolder(&["folder", "list"]);
     refused(command.arg("--data-dir").arg(place.path()), "vault.missing");
-}
-
-fn with_key_store(place: &std::path::Path, words: &[&str]) -> Command {
-    let mut command = medfolder(&["folder"]);
-    command
-        .args(words)
-        .arg("--data-dir")
-        .arg(place.join("vault"));
-    command
-}
-
-#[test]
-fn without_a_key_store_a_vault_is_refused_by_name_and_nothing_is_made() {
-    let place = tempfile::tempdir().unwrap();
-    let genesis = genesis(place.path()).to_string_lossy().into_owned();
-    let words = [
-        "create",
-        "--key-store",
-        "--ledger",
-        "http://127.0.0.1:1",
-        "--genesis",
-        &genesis,
-    ];
-    let mut command = with_key_store(place.path(), &words);
-    command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere/bus");
-    refused(&mut command, "keystore.unavailable");
-    refused(
-        &mut with_key_store(place.path(), &["list"]),
-        "vault.missing",
-    );
-}
-
-/// With a real Secret Service on a bus of its own; run where gnome-keyring is installed:
-/// `dbus-run-session -- cargo test -p medfolder-cli --test commands key_store -- --ignored`
-#[test]
-#[ignore = "needs gnome-keyring-daemon and a D-Bus session of its own"]
-fn a_vault_whose_key_lies_in_the_key_store_opens_without_a_passphrase() {
-    let place = tempfile::tempdir().unwrap();
-    let mut daemon = Command::new("gnome-keyring-daemon")
-        .args(["--foreground", "--unlock", "--components=secrets"])
-        .env("XDG_DATA_HOME", place.path())
-        .stdin(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut daemon.stdin.take().unwrap(), b"a test's password").unwrap();
-    let genesis = genesis(place.path()).to_string_lossy().into_owned();
-    let words = [
-        "create",
-        "--key-store",
-        "--ledger",
-        "http://127.0.0.1:1",
-        "--genesis",
-        &genesis,
-    ];
-    let made = eventually(Duration::from_secs(20), || {
-        run(&mut with_key_store(place.path(), &words)).exit == 0
-    });
-    assert!(made);
-    assert!(
-        told(&mut with_key_store(place.path(), &["list"]))
-            .lines
-            .is_empty()
-    );
-    daemon.kill().unwrap();
-    daemon.wait().unwrap();
-    refused(
-        &mut with_key_store(place.path(), &["list"]),
-        "keystore.unavailable",
-    );
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! What the documents claim to be tested is tested: every test function they name exists.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use medfolder_tests::root;
+use medfolder_tests::{root, sources};
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 const DOCUMENTS: [&str; 3] = ["ARCHITECTURE.md", "docs/threats.md", "docs/conformance.md"];
 /// Shorter names between backticks are commands, crates and files.
@@ -12,10 +11,7 @@ const SHORTEST_TEST_NAME: usize = 25;
 
 #[test]
 fn every_test_that_a_document_names_exists() {
-    let mut sources = String::new();
-    for folder in ["crates", "tests/tests"] {
-        read_sources(&root().join(folder), &mut sources);
-    }
+    let sources = sources();
     let missing: Vec<String> = DOCUMENTS
         .iter()
         .flat_map(|document| named_tests(&fs::read_to_string(root().join(document)).unwrap()))
@@ -33,15 +29,4 @@ fn named_tests(document: &str) -> BTreeSet<String> {
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
     };
     between.filter(is_name).map(str::to_owned).collect()
-}
-
-fn read_sources(folder: &Path, out: &mut String) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            read_sources(&path, out);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            out.push_str(&fs::read_to_string(&path).unwrap());
-        }
-    }
 }

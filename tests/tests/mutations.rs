@@ -17,7 +17,7 @@
     reason = "tests"
 )]
 
-use medfolder_tests::root;
+use medfolder_tests::{root, sources};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -137,10 +137,7 @@ fn each_mutation_still_fits_the_sources_and_names_tests_that_exist() {
     assert!(list.len() >= FEWEST, "{}", list.len());
     let names: BTreeSet<&str> = list.iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(names.len(), list.len(), "two have one name");
-    let mut sources = String::new();
-    for folder in ["crates", "tests/tests"] {
-        read_sources(&root().join(folder), &mut sources);
-    }
+    let sources = sources();
     let wrong: Vec<String> = list
         .iter()
         .filter_map(|entry| wrong(entry, &sources))
@@ -164,17 +161,6 @@ fn wrong(entry: &Mutation, sources: &str) -> Option<String> {
         !sources.contains(&format!("fn {name}("))
     })?;
     Some(format!("{}: there is no test {unknown}", entry.name))
-}
-
-fn read_sources(folder: &Path, out: &mut String) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            read_sources(&path, out);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            out.push_str(&fs::read_to_string(&path).unwrap());
-        }
-    }
 }
 
 /// What became of a mutation.

@@ -45,7 +45,9 @@ pub struct Figure {
 }
 
 impl Figure {
-    fn plain(name: &str, value: f64, unit: &str) -> Self {
+    /// A value alone.
+    #[must_use]
+    pub fn plain(name: &str, value: f64, unit: &str) -> Self {
         Self {
             name: name.to_owned(),
             value,
@@ -58,13 +60,17 @@ impl Figure {
         }
     }
 
-    fn against(mut self, peer: &str, value: f64) -> Self {
+    /// The same beside a peer of this run.
+    #[must_use]
+    pub fn against(mut self, peer: &str, value: f64) -> Self {
         (self.peer, self.peer_value) = (Some(peer.to_owned()), Some(value));
         self.ratio = (value > 0.0).then(|| self.value / value);
         self
     }
 
-    fn wanted(mut self, target: &str, met: bool) -> Self {
+    /// The same with what is wanted.
+    #[must_use]
+    pub fn wanted(mut self, target: &str, met: bool) -> Self {
         self.target = target.to_owned();
         self.met = Some(met);
         self
@@ -187,7 +193,8 @@ fn quantile(sorted: &[f64], part: usize) -> f64 {
 
 /// Processor seconds that this process has used so far; unlike time on the wall it does not depend
 /// on who else is busy.
-fn processor() -> f64 {
+#[must_use]
+pub fn processor() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // Fields 14 and 15, in ticks of 10 ms; the name before them may hold spaces but ends in ')'.
     let fields = stat
