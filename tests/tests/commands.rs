@@ -11,6 +11,8 @@
 mod key_store;
 #[path = "commands/person.rs"]
 mod person;
+#[path = "commands/words.rs"]
+mod words;
 
 use medfolder_tests::{Ended, Served, eventually, medfolder, run};
 use serde_json::Value;
@@ -56,18 +58,6 @@ fn text<'a>(line: &'a Value, name: &str) -> &'a str {
     line[name]
         .as_str()
         .unwrap_or_else(|| panic!("{name} in {line}"))
-}
-
-#[test]
-fn wrong_usage_exits_with_two() {
-    for words in [
-        &["folder", "frob"][..],
-        &["open"],
-        &["folder", "share"],
-        &["demo", "--suite", "x"],
-    ] {
-        assert_eq!(run(&mut medfolder(words)).exit, 2, "{words:?}");
-    }
 }
 
 #[test]
@@ -128,6 +118,7 @@ fn a_served_demonstration_is_used_by_other_processes_as_the_contract_says() {
     person::mistakes_are_caught_before_anything_is_made(&served, place.path());
     person::parts_of_names_are_enough_and_unknown_ones_are_told_what_there_is(&served);
     person::a_new_folder_says_that_it_is_empty_and_survives_a_wrong_address(&served, place.path());
+    words::a_desk_code_is_shown_as_a_qr_code_and_written_to_a_file(&served, place.path());
     a_new_folder_links_a_card_at_the_front_desk(&served, place.path());
 }
 

@@ -37,6 +37,14 @@ impl CliError {
         }
     }
 
+    /// The words cannot be understood.
+    pub(crate) fn usage(code: impl Into<String>, detail: impl ToString) -> Self {
+        Self {
+            exit: 2,
+            ..Self::new(code, detail)
+        }
+    }
+
     /// A command or option that a later version brings.
     pub(crate) fn not_yet(what: &str) -> Self {
         Self::new("not_yet.available", what)

@@ -6,15 +6,18 @@ mod bench;
 mod commands;
 mod demo;
 mod error;
+mod help;
 mod log;
 mod output;
+mod qr;
 mod shutdown;
 mod time;
 
 use args::{Cli, Command, Gateway};
-use clap::Parser as _;
 use error::CliError;
+use help::Unrun;
 use output::Output;
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -22,12 +25,17 @@ use std::time::Duration;
 const LEAVE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let early = Output::early(&words);
+    let cli = match help::parse(&words, early.lang) {
         Ok(cli) => cli,
-        Err(usage) => {
-            // Help and version are no errors; clap knows which is which.
-            let _ = usage.print();
-            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+        Err(Unrun::Asked(page)) => {
+            let _ = page.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(Unrun::Wrong(error, page)) => {
+            early.usage(&error, &page);
+            return ExitCode::from(error.exit);
         }
     };
     // Vaults, keys and exports are their owner's; two services may share a spool through a group.

@@ -2,7 +2,9 @@
 
 use crate::args::{Global, Lang};
 use crate::error::CliError;
+use clap::ValueEnum as _;
 use serde::Serialize;
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,9 +22,22 @@ impl Output {
     pub(crate) fn new(global: &Global) -> Self {
         Self {
             // Commands of later versions take whatever follows them, this option too.
-            json: global.json || std::env::args().any(|word| word == "--json"),
+            json: global.json || json_is_asked(),
             quiet: global.quiet,
             lang: global.lang.unwrap_or_else(locale),
+        }
+    }
+
+    /// As words that are still to be understood seem to ask.
+    pub(crate) fn early(words: &[OsString]) -> Self {
+        let mut words = words.iter().filter_map(|word| word.to_str());
+        let asked = words.clone().find_map(|word| word.strip_prefix("--lang="));
+        let asked = asked.or_else(|| words.find(|word| *word == "--lang").and(words.next()));
+        let named = asked.and_then(|name| Lang::from_str(name, true).ok());
+        Self {
+            json: json_is_asked(),
+            quiet: false,
+            lang: named.unwrap_or_else(locale),
         }
     }
 
@@ -90,6 +105,15 @@ impl Output {
         }
     }
 
+    /// Prints what is wrong with the words: for a program the error object, for a person that and
+    /// a page that helps.
+    pub(crate) fn usage(self, error: &CliError, page: &str) {
+        self.error(error);
+        if !self.json {
+            let _ = write!(std::io::stderr().lock(), "\n{page}");
+        }
+    }
+
     /// One of two texts, by language.
     pub(crate) fn say<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
         match self.lang {
@@ -97,6 +121,10 @@ impl Output {
             Lang::En => en,
         }
     }
+}
+
+fn json_is_asked() -> bool {
+    std::env::args_os().any(|word| word == "--json")
 }
 
 /// Set when standard output did not take a result.

@@ -43,23 +43,27 @@ pub(crate) fn midnight(day: NaiveDate) -> i64 {
     )
 }
 
+/// A day such as 2026-11-21.
+pub(crate) fn day(text: &str) -> Result<NaiveDate, &'static str> {
+    text.parse().map_err(|_| "usage.day")
+}
+
 /// Milliseconds of `30m`, `2h`, `7d`, `90s`.
-pub(crate) fn duration(text: &str) -> Result<u64, String> {
-    let wrong = || format!("'{text}' is no duration: write a number and s, m, h or d, such as 2h");
-    let unit = text.chars().last().ok_or_else(wrong)?;
-    let number = text.strip_suffix(unit).ok_or_else(wrong)?;
+pub(crate) fn duration(text: &str) -> Result<u64, &'static str> {
+    milliseconds(text).ok_or("usage.duration")
+}
+
+fn milliseconds(text: &str) -> Option<u64> {
+    let unit = text.chars().last()?;
+    let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
     let seconds: u64 = match unit {
         's' => 1,
         'm' => 60,
         'h' => 3_600,
         'd' => 86_400,
-        _ => return Err(wrong()),
+        _ => return None,
     };
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    number
-        .checked_mul(seconds * 1_000)
-        .filter(|ms| *ms > 0)
-        .ok_or_else(wrong)
+    number.checked_mul(seconds * 1_000).filter(|ms| *ms > 0)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The same command for a person: without `--json`.
-fn for_a_person(command: &Command) -> Ended {
+pub(crate) fn for_a_person(command: &Command) -> Ended {
     let mut plain = Command::new(command.get_program());
     plain.args(command.get_args().filter(|word| *word != "--json"));
     plain.stdin(std::process::Stdio::null());

@@ -1,8 +1,10 @@
 //! The front desk: asks the inner zone for a code, and confirms the card that claims it.
 
 use crate::args::{Desk, Lang};
+use crate::commands::folder::show;
 use crate::error::CliError;
 use crate::output::Output;
+use crate::qr;
 use crate::time::{local_time, rfc3339};
 use medfolder_client::http::{Http, HttpOptions};
 use medfolder_gateway::inner;
@@ -27,13 +29,11 @@ pub(crate) struct Code {
 /// `medfolder desk …`
 pub(crate) async fn run(words: Desk, output: Output) -> Result<(), CliError> {
     match words {
-        Desk::Code { config, patient } => {
-            let code = DeskClient::new(&config)?.code(&patient).await?;
-            let line = json!({
-                "code": code.code, "link": code.link, "expires": rfc3339(code.expires),
-            });
-            output.line(&line, || told(&code, &patient, output));
-        }
+        Desk::Code {
+            config,
+            patient,
+            qr,
+        } => code(&config, &patient, qr.as_deref(), output).await?,
         Desk::Confirm {
             code,
             config,
@@ -49,16 +49,45 @@ pub(crate) async fn run(words: Desk, output: Output) -> Result<(), CliError> {
     Ok(())
 }
 
-fn told(code: &Code, patient: &str, output: Output) -> String {
-    let (given, until) = match output.lang {
-        Lang::Zh => ("请交给病人", "有效至"),
-        Lang::En => ("Give this to the patient", "Valid until"),
+async fn code(
+    config: &Path,
+    patient: &str,
+    picture: Option<&Path>,
+    output: Output,
+) -> Result<(), CliError> {
+    let desk = DeskClient::new(config)?;
+    // A code whose picture cannot be written is not made.
+    let file = picture.map(show::create).transpose()?;
+    let code = desk.code(patient).await.inspect_err(|_| {
+        picture.map(std::fs::remove_file);
+    })?;
+    let blocks = match output.is_json() {
+        true => String::new(),
+        false => qr::lines(&code.link)?,
     };
+    let line = json!({
+        "code": code.code, "link": code.link, "expires": rfc3339(code.expires), "qr": picture,
+    });
+    output.line(&line, || told(&code, patient, &blocks, output));
+    file.map_or(Ok(()), |file| qr::write(file, &code.link))
+}
+
+fn told(code: &Code, patient: &str, blocks: &str, output: Output) -> String {
     let expires = local_time(code.expires);
-    format!(
-        "{given} {patient}:\n{}\n{}\n{until} {expires}",
-        code.code, code.link
-    )
+    let Code { code, link, .. } = code;
+    match output.lang {
+        Lang::Zh => format!(
+            "病历号 {patient} 的绑定码，请让病人扫码，或照着输入：\n\n{blocks}\n\n\
+             绑定码：{code}\n链接：{link}\n有效至：{expires}，只能用一次\n\n\
+             病人认领后，请核对她屏幕上卡号的最后八位：\n  medfolder desk confirm {code} --card-end …"
+        ),
+        Lang::En => format!(
+            "Linking code for patient {patient}, to be scanned or typed:\n\n{blocks}\n\n\
+             Code: {code}\nLink: {link}\nValid until {expires}, for one use\n\n\
+             Then compare the end of the card number on the patient’s screen:\n  \
+             medfolder desk confirm {code} --card-end …"
+        ),
+    }
 }
 
 /// Speaks with one inner zone as its front desk.

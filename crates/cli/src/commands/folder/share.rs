@@ -4,6 +4,7 @@ use super::{list, show};
 use crate::args::{self, Lang};
 use crate::error::CliError;
 use crate::output::Output;
+use crate::qr;
 use crate::time::{local_time, rfc3339};
 use medfolder_client::clock::Clock;
 use medfolder_folder::Folder;
@@ -12,7 +13,6 @@ use medfolder_folder::share::{Code, LoggedAccess, Made, ShareInfo, ShareOptions,
 use medfolder_ledger::body::AccessOutcome;
 use medfolder_record::RecordId;
 use serde_json::{Value, json};
-use std::io::Write as _;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -32,12 +32,12 @@ pub(crate) async fn share(
     };
     tell_superseded(folder, &options.records, output)?;
     // A share whose link and passcode nobody saw would be worse than none.
-    let qr = match words.qr.as_deref() {
+    let picture = match words.qr.as_deref() {
         Some(path) => Some((path, show::create(path)?)),
         None => None,
     };
     let made = folder.share(&options, clock).await.inspect_err(|_| {
-        if let Some((path, _)) = &qr {
+        if let Some((path, _)) = &picture {
             let _ = std::fs::remove_file(path);
         }
     })?;
@@ -47,8 +47,8 @@ pub(crate) async fn share(
     output.line(&line, || {
         told(&made, options.records.len(), words.qr.as_deref(), output)
     });
-    match qr {
-        Some((_, file)) => write_qr(file, &made.link),
+    match picture {
+        Some((_, file)) => qr::write(file, &made.link),
         None => Ok(()),
     }
 }
@@ -150,17 +150,6 @@ fn count(records: usize, output: Output) -> String {
         (Lang::En, 1) => "1 record".to_owned(),
         (Lang::En, _) => format!("{records} records"),
     }
-}
-
-fn write_qr(mut file: std::fs::File, link: &str) -> Result<(), CliError> {
-    let code = qrcode::QrCode::with_error_correction_level(link, qrcode::EcLevel::M)
-        .map_err(|error| CliError::new("link.qr_too_long", error))?;
-    let svg = code
-        .render::<qrcode::render::svg::Color<'_>>()
-        .min_dimensions(320, 320)
-        .build();
-    file.write_all(svg.as_bytes())
-        .map_err(|error| CliError::new("file.write", error))
 }
 
 /// `medfolder folder shares`

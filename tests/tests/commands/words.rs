@@ -1,0 +1,172 @@
+//! Help, usage errors and QR codes, in both languages.
+
+use super::person::for_a_person;
+use super::{refused, text, told};
+use medfolder_tests::{Ended, Served, binary, medfolder, run};
+use qrcode::{Color, EcLevel, QrCode};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// A command in a person's words only, with this locale and no other.
+fn typed(words: &[&str], locale: (&str, &str)) -> Ended {
+    let mut command = Command::new(binary());
+    for name in ["LC_ALL", "LC_MESSAGES", "LANG"] {
+        command.env_remove(name);
+    }
+    run(command.args(words).env(locale.0, locale.1))
+}
+
+fn is_chinese(text: &str) -> bool {
+    text.chars().any(|c| ('\u{4e00}'..'\u{9fff}').contains(&c))
+}
+
+#[test]
+fn help_is_in_the_language_of_the_option_or_of_the_locale() {
+    let english = typed(&["folder", "share", "--help"], ("LANG", "C.UTF-8"));
+    assert_eq!(english.exit, 0);
+    assert!(english.stdout.contains("Usage: medfolder folder share"));
+    assert!(english.stdout.contains("Examples:") && !is_chinese(&english.stdout));
+    let words = ["folder", "share", "--help", "--lang", "zh"];
+    let chinese = typed(&words, ("LANG", "C.UTF-8"));
+    for word in [
+        "用法: medfolder folder share [选项]",
+        "选项:",
+        "通用选项:",
+        "例子:",
+    ] {
+        assert!(chinese.stdout.contains(word), "{}", chinese.stdout);
+    }
+    for name in ["LC_ALL", "LC_MESSAGES", "LANG"] {
+        let local = typed(&["folder", "share", "--help"], (name, "zh_CN.UTF-8"));
+        assert_eq!(local.stdout, chinese.stdout, "{name}");
+    }
+    let equals = typed(
+        &["--lang=en", "folder", "share", "--help"],
+        ("LANG", "zh_CN"),
+    );
+    assert_eq!(equals.stdout, english.stdout);
+}
+
+const WRONG: [(&[&str], &str); 14] = [
+    (&["folder", "frob"], "usage.unknown_command"),
+    (&["frob"], "usage.unknown_command"),
+    (&["folder"], "usage.missing_command"),
+    (&[], "usage.missing_command"),
+    (&["open"], "usage.missing"),
+    (&["folder", "share"], "usage.missing"),
+    (
+        &["folder", "list", "--frmo", "2024-01-01"],
+        "usage.unknown_option",
+    ),
+    (&["folder", "list", "--from", "yesterday"], "usage.day"),
+    (&["folder", "list", "--limit", "0"], "usage.count"),
+    (
+        &["folder", "share", "--all", "--for", "soon"],
+        "usage.duration",
+    ),
+    (&["demo", "--port", "70000"], "usage.port"),
+    (&["demo", "--suite", "x"], "usage.value"),
+    (&["demo", "--suite"], "usage.no_value"),
+    (&["demo", "--headless", "--serve"], "usage.conflict"),
+];
+
+#[test]
+fn wrong_usage_exits_with_two_and_gives_a_program_the_error_object() {
+    for (words, code) in WRONG {
+        let ended = run(&mut medfolder(words));
+        assert_eq!((ended.exit, ended.error_code()), (2, code), "{words:?}");
+        assert_eq!(ended.stdout.lines().count(), 1, "{}", ended.stdout);
+        assert!(!text(&ended.last()["error"], "hint").is_empty());
+    }
+}
+
+#[test]
+fn wrong_usage_is_told_to_a_person_in_her_language_with_what_would_fit() {
+    for (words, code) in WRONG {
+        let chinese = typed(words, ("LC_ALL", "zh_CN.UTF-8"));
+        assert_eq!(
+            (chinese.exit, chinese.stdout.as_str()),
+            (2, ""),
+            "{words:?}"
+        );
+        assert!(
+            chinese.stderr.contains(&format!("[{code}]")),
+            "{}",
+            chinese.stderr
+        );
+        for english in ["error:", "Usage", "tip", "For more"] {
+            assert!(!chinese.stderr.contains(english), "{}", chinese.stderr);
+        }
+        let english = typed(words, ("LC_ALL", "C"));
+        assert!(!is_chinese(&english.stderr), "{}", english.stderr);
+    }
+    let close = typed(&["folder", "list", "--frmo", "x"], ("LC_ALL", "zh_CN"));
+    assert!(
+        close.stderr.contains("--frmo（是不是想写：--from）"),
+        "{}",
+        close.stderr
+    );
+    let close = typed(&["folder", "lst"], ("LC_ALL", "C"));
+    assert!(
+        close.stderr.contains("lst (did you mean: list"),
+        "{}",
+        close.stderr
+    );
+    let values = typed(&["demo", "--suite", "x"], ("LC_ALL", "C"));
+    assert!(
+        values.stderr.contains("(one of: international, national)"),
+        "{}",
+        values.stderr
+    );
+}
+
+pub(crate) fn a_desk_code_is_shown_as_a_qr_code_and_written_to_a_file(
+    served: &Served,
+    place: &Path,
+) {
+    let picture = place.join("desk.svg");
+    let inner = served.text("/gateways/0/inner_config");
+    let words = ["desk", "code", "--config", inner, "--patient", "T00351204"];
+    let code = |rest: &[&str]| medfolder(&[&words, rest].concat());
+    let file = picture.to_str().unwrap();
+    let given = told(&mut code(&["--qr", file]));
+    assert_eq!(text(given.last(), "qr"), file);
+    assert!(fs::read_to_string(&picture).unwrap().contains("<svg"));
+    refused(&mut code(&["--qr", file]), "file.exists");
+    let shown = for_a_person(&code(&[])).stdout;
+    let link = shown
+        .split_whitespace()
+        .find(|word| word.starts_with("medfolder:link/"));
+    let code = QrCode::with_error_correction_level(link.unwrap(), EcLevel::M).unwrap();
+    assert_eq!(modules(&shown, code.width()), code.to_colors());
+}
+
+/// Dark modules of the half blocks in a text, without their quiet zone of four.
+fn modules(shown: &str, width: usize) -> Vec<Color> {
+    let blocks =
+        |line: &&str| line.chars().count() == width + 8 && line.chars().all(|c| " ▀▄█".contains(c));
+    let lines: Vec<&str> = shown.lines().filter(blocks).collect();
+    let upper = |c: char| {
+        if "▀█".contains(c) {
+            Color::Dark
+        } else {
+            Color::Light
+        }
+    };
+    let lower = |c: char| {
+        if "▄█".contains(c) {
+            Color::Dark
+        } else {
+            Color::Light
+        }
+    };
+    let rows = lines.iter().flat_map(|line| {
+        let line = || line.chars().skip(4).take(width);
+        [
+            line().map(upper).collect::<Vec<_>>(),
+            line().map(lower).collect(),
+        ]
+    });
+    rows.skip(4).take(width).flatten().collect()
+}
