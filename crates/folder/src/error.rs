@@ -1,5 +1,9 @@
 //! What can go wrong on the patient's side, each with a stable code.
 
+use medfolder_client::http::HttpError;
+use medfolder_client::login::LoginFailure;
+use medfolder_client::zone::ZoneError;
+
 /// An error of the folder crate.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
@@ -122,7 +126,7 @@ pub enum FolderError {
     ExportPlace,
     /// The hospital's exchange zone could not be asked, or refused.
     #[error(transparent)]
-    Zone(#[from] medfolder_client::zone::ZoneError),
+    Zone(#[from] ZoneError),
     /// An address of a ledger node that is none.
     #[error("not an address of a ledger node")]
     LedgerAddress,
@@ -176,10 +180,10 @@ pub enum FolderError {
     Jwe(#[from] medfolder_share::jwe::JweError),
     /// No session with a hospital or share host.
     #[error(transparent)]
-    Login(#[from] medfolder_client::login::LoginFailure),
+    Login(#[from] LoginFailure),
     /// A server could not be asked, or refused.
     #[error(transparent)]
-    Http(#[from] medfolder_client::http::HttpError),
+    Http(#[from] HttpError),
     /// A search text without a word in it.
     #[error("there is no word to search for")]
     EmptySearch,
@@ -255,6 +259,14 @@ impl FolderError {
         matches!(
             self,
             Self::Zone(_) | Self::Login(_) | Self::Http(_) | Self::MemberWithoutEdge
+        )
+    }
+
+    /// Whether an edge's answer broke off.
+    pub(crate) const fn is_interrupted(&self) -> bool {
+        matches!(
+            self,
+            Self::Zone(ZoneError::Login(LoginFailure::Http(HttpError::Interrupted)))
         )
     }
 

@@ -5,7 +5,8 @@
 
 use crate::records::reopen;
 use crate::{Folder, FolderError};
-use medfolder_client::zone::ZoneClient;
+use medfolder_client::login::LoginFailure;
+use medfolder_client::zone::{ZoneClient, ZoneError};
 use medfolder_record::{Record, RecordId};
 use rusqlite::params;
 use std::fs::{self, File};
@@ -43,26 +44,38 @@ impl Folder<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Fetches one attachment and checks it; the outcome is written to the vault.
+    /// Fetches one attachment and checks it. What the bytes say of it is written to the vault: that
+    /// it is whole, or by name why not. An edge that gave no whole answer says nothing of it.
     pub(crate) async fn fetch_attachment(
         &self,
         zone: &ZoneClient,
         wanted: &WantedAttachment,
     ) -> Result<(), FolderError> {
         let outcome = self.stream_attachment(zone, wanted).await;
-        let (state, failure) = match &outcome {
-            Ok(()) => ("verified", None),
-            Err(error) => {
-                let part = self.blob_path(&wanted.record, wanted.j);
-                let _ = fs::remove_file(part.with_extension("part"));
-                ("failed", Some(error.code().to_owned()))
+        if outcome.is_err() {
+            let part = self.blob_path(&wanted.record, wanted.j);
+            let _ = fs::remove_file(part.with_extension("part"));
+        }
+        match outcome {
+            Ok(()) => self.set_attachment(wanted, "verified", None),
+            Err(error) if says_of_the_attachment(&error) => {
+                self.set_attachment(wanted, "failed", Some(error.code()))
             }
-        };
+            Err(error) => Err(error),
+        }
+    }
+
+    fn set_attachment(
+        &self,
+        wanted: &WantedAttachment,
+        state: &str,
+        failure: Option<&str>,
+    ) -> Result<(), FolderError> {
         self.vault.database()?.execute(
             "UPDATE attachment SET state = ?3, failure = ?4 WHERE record = ?1 AND j = ?2",
             params![wanted.row, wanted.j, state, failure],
         )?;
-        outcome
+        Ok(())
     }
 
     async fn stream_attachment(
@@ -117,6 +130,16 @@ impl Folder<'_> {
 
     fn blob_path(&self, record: &RecordId, j: u32) -> PathBuf {
         self.vault.blobs().join(format!("{record}.{j}.blob"))
+    }
+}
+
+/// Whether an error is about the attachment: its bytes fail a check, or the edge has none.
+fn says_of_the_attachment(error: &FolderError) -> bool {
+    const ABSENT: Option<u16> = Some(404);
+    match error {
+        FolderError::Check(_) => true,
+        FolderError::Zone(ZoneError::Login(LoginFailure::Http(error))) => error.status() == ABSENT,
+        _ => false,
     }
 }
 

@@ -138,9 +138,9 @@ impl Folder<'_> {
     ) -> Result<(), FolderError> {
         let zone = ZoneClient::new(self.edge_door(card, &options.clock)?);
         report.verified += self.fetch_records(ledger, &zone, card, options).await?;
-        self.fetch_attachments(&zone, card, options).await?;
+        let files = self.fetch_attachments(&zone, card, options).await;
         report.reported += self.report_zone(ledger, card, options).await?;
-        Ok(())
+        files
     }
 
     async fn fetch_attachments(
@@ -150,17 +150,17 @@ impl Folder<'_> {
         options: &SyncOptions<'_>,
     ) -> Result<(), FolderError> {
         let wanted = self.wanted_attachments(card.row)?;
+        let mut broken_off = Ok(());
         for (done, attachment) in wanted.iter().enumerate() {
             options.cancel.check()?;
             match self.fetch_attachment(zone, attachment).await {
-                // Kept as failed, by name, and tried again by the next sync.
-                Err(FolderError::Check(_) | FolderError::Zone(_) | FolderError::Http(_))
-                | Ok(()) => {}
-                Err(error) => return Err(error),
+                // One that always breaks off does not keep the others from arriving.
+                Err(error) if error.is_interrupted() => broken_off = Err(error),
+                fetched => fetched?,
             }
             (options.progress)(Progress::Attachments(done + 1, wanted.len()));
         }
-        Ok(())
+        broken_off
     }
 
     /// Records and attachments that do not pass a check, oldest first.
