@@ -108,9 +108,6 @@ impl Folder<'_> {
         let transaction = database.transaction()?;
         let mut verified = 0;
         for wanted in batch {
-            if let Some(slot) = fetched.slots.get(&(wanted.visit, wanted.seq)) {
-                store::store_slot(&transaction, wanted.seal_row, slot)?;
-            }
             let Some(opened) = fetched.opened.remove(&wanted.record) else {
                 store::store_failed(&transaction, wanted, MISSING)?;
                 continue;
@@ -122,6 +119,10 @@ impl Folder<'_> {
             match (checked, fetched.envelopes.get(&wanted.record)) {
                 (Ok(record), Some(envelope)) => {
                     store::store_verified(&transaction, wanted, &record, envelope)?;
+                    // Kept once it opened a record: a wrong one would be asked for never again.
+                    if let Some(slot) = fetched.slots.get(&(wanted.visit, wanted.seq)) {
+                        store::store_slot(&transaction, wanted.seal_row, slot)?;
+                    }
                     verified += 1;
                 }
                 (Err(check), _) => store::store_failed(&transaction, wanted, check.code())?,
