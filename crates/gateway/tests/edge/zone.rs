@@ -6,6 +6,7 @@ use medfolder_client::api::zone::FetchItem;
 use medfolder_gateway::spool::{CardClaim, DeskAnswer, DeskOutcome, In, Item, Out, Reader};
 use medfolder_ledger::TxId;
 use medfolder_ledger::body::{Body, By, FreezeCard, RotateCard, ZoneFinding, ZoneReporter};
+use medfolder_ledger::login::LoginSubject;
 use medfolder_record::{KeySlot, RecordId, SlotPlace};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -117,6 +118,15 @@ async fn a_login_for_another_address_or_an_answer_given_twice_is_refused() {
     assert_eq!(relayed, Err("login.refused".into()));
     let stranger = world.new_card();
     assert_eq!(world.log_in(&stranger).await, Err("login.refused".into()));
+    // A challenge that was taken is one that nobody knows, as after a restart: asking again helps.
+    let asked = json!({ "subject": LoginSubject::Card(card.number) });
+    let challenge = json_of(world.post("/v1/sessions/challenge", None, &asked).await).await;
+    let answer = world.login(&card, "https://edge.example", &challenge);
+    let first = world.post("/v1/sessions", None, &answer).await;
+    assert!(first.status().is_success());
+    let second = world.post("/v1/sessions", None, &answer).await;
+    assert_eq!(second.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(json_of(second).await["code"], "login.expired");
 }
 
 #[tokio::test]

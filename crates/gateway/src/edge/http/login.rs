@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use medfolder_client::api::session::{Challenge, ChallengeRequest, Session, SessionRequest};
-use medfolder_ledger::login::{LOGIN_VERSION, LoginStatement, LoginSubject};
+use medfolder_ledger::login::{LOGIN_VERSION, LoginError, LoginStatement, LoginSubject};
 
 use crate::edge::app::App;
 use crate::edge::card;
@@ -38,7 +38,9 @@ pub(crate) async fn open(
     Json(request): Json<SessionRequest>,
 ) -> Result<Json<Session>, Problem> {
     let refused = || Problem::unauthorized("login.refused");
-    let (subject, expires) = app.sessions.take(&request.challenge).ok_or_else(refused)?;
+    // Also one that a restart forgot: whoever asks for another gets in.
+    let expired = || Problem::unauthorized(LoginError::Expired.code());
+    let (subject, expires) = app.sessions.take(&request.challenge).ok_or_else(expired)?;
     let LoginSubject::Card(number) = subject else {
         return Err(refused());
     };
