@@ -1,5 +1,7 @@
 //! Hostile spools, restarts, and a machine that stops anywhere.
 
+use std::path::{Path, PathBuf};
+
 use medfolder_crypto::Suite;
 use medfolder_gateway::certified::Certified;
 use medfolder_gateway::spool::In;
@@ -141,4 +143,51 @@ async fn a_visit_whose_stored_file_is_damaged_keeps_no_other_back_and_leaves_not
             std::fs::read_dir(&blobs).unwrap().count() == 0
         })
         .await;
+}
+
+/// A machine that stops after a file was stored and before it was removed leaves it for the next
+/// start, with all that it names.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_stored_before_is_removed_with_the_files_it_names_and_no_others() {
+    const VISIT: &str = "wang-xiulan/2020-07-15-pujiang-first-atrial-fibrillation";
+    let mut world = World::new(Suite::International).await;
+    let folder = world.watched().join(VISIT);
+    let image = folder.join("attachments/ecg-2020-07-15.png");
+    world.drop_family(VISIT);
+    world.until_status("taken", |s| s.records == 5).await;
+    world
+        .until("removed", async |_| left(&folder).is_empty())
+        .await;
+    world.halt().await;
+    world.drop_family(VISIT);
+    let size = std::fs::metadata(&image).unwrap().len();
+    world.start().await;
+    world
+        .until("removed again", async |_| left(&folder).is_empty())
+        .await;
+    world.halt().await;
+    world.drop_family(VISIT);
+    let other = vec![7; size as usize];
+    std::fs::write(&image, &other).unwrap();
+    world.start().await;
+    world
+        .until("the documents are removed", async |_| {
+            left(&folder) == [image.clone()]
+        })
+        .await;
+    assert_eq!(std::fs::read(&image).unwrap(), other);
+    let status = world.status().await;
+    assert_eq!((status.records, status.skipped.len()), (5, 0));
+}
+
+/// All files below a folder.
+fn left(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths
+        .flat_map(|path| match path.is_dir() {
+            true => left(&path),
+            false => vec![path],
+        })
+        .collect()
 }

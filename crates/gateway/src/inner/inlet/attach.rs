@@ -1,6 +1,7 @@
 //! Files beside a bundle: found below its folder only, checked, and stored encrypted.
 
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -13,6 +14,8 @@ use super::InletError;
 use crate::inner::draft::line;
 use crate::inner::vault_file;
 use crate::inner::zone::Zone;
+
+const BUFFER: usize = 64 * 1024;
 
 /// A file that was stored for a record.
 pub(super) struct Loaded {
@@ -54,6 +57,25 @@ pub(super) fn load(
         file: stored.name,
         source,
     })
+}
+
+/// Where the file lies that `named` describes by size and hash; none when it lies there no more, is
+/// another one, or is not described so.
+pub(super) fn described(folder: Option<&Path>, named: &AttachmentRef) -> Option<PathBuf> {
+    let (path, mut file) = open_below(folder, &named.path).ok()?;
+    if file.metadata().ok()?.len() != named.size? {
+        return None;
+    }
+    let mut sha1 = ring::digest::Context::new(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY);
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let read = file.read(&mut buffer).ok()?;
+        match buffer.get(..read)? {
+            [] => break,
+            part => sha1.update(part),
+        }
+    }
+    (*named.hash.as_ref()? == STANDARD.encode(sha1.finish())).then_some(path)
 }
 
 fn name_of(named: &AttachmentRef) -> String {

@@ -19,7 +19,7 @@ use thiserror::Error;
 
 use super::InnerError;
 use super::zone::Zone;
-pub(crate) use prepare::{Prepared, number_index, patient_indexes, prepare};
+pub(crate) use prepare::{Prepared, copies, number_index, patient_indexes, prepare};
 
 /// Why a delivered file is refused.
 #[derive(Debug, Error)]

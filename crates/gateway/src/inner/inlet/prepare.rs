@@ -142,6 +142,18 @@ pub(crate) fn prepare(
     }
 }
 
+/// The files beside a bundle of which it says enough to know that they are the ones it names.
+pub(crate) fn copies(bytes: &[u8], folder: Option<&Path>) -> Vec<PathBuf> {
+    let Ok(intake) = intake::read(bytes, &Limits::default()) else {
+        return Vec::new();
+    };
+    let records = intake.visits.iter().flat_map(|visit| &visit.records);
+    records
+        .flat_map(|record| &record.attachments)
+        .filter_map(|named| attach::described(folder, named))
+        .collect()
+}
+
 struct Maker<'a> {
     zone: &'a Zone,
     folder: Option<&'a Path>,

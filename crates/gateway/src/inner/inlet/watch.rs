@@ -15,7 +15,7 @@ use medfolder_crypto::Suite;
 use medfolder_fhir::json::Limits;
 
 use super::folders::{DEPTH, Folders, Found};
-use super::{InletError, Prepared, prepare, save};
+use super::{InletError, Prepared, copies, prepare, save};
 use crate::inner::store::Store;
 use crate::inner::zone::{Zone, sql_time};
 use crate::inner::{InnerError, carried, cleanup, in_parallel, in_threads, vault_file};
@@ -50,8 +50,8 @@ struct Seen {
 }
 
 enum Fate {
+    /// It is stored, now or before; and the files that it names.
     Taken(Vec<PathBuf>),
-    Known,
     Refused(&'static str),
     /// It stays and is looked at again; with a failure of the zone's own.
     Later(Option<InnerError>),
@@ -140,7 +140,6 @@ impl Watch {
                     continue;
                 }
                 Fate::Taken(sources) => self.copied.extend(sources),
-                Fate::Known => {}
                 Fate::Refused(code) => {
                     if let Err(error) = keep_rejected(zone, &self.root, path, code) {
                         failed = Some(error);
@@ -255,17 +254,16 @@ fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
 }
 
 /// Saves files with one step.
-fn save_files(zone: &Zone, prepared: Vec<Result<Option<Prepared>, Fate>>) -> Vec<Fate> {
+fn save_files(zone: &Zone, prepared: Vec<Result<Prepared, Fate>>) -> Vec<Fate> {
     let mut fates = Vec::with_capacity(prepared.len());
     let mut to_save: Vec<(usize, Prepared)> = Vec::new();
     for (index, one) in prepared.into_iter().enumerate() {
         fates.push(match one {
-            Ok(Some(prepared)) => {
+            Ok(prepared) => {
                 let sources = prepared.sources().to_vec();
                 to_save.push((index, prepared));
                 Fate::Taken(sources)
             }
-            Ok(None) => Fate::Known,
             Err(fate) => fate,
         });
     }
@@ -300,7 +298,7 @@ fn save_group(zone: &Zone, store: &Store, group: &[(usize, Prepared)]) -> Result
     Ok(())
 }
 
-fn prepare_file(zone: &Zone, path: &Path, seen: &Seen) -> Result<Option<Prepared>, Fate> {
+fn prepare_file(zone: &Zone, path: &Path, seen: &Seen) -> Result<Prepared, Fate> {
     if seen.size > Limits::default().bytes as u64 {
         return Err(Fate::Refused("fhir.too_large"));
     }
@@ -308,12 +306,13 @@ fn prepare_file(zone: &Zone, path: &Path, seen: &Seen) -> Result<Option<Prepared
         return Err(Fate::Later(None));
     };
     let result = match save::known(zone, &bytes) {
-        Ok(Some(_)) => return Ok(None),
+        // Stored before: sent twice, or a crash came before it was removed.
+        Ok(Some(_)) => return Err(Fate::Taken(copies(&bytes, path.parent()))),
         Ok(None) => prepare_with_signature(zone, path, &bytes),
         Err(error) => Err(error.into()),
     };
     let patience = Duration::from_millis(zone.config.tuning.attachment_wait);
-    result.map(Some).map_err(|error| match error {
+    result.map_err(|error| match error {
         InletError::AttachmentMissing if seen.since.elapsed() < patience => Fate::Later(None),
         InletError::Inner(error) => Fate::Later(Some(error)),
         refused => Fate::Refused(refused.code()),
