@@ -1,5 +1,5 @@
 # The commands of this project. `make run` and `make test` install what they miss, and say so first.
-.PHONY: kills run test build lint fmt bench clean setup test-rust test-wasm test-readers test-interop mutations fuzz
+.PHONY: run test build lint fmt bench clean setup test-rust test-wasm test-readers test-interop mutations fuzz
 
 MEDFOLDER := target/release/medfolder
 
@@ -45,7 +45,3 @@ setup:
 clean:
 	cargo clean
 	rm -rf tests/interop/node_modules tests/readers/.venv
-
-# Every process killed at random under load, against an outside journal.
-kills: setup
-	cargo test --locked -p medfolder-cli --test faults -- --ignored kills
