@@ -1,6 +1,6 @@
 //! Signatures: Ed25519 (RFC 8032) and SM2 (GB/T 32918.2), one validity rule each.
 //!
-//! Signed bytes are label ‖ 0x00 ‖ parts. Ed25519 is checked as by `verify_strict`: canonical S, no
+//! Signed bytes are label ‖ 0x00 ‖ parts. Ed25519 is checked by `verify_strict`: canonical S, no
 //! point of small order, no cofactor. SM2 uses the user id `1234567812345678` (GM/T 0009) and
 //! carries r ‖ s, 32 bytes each. Both signatures are 64 bytes.
 
@@ -141,7 +141,10 @@ impl VerifyingKey {
     ) -> Result<(), Opaque> {
         let message = message(label, parts);
         match &self.0 {
-            Verifying::Ed25519(key) => ed25519(key, &message, signature),
+            Verifying::Ed25519(key) => {
+                let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+                key.verify_strict(&message, &signature).map_err(|_| Opaque)
+            }
             Verifying::Sm2(key) => {
                 let signature =
                     sm2::dsa::Signature::from_slice(&signature.0).map_err(|_| Opaque)?;
@@ -149,52 +152,6 @@ impl VerifyingKey {
             }
         }
     }
-}
-
-/// The points of small order, as they are encoded.
-const SMALL_ORDER: [[u8; 32]; 8] = {
-    const ORDER_8: [[u8; 32]; 2] = [
-        [
-            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef,
-            0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88,
-            0x6d, 0x53, 0xfc, 0x05,
-        ],
-        [
-            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10,
-            0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77,
-            0x92, 0xac, 0x03, 0x7a,
-        ],
-    ];
-    const fn ends(mut point: [u8; 32], first: u8, last: u8) -> [u8; 32] {
-        (point[0], point[31]) = (first, last);
-        point
-    }
-    [
-        ends([0; 32], 1, 0),
-        ends([0xff; 32], 0xec, 0x7f),
-        [0; 32],
-        ends([0; 32], 0, 0x80),
-        ORDER_8[0],
-        ends(ORDER_8[0], 0x26, 0x85),
-        ORDER_8[1],
-        ends(ORDER_8[1], 0xc7, 0xfa),
-    ]
-};
-
-/// Accepts exactly what `verify_strict` accepts, without reading R as a point, which costs a tenth
-/// of the check. Both compute R′ = \[S\]B − \[k\]A and compare its encoding with R, so an R that passes
-/// is a canonical encoding, and of small order only if it is one of eight. That A is of none was
-/// checked when the key was read.
-fn ed25519(
-    key: &ed25519_dalek::VerifyingKey,
-    message: &[u8],
-    signature: &Signature,
-) -> Result<(), Opaque> {
-    let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-    if SMALL_ORDER.contains(signature.r_bytes()) {
-        return Err(Opaque);
-    }
-    ed25519_dalek::Verifier::verify(key, message, &signature).map_err(|_| Opaque)
 }
 
 fn ed25519_key(bytes: &[u8]) -> Result<ed25519_dalek::VerifyingKey, KeyError> {
@@ -247,92 +204,54 @@ impl core::fmt::Debug for VerifyingKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use curve25519_dalek::Scalar;
-    use curve25519_dalek::constants::EIGHT_TORSION;
-    use proptest::prelude::*;
+    use curve25519_dalek::{EdwardsPoint, Scalar};
     use sha2::Digest as _;
 
-    /// A private scalar and its public key.
-    fn pair(n: u64) -> (Scalar, ed25519_dalek::VerifyingKey) {
-        let secret = Scalar::from(n) * Scalar::from(u64::MAX);
-        let point = curve25519_dalek::EdwardsPoint::mul_base(&secret).compress();
-        let key = ed25519_dalek::VerifyingKey::from_bytes(&point.to_bytes()).unwrap();
-        (secret, key)
-    }
+    const LABEL: Label = Label::RECORD_SIGNATURE;
 
-    /// A signature with this R whose S makes the equation hold for a discrete logarithm of R.
-    fn forge(secret: &Scalar, key: &[u8; 32], r: [u8; 32], log: Scalar) -> Signature {
+    /// A signature with the identity, encoded as `r`, for its commitment: the equation holds.
+    fn forge(r: [u8; 32]) -> (ed25519_dalek::VerifyingKey, Vec<u8>, Signature) {
+        let secret = Scalar::from(7_u64) * Scalar::from(u64::MAX);
+        let point = EdwardsPoint::mul_base(&secret).compress().to_bytes();
+        let message = message(LABEL, &[b"message"]);
         let hash = sha2::Sha512::new()
             .chain_update(r)
-            .chain_update(key)
-            .chain_update(b"message")
-            .finalize();
-        let k = Scalar::from_bytes_mod_order_wide(&hash.into());
-        let s = (log + k * secret).to_bytes();
-        Signature([r, s].concat().try_into().unwrap())
+            .chain_update(point)
+            .chain_update(&message);
+        let k = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
+        let signature = [r, (k * secret).to_bytes()].concat();
+        (
+            ed25519_dalek::VerifyingKey::from_bytes(&point).unwrap(),
+            message,
+            Signature(signature.try_into().unwrap()),
+        )
     }
 
-    fn both(key: &ed25519_dalek::VerifyingKey, message: &[u8], signature: &Signature) -> bool {
-        let ours = ed25519(key, message, signature).is_ok();
-        let theirs = ed25519_dalek::Signature::from_bytes(&signature.0);
-        assert_eq!(ours, key.verify_strict(message, &theirs).is_ok());
-        ours
-    }
-
-    #[test]
-    fn the_table_is_the_eight_points_of_small_order() {
-        let mut points = EIGHT_TORSION.map(|point| point.compress().to_bytes());
-        let mut table = SMALL_ORDER;
-        points.sort_unstable();
-        table.sort_unstable();
-        assert_eq!(table, points);
+    fn holds(key: &ed25519_dalek::VerifyingKey, signature: &Signature) -> bool {
+        let key = VerifyingKey(Verifying::Ed25519(Box::new(*key)));
+        key.verify(LABEL, &[b"message"], signature).is_ok()
     }
 
     #[test]
     fn a_signature_of_small_order_is_refused_although_its_equation_holds() {
-        let (secret, key) = pair(7);
-        let identity = SMALL_ORDER[0];
-        let forged = forge(&secret, key.as_bytes(), identity, Scalar::ZERO);
+        let mut identity = [0; 32];
+        identity[0] = 1;
+        let (key, message, forged) = forge(identity);
         let loose = ed25519_dalek::Signature::from_bytes(&forged.0);
-        assert!(ed25519_dalek::Verifier::verify(&key, b"message", &loose).is_ok());
-        assert!(!both(&key, b"message", &forged));
+        assert!(ed25519_dalek::Verifier::verify(&key, &message, &loose).is_ok());
+        assert!(!holds(&key, &forged));
     }
 
     #[test]
     fn an_identity_that_is_not_canonical_is_refused() {
-        let (secret, key) = pair(7);
         // y = 1 + p, and y = 1 with the sign bit.
         let mut above = [0xff; 32];
         (above[0], above[31]) = (0xee, 0x7f);
         let mut signed = [0; 32];
         (signed[0], signed[31]) = (1, 0x80);
         for r in [above, signed] {
-            let forged = forge(&secret, key.as_bytes(), r, Scalar::ZERO);
-            assert!(!both(&key, b"message", &forged));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn every_signature_has_the_verdict_of_the_strict_check(
-            n in 1_u64..1_000,
-            log in 1_u64..1_000,
-            flipped in prop::option::of(0_usize..512),
-            torsion in prop::option::of(0_usize..8),
-        ) {
-            let (secret, key) = pair(n);
-            let log = Scalar::from(log);
-            let mut point = curve25519_dalek::EdwardsPoint::mul_base(&log);
-            if let Some(torsion) = torsion {
-                point += EIGHT_TORSION[torsion];
-            }
-            let r = point.compress().to_bytes();
-            let mut signature = forge(&secret, key.as_bytes(), r, log);
-            if let Some(bit) = flipped {
-                signature.0[bit / 8] ^= 1 << (bit % 8);
-            }
-            let good = both(&key, b"message", &signature);
-            prop_assert_eq!(good, flipped.is_none() && torsion.is_none_or(|t| t == 0));
+            let (key, _, forged) = forge(r);
+            assert!(!holds(&key, &forged));
         }
     }
 }
