@@ -3,25 +3,25 @@
 //! A hospital's systems often leave a folder for each visit behind. One that is empty is not listed
 //! again until it changes, so that a look costs what is new.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Levels of folders below the watched one.
 pub(super) const DEPTH: usize = 16;
-/// An empty folder is left alone once it was listed this long after its last change: then no
-/// coarse clock hides a change.
+/// An empty folder is listed once more this long after its last change, then left alone: by then
+/// no coarse clock hides a change.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// Files with size and time of change.
-pub(super) type Found = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
+/// Files with size and time of change, in no order.
+pub(super) type Found = Vec<(PathBuf, (u64, Option<SystemTime>))>;
 
 /// The empty folders of the last look.
 #[derive(Default)]
 pub(super) struct Folders {
-    known: BTreeMap<PathBuf, Empty>,
-    met: BTreeMap<PathBuf, Empty>,
+    known: HashMap<PathBuf, Empty>,
+    met: HashMap<PathBuf, Empty>,
 }
 
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ impl Folders {
     /// Every file below `root` that is not being written.
     pub(super) fn files(&mut self, root: &Path) -> std::io::Result<Found> {
         let mut found = Found::new();
-        self.met = BTreeMap::new();
+        self.met = HashMap::with_capacity(self.known.len());
         self.walk(root, DEPTH, &mut found)?;
         self.known = std::mem::take(&mut self.met);
         Ok(found)
@@ -56,7 +56,7 @@ impl Folders {
             if meta.is_dir() && depth > 0 {
                 self.enter(entry.path(), &meta, depth - 1, found)?;
             } else if meta.is_file() {
-                found.insert(entry.path(), (meta.len(), meta.modified().ok()));
+                found.push((entry.path(), (meta.len(), meta.modified().ok())));
             }
         }
         Ok(empty)
@@ -72,18 +72,15 @@ impl Folders {
         let modified = meta.modified()?;
         let before = self.known.get(&folder).copied();
         let before = before.filter(|empty| empty.modified == modified);
-        if let Some(empty) = before.filter(|empty| empty.quiet) {
-            self.met.insert(folder, empty);
-            return Ok(());
-        }
         let since = before.map_or_else(Instant::now, |empty| empty.since);
         let quiet = since.elapsed() >= QUIET;
-        if self.walk(&folder, depth, found)? {
-            let empty = Empty {
-                modified,
-                since,
-                quiet,
-            };
+        let known = before.filter(|empty| empty.quiet || !quiet);
+        let empty = known.unwrap_or(Empty {
+            modified,
+            since,
+            quiet,
+        });
+        if known.is_some() || self.walk(&folder, depth, found)? {
             self.met.insert(folder, empty);
         }
         Ok(())

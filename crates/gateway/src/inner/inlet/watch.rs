@@ -6,7 +6,7 @@
 //! encrypted, with its name and code. Names that begin with a dot or end with `.tmp` or `.part`
 //! are still being written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -36,7 +36,7 @@ const NOT_NAMED: &str = "inlet.not_named";
 /// What is known of the folder from look to look.
 pub(crate) struct Watch {
     root: PathBuf,
-    seen: BTreeMap<PathBuf, Seen>,
+    seen: HashMap<PathBuf, Seen>,
     /// Files that a bundle named and that were stored, removed with the last bundle beside them.
     copied: BTreeSet<PathBuf>,
     folders: Folders,
@@ -63,7 +63,7 @@ impl Watch {
         finish_removals(root, DEPTH)?;
         Ok(Self {
             root: root.to_owned(),
-            seen: BTreeMap::new(),
+            seen: HashMap::new(),
             copied: BTreeSet::new(),
             folders: Folders::default(),
         })
@@ -74,12 +74,13 @@ impl Watch {
         let found = self.folders.files(&self.root)?;
         self.remember(found);
         let settle = Duration::from_millis(zone.config.tuning.settle);
-        let bundles: Vec<(PathBuf, Seen)> = self
+        let mut bundles: Vec<(PathBuf, Seen)> = self
             .seen
             .iter()
             .filter(|(path, seen)| is_bundle(path) && seen.since.elapsed() >= settle)
             .map(|(path, seen)| (path.clone(), *seen))
             .collect();
+        bundles.sort_unstable_by(|(a, _), (b, _)| a.as_os_str().cmp(b.as_os_str()));
         Ok(self.take_all(zone, &bundles)? + self.reject_orphans(zone)?)
     }
 
