@@ -9,6 +9,8 @@
 
 #[path = "commands/key_store.rs"]
 mod key_store;
+#[path = "commands/outage.rs"]
+mod outage;
 #[path = "commands/person.rs"]
 mod person;
 #[path = "commands/words.rs"]
@@ -187,6 +189,7 @@ fn evidence_verifies_and_a_changed_one_exits_with_three(served: &Served, place: 
     ]));
     assert_eq!(verified.last()["seal"], "verified");
     assert_eq!(verified.last()["trust"], "known");
+    words::a_verified_file_says_whose_record_it_is(&path, listed.last());
     let mut bytes = fs::read(&file).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -447,6 +450,14 @@ fn child_with(parent: u32, word: &str) -> Option<String> {
         let words = fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&words).contains(word)
     })
+}
+
+#[test]
+fn hospitals_and_ledger_that_do_not_answer_keep_nobody_waiting() {
+    let place = tempfile::tempdir().unwrap();
+    let served = Served::start(place.path());
+    outage::an_end_that_nobody_takes_is_told_in_time_and_made_by_the_next_sync(&served);
+    outage::the_ledger_takes_an_end_that_the_hospital_does_not(&served);
 }
 
 #[test]

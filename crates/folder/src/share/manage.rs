@@ -3,7 +3,7 @@
 use crate::{Folder, FolderError};
 use medfolder_client::api::share::ShareState;
 use medfolder_client::clock::Clock;
-use medfolder_client::ledger::Patience;
+use medfolder_client::ledger::{LedgerError, Patience};
 use medfolder_client::share_host::ShareOwner;
 use medfolder_ledger::body::{Body, Extend, Revoke, Shorten};
 use medfolder_ledger::transaction::Unsigned;
@@ -12,12 +12,21 @@ use medfolder_share::GrantSeed;
 use rusqlite::{Row, params};
 use serde::Serialize;
 use std::sync::Arc;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// How long a change of a share may take to reach the ledger, in milliseconds.
 const SUBMIT_WITHIN: u64 = 60 * 60 * 1_000;
+/// How long the host may take to end a share before the ledger is asked.
+const HOST_WITHIN: Duration = Duration::from_secs(4);
+/// How long a sync waits for the ledger to take the end of a share.
+const AGAIN: Patience = Patience(Duration::from_secs(5));
 /// The ledger's contract has no such grant.
 const GRANT_UNKNOWN: &str = "grant.unknown";
+/// The ledger's contract ended this grant before.
+const GRANT_REVOKED: &str = "grant.revoked";
+/// The state of a share in the vault whose end nobody took yet.
+const ENDING: &str = "ending";
 
 /// A share's state as this device knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -28,10 +37,24 @@ pub enum Standing {
     /// It can be opened.
     #[serde(rename = "live")]
     Active,
+    /// Its owner ended it, but neither host nor ledger has taken that yet: it may still open. Every
+    /// sync tries again.
+    Ending,
     /// Its time is over.
     Expired,
     /// It was ended.
     Revoked,
+}
+
+/// Who took the end of a share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndedBy {
+    /// Its host: it opens no more.
+    Host,
+    /// The ledger; the host reads it there as soon as it can.
+    Ledger,
+    /// Nobody: it was never finished, and the ledger does not know it.
+    Nobody,
 }
 
 /// A share of the folder.
@@ -125,35 +148,82 @@ impl Folder<'_> {
     }
 
     /// Ends a share now. When its host cannot be reached the ledger is told; the host ends it when
-    /// it reads the ledger. An unfinished share that the ledger does not know is dropped.
+    /// it reads the ledger. An unfinished share that the ledger does not know is dropped. That it
+    /// is to end is in the vault first: when neither answers, or this is stopped, the next sync
+    /// goes on.
     ///
     /// # Errors
     /// What host and ledger answer, when neither took it.
-    pub async fn revoke_share(&self, share: &ShareInfo, clock: &Clock) -> Result<(), FolderError> {
-        match self.end_share(share, clock).await {
-            Err(error)
-                if share.standing == Standing::Preparing && error.code() == GRANT_UNKNOWN =>
-            {
-                self.vault
-                    .database()?
-                    .execute("DELETE FROM share WHERE id = ?1", [share.row])?;
-                Ok(())
-            }
+    pub async fn revoke_share(
+        &self,
+        share: &ShareInfo,
+        clock: &Clock,
+    ) -> Result<EndedBy, FolderError> {
+        if share.standing == Standing::Active {
+            self.set_share_state(&share.grant, ENDING)?;
+        }
+        match self.end_share(share, clock, Patience::default()).await {
+            Err(FolderError::Ledger(LedgerError::Rejected(code))) => self.refused_end(share, code),
             done => done,
         }
     }
 
-    async fn end_share(&self, share: &ShareInfo, clock: &Clock) -> Result<(), FolderError> {
-        let bytes = self.signed(share, Revoke { grant: share.grant }, clock);
-        if self
-            .owner(share, clock)?
-            .revoke(bytes.clone())
-            .await
-            .is_err()
-        {
-            self.submit(&bytes, clock).await?;
+    /// Tries again to end what could not be ended before, until something is still not answered.
+    /// Gives how many it ended.
+    pub(crate) async fn end_waiting(&self, clock: &Clock) -> Result<usize, FolderError> {
+        let mut ended = 0;
+        let shares = self.shares(clock.now())?.into_iter();
+        for share in shares.filter(|share| share.standing == Standing::Ending) {
+            match self.end_share(&share, clock, AGAIN).await {
+                Ok(_) => ended += 1,
+                Err(FolderError::Ledger(LedgerError::Rejected(code))) => {
+                    self.refused_end(&share, code)?;
+                }
+                Err(_) => break,
+            }
         }
-        self.set_share_state(&share.grant, "revoked")
+        Ok(ended)
+    }
+
+    async fn end_share(
+        &self,
+        share: &ShareInfo,
+        clock: &Clock,
+        patience: Patience,
+    ) -> Result<EndedBy, FolderError> {
+        let bytes = self.signed(share, Revoke { grant: share.grant }, clock);
+        let owner = self.owner(share, clock)?;
+        let by = match tokio::time::timeout(HOST_WITHIN, owner.revoke(bytes.clone())).await {
+            Ok(Ok(_)) => EndedBy::Host,
+            Ok(Err(_)) | Err(_) => {
+                self.submit(&bytes, clock, patience).await?;
+                EndedBy::Ledger
+            }
+        };
+        self.set_share_state(&share.grant, "revoked")?;
+        Ok(by)
+    }
+
+    /// The ledger's contract refuses the end.
+    fn refused_end(&self, share: &ShareInfo, code: String) -> Result<EndedBy, FolderError> {
+        match (code.as_str(), share.standing) {
+            // An earlier try went through although nobody could say so then.
+            (GRANT_REVOKED, _) => {
+                self.set_share_state(&share.grant, "revoked")?;
+                Ok(EndedBy::Ledger)
+            }
+            (GRANT_UNKNOWN, Standing::Preparing) => {
+                self.vault
+                    .database()?
+                    .execute("DELETE FROM share WHERE id = ?1", [share.row])?;
+                Ok(EndedBy::Nobody)
+            }
+            (_, Standing::Active | Standing::Ending) => {
+                self.set_share_state(&share.grant, "active")?;
+                Err(LedgerError::Rejected(code).into())
+            }
+            _ => Err(LedgerError::Rejected(code).into()),
+        }
     }
 
     /// Lets a share end earlier: `duration` milliseconds from now.
@@ -185,7 +255,7 @@ impl Folder<'_> {
             .await
             .is_err()
         {
-            self.submit(&bytes, clock).await?;
+            self.submit(&bytes, clock, Patience::default()).await?;
         }
         self.set_end(share, until)?;
         Ok(until)
@@ -222,12 +292,14 @@ impl Folder<'_> {
     }
 
     /// Hands a transaction to the ledger and waits for its contract's word.
-    async fn submit(&self, bytes: &[u8], clock: &Clock) -> Result<(), FolderError> {
+    async fn submit(
+        &self,
+        bytes: &[u8],
+        clock: &Clock,
+        patience: Patience,
+    ) -> Result<(), FolderError> {
         let ledger = self.ledger_client(clock)?;
-        ledger
-            .submit(bytes, Patience::default())
-            .await?
-            .accepted()?;
+        ledger.submit(bytes, patience).await?.accepted()?;
         Ok(())
     }
 
@@ -271,6 +343,7 @@ fn read(row: &Row<'_>, now: u64) -> rusqlite::Result<ShareInfo> {
         "revoked" => Standing::Revoked,
         "preparing" => Standing::Preparing,
         _ if ends <= now => Standing::Expired,
+        ENDING => Standing::Ending,
         _ => Standing::Active,
     };
     Ok(ShareInfo {

@@ -3,7 +3,8 @@
 //! ```text
 //! make     grant seed, link and its key are in the vault before anything leaves the device
 //! publish  ciphertext to the host, then the grant: the host co-signs and the ledger decides
-//! manage   state, revoke, shorten, extend: signed with the grant's own key
+//! manage   state, revoke, shorten, extend: signed with the grant's own key; an end that nobody
+//!          took yet is tried again by every sync
 //! ```
 
 mod log;
@@ -12,4 +13,4 @@ mod manage;
 
 pub use log::{AccessLog, LoggedAccess};
 pub use make::{Code, Made, ShareOptions};
-pub use manage::{ShareInfo, Standing};
+pub use manage::{EndedBy, ShareInfo, Standing};

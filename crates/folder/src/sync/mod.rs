@@ -72,6 +72,8 @@ pub struct SyncReport {
     pub verified: usize,
     /// Records that the hospital's edge lost or changed and that this sync reported to the ledger.
     pub reported: usize,
+    /// Shares that were to end before, and could not, that this sync ended.
+    pub ended: usize,
     /// Records, also of earlier syncs, that do not pass a check.
     pub failed: Vec<Failure>,
     /// Whether every card's list is proven whole as of a checkpoint.
@@ -96,6 +98,8 @@ impl Folder<'_> {
     /// that fails is no error: the report names it. A hospital that cannot be reached is one, after
     /// the others were asked.
     pub async fn sync(&self, options: &SyncOptions<'_>) -> Result<SyncReport, FolderError> {
+        // Before all else: somebody may be reading what she no longer wants to share.
+        let ended = self.end_waiting(&options.clock).await?;
         let ledger = self.ledger_client(&options.clock)?;
         if self.ledger.len() > 1 {
             // One node alone could go on showing an old state of itself.
@@ -106,6 +110,7 @@ impl Folder<'_> {
         let cards = self.cards()?;
         let mut report = SyncReport {
             complete: true,
+            ended,
             ..SyncReport::default()
         };
         let mut silent = None;

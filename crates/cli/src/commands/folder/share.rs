@@ -6,15 +6,27 @@ use crate::error::CliError;
 use crate::output::Output;
 use crate::qr;
 use crate::time::{local_time, rfc3339};
+use futures_util::future::join_all;
 use medfolder_client::clock::Clock;
+use medfolder_client::ledger::LedgerError;
 use medfolder_folder::Folder;
+use medfolder_folder::FolderError;
 use medfolder_folder::records::Filter;
-use medfolder_folder::share::{Code, LoggedAccess, Made, ShareInfo, ShareOptions, Standing};
+use medfolder_folder::share::{
+    Code, EndedBy, LoggedAccess, Made, ShareInfo, ShareOptions, Standing,
+};
 use medfolder_ledger::body::AccessOutcome;
 use medfolder_record::RecordId;
 use serde_json::{Value, json};
 use std::path::Path;
+use std::time::Duration;
 use zeroize::Zeroizing;
+
+/// How long a host may take to tell a share's state.
+const STATE_WITHIN: Duration = Duration::from_secs(4);
+/// How long ending a share may take before something is said, and before the command gives up.
+const SOON: Duration = Duration::from_secs(1);
+const REVOKE_WITHIN: Duration = Duration::from_secs(10);
 
 /// `medfolder folder share`
 pub(crate) async fn share(
@@ -162,12 +174,16 @@ pub(crate) async fn shares(
     if all.is_empty() {
         output.nothing("还没有分享。", "There is no share yet.");
     }
-    for share in all {
-        let host = match share.standing {
-            Standing::Active => folder.share_state(&share, clock).await.ok(),
+    // All at once: a host that does not answer keeps nobody waiting for the others.
+    let hosts = all.iter().map(|share| async {
+        let asked = tokio::time::timeout(STATE_WITHIN, folder.share_state(share, clock));
+        match share.standing {
+            Standing::Active => asked.await.ok()?.ok(),
             _ => None,
-        };
-        let mut line = info(folder, &share);
+        }
+    });
+    for (host, share) in join_all(hosts).await.into_iter().zip(&all) {
+        let mut line = info(folder, share);
         if let Some(host) = &host {
             line["state"] = json!(host.state);
             line["opened"] = json!(host.opened);
@@ -175,7 +191,7 @@ pub(crate) async fn shares(
         }
         let asked = share.standing == Standing::Active;
         line["current"] = json!(!asked || host.is_some());
-        output.line(&line, || row(folder, &line, &share, output));
+        output.line(&line, || row(folder, &line, share, output));
     }
     Ok(())
 }
@@ -237,6 +253,7 @@ fn state(word: &str, output: Output) -> &str {
     match word {
         "preparing" => output.say("未完成", "unfinished"),
         "live" => output.say("有效", "live"),
+        "ending" => output.say("等待结束", "ending, not confirmed yet"),
         "expired" => output.say("已到期", "expired"),
         "revoked" => output.say("已结束", "ended"),
         "used_up" => output.say("次数已用完", "used up"),
@@ -253,24 +270,80 @@ pub(crate) async fn revoke(
     output: Output,
 ) -> Result<(), CliError> {
     let share = folder.find_share(share, clock.now())?;
-    folder.revoke_share(&share, clock).await?;
-    let unfinished = share.standing == Standing::Preparing;
-    let line = json!({ "share": share.grant, "state": Standing::Revoked });
-    output.line(&line, || {
-        if unfinished {
-            return output
-                .say("未完成的分享已移除。", "The unfinished share is gone.")
-                .to_owned();
+    let host = folder.member_name(&share.host);
+    let ending = tokio::time::timeout(REVOKE_WITHIN, folder.revoke_share(&share, clock));
+    tokio::pin!(ending);
+    let by = match tokio::time::timeout(SOON, &mut ending).await {
+        Ok(ended) => ended,
+        Err(_) => {
+            output.progress(&waiting(&host, output));
+            ending.await
         }
-        let text = "已结束。已经看过的人可能留有副本；调阅记录会告诉您谁看过什么。";
-        output
-            .say(
-                text,
-                "Ended. Whoever opened it before may have kept it: see access-log.",
-            )
-            .to_owned()
-    });
+    };
+    let by = match by.unwrap_or(Err(LedgerError::Unresolved.into())) {
+        Err(FolderError::Ledger(LedgerError::Unresolved)) => return Err(not_ended(&share, output)),
+        by => by?,
+    };
+    let line = json!({ "share": share.grant, "state": Standing::Revoked, "by": word(by) });
+    output.line(&line, || ended(by, &host, output));
     Ok(())
+}
+
+fn waiting(host: &str, output: Output) -> String {
+    let most = REVOKE_WITHIN.as_secs();
+    match output.lang {
+        Lang::Zh => format!(
+            "正在等{host}或账本确认，最多 {most} 秒 …（按 Ctrl-C 停止等待，下次同步会接着办）"
+        ),
+        Lang::En => format!(
+            "Waiting for {host} or the ledger to take it, {most} seconds at most … \
+             (Ctrl-C stops waiting; the next sync goes on)"
+        ),
+    }
+}
+
+/// Neither host nor ledger took it.
+fn not_ended(share: &ShareInfo, output: Output) -> CliError {
+    let until = local_time(share.ends);
+    if share.standing == Standing::Preparing {
+        return CliError::new("share.not_dropped", "");
+    }
+    CliError::new(
+        "share.not_ended",
+        match output.lang {
+            Lang::Zh => format!("最迟 {until} 自动到期"),
+            Lang::En => format!("it ends by itself at {until}"),
+        },
+    )
+}
+
+const fn word(by: EndedBy) -> Option<&'static str> {
+    match by {
+        EndedBy::Host => Some("host"),
+        EndedBy::Ledger => Some("ledger"),
+        EndedBy::Nobody => None,
+    }
+}
+
+fn ended(by: EndedBy, host: &str, output: Output) -> String {
+    let kept = output.say(
+        "已经看过的人可能留有副本；用 folder access-log 可以看到谁看过什么。",
+        "Whoever opened it before may have kept it: `folder access-log` tells who saw what.",
+    );
+    match (by, output.lang) {
+        (EndedBy::Nobody, _) => output
+            .say("未完成的分享已移除。", "The unfinished share is gone.")
+            .to_owned(),
+        (EndedBy::Host, Lang::Zh) => format!("已结束，链接现在打不开了。{kept}"),
+        (EndedBy::Host, Lang::En) => format!("Ended: the link opens no more. {kept}"),
+        (EndedBy::Ledger, Lang::Zh) => {
+            format!("已在账本上结束。{host}现在联系不上，它一恢复、读到账本就不再提供。{kept}")
+        }
+        (EndedBy::Ledger, Lang::En) => format!(
+            "Ended on the ledger. {host} does not answer now; as soon as it is back and reads the \
+             ledger, the link opens no more. {kept}"
+        ),
+    }
 }
 
 /// `medfolder folder shorten SHARE --for T`

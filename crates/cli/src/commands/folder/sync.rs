@@ -1,5 +1,6 @@
 //! Brings the folder up to date, with progress where there is a terminal.
 
+use crate::args::Lang;
 use crate::error::CliError;
 use crate::output::Output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -62,47 +63,39 @@ pub(crate) fn line(report: &SyncReport) -> serde_json::Value {
         .collect();
     json!({
         "new": report.new, "verified": report.verified, "failed": failed,
-        "reported": report.reported, "complete": report.complete,
+        "reported": report.reported, "ended": report.ended, "complete": report.complete,
     })
 }
 
 fn told(report: &SyncReport, output: Output) -> String {
-    let SyncReport {
-        new,
-        verified,
-        reported,
-        failed,
-        complete,
-    } = report;
-    let told = match reported {
-        0 => String::new(),
-        some => match output.lang {
-            crate::args::Lang::Zh => {
-                format!("已向联盟账本报告 {some} 份在医院缺失或被改动的病历。")
-            }
-            crate::args::Lang::En => {
-                format!(" {some} lost or changed at the hospital: reported to the ledger.")
-            }
-        },
-    };
-    let whole = match complete {
-        true => output.say("名单完整。", "The list is complete."),
-        false => output.say("名单不完整！", "The list is not complete!"),
-    };
-    match output.lang {
-        crate::args::Lang::Zh => {
-            format!(
-                "新增 {new} 份，已验证 {verified} 份，未通过 {} 份。{whole}{told}",
-                failed.len()
-            )
+    let SyncReport { new, verified, .. } = report;
+    let failed = report.failed.len();
+    let mut parts = vec![match output.lang {
+        Lang::Zh => format!("新增 {new} 份，已验证 {verified} 份，未通过 {failed} 份。"),
+        Lang::En => format!("{new} new, {verified} verified, {failed} failed."),
+    }];
+    parts.push(
+        match report.complete {
+            true => output.say("名单完整。", "The list is complete."),
+            false => output.say("名单不完整！", "The list is not complete!"),
         }
-        crate::args::Lang::En => {
-            format!(
-                "{new} new, {verified} verified, {} failed. {whole}{told}",
-                failed.len()
-            )
-        }
-    }
+        .to_owned(),
+    );
+    let counted = [
+        (
+            report.reported,
+            "份病历在医院缺失或被改动，已报告联盟账本。",
+            "lost or changed at the hospital: reported to the ledger.",
+        ),
+        (
+            report.ended,
+            "个先前没能结束的分享现已结束。",
+            "shares that could not be ended before are ended now.",
+        ),
+    ];
+    let counted = counted.into_iter().filter(|(count, ..)| *count > 0);
+    parts.extend(counted.map(|(count, zh, en)| format!("{count} {}", output.say(zh, en))));
+    parts.join(output.say("", " "))
 }
 
 /// A bar on standard error; hidden when nobody sees it.

@@ -104,7 +104,7 @@ CREATE TABLE share (
     openings    INTEGER,
     created     INTEGER NOT NULL,
     ends        INTEGER NOT NULL,
-    state       TEXT NOT NULL,             -- preparing, active, revoked
+    state       TEXT NOT NULL,             -- preparing, active, ending, revoked
     records     TEXT NOT NULL,             -- JSON array: record ids in the order of the scope
     files       TEXT NOT NULL DEFAULT '[]',-- JSON array: which record each file belongs to
     transaction_bytes BLOB,                -- the signed grant, submitted again until final

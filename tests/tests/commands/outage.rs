@@ -1,0 +1,84 @@
+//! Hospitals and ledger that do not answer: what a patient is told, and what is tried again.
+
+use super::person::for_a_person;
+use super::{child_with, refused, run, told};
+use medfolder_tests::{Served, eventually, medfolder};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const EDGES: [&str; 3] = ["hospital-1/edge", "hospital-2/edge", "hospital-3/edge"];
+
+/// Services that are held still until this is dropped.
+struct Still(Vec<String>);
+
+impl Still {
+    fn hold(served: &Served, configurations: &[&str]) -> Self {
+        let child = |name: &&str| child_with(served.id(), name).expect("the service runs");
+        let still = Self(configurations.iter().map(child).collect());
+        still.signal("-STOP");
+        still
+    }
+
+    fn signal(&self, signal: &str) {
+        for child in &self.0 {
+            let _ = Command::new("kill").args([signal, child]).status();
+        }
+    }
+}
+
+impl Drop for Still {
+    fn drop(&mut self) {
+        self.signal("-CONT");
+    }
+}
+
+pub(crate) fn an_end_that_nobody_takes_is_told_in_time_and_made_by_the_next_sync(served: &Served) {
+    let made = told(&mut served.folder(2, &["share", "--all", "--no-code"]));
+    let name = |name: &str| made.last()[name].as_str().unwrap().to_owned();
+    let (share, link) = (name("share"), name("link"));
+    let state = || told(&mut served.folder(2, &["shares"])).lines[0]["state"].clone();
+    let still = Still::hold(served, &[&EDGES[..], &["node.json"]].concat());
+    let began = Instant::now();
+    let ended = for_a_person(&served.folder(2, &["revoke", &share]));
+    assert!(
+        began.elapsed() < Duration::from_secs(14),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(ended.exit, 1, "{}", ended.stderr);
+    for word in [
+        "Waiting for",
+        "[share.not_ended]",
+        "ends by itself at",
+        "`folder sync` tries again",
+    ] {
+        assert!(ended.stderr.contains(word), "{}", ended.stderr);
+    }
+    assert_eq!(state(), "ending");
+    drop(still);
+    let synced = told(&mut served.folder(2, &["sync"]));
+    assert_eq!(synced.last()["ended"], 1, "{}", synced.stdout);
+    assert_eq!(state(), "revoked");
+    refused(&mut medfolder(&["open", &link]), "share.revoked");
+}
+
+pub(crate) fn the_ledger_takes_an_end_that_the_hospital_does_not(served: &Served) {
+    let made = told(&mut served.folder(2, &["share", "--all", "--no-code"]));
+    let name = |name: &str| made.last()[name].as_str().unwrap().to_owned();
+    let (share, link) = (name("share"), name("link"));
+    let still = Still::hold(served, &EDGES);
+    let ended = told(&mut served.folder(2, &["revoke", &share]));
+    assert_eq!(ended.last()["by"], "ledger");
+    drop(still);
+    let code = || {
+        run(&mut medfolder(&["open", &link]))
+            .error_code()
+            .to_owned()
+    };
+    let is_over = eventually(Duration::from_secs(10), || code() == "share.revoked");
+    assert!(
+        is_over,
+        "the host did not read the end from the ledger: {}",
+        code()
+    );
+}
