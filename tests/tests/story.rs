@@ -143,3 +143,42 @@ fn copy(from: &Path, to: &Path) {
         fs::copy(file.path(), to.join(file.file_name())).unwrap();
     }
 }
+
+#[test]
+fn data_without_a_single_record_ends_clearly_with_each_file_and_why() {
+    let data = tempfile::tempdir().unwrap();
+    let place = data.path().join("place");
+    let demo = |folder: &str| {
+        let mut command = medfolder(&["demo", "--headless", "--quiet"]);
+        command.arg("--data").arg(data.path().join(folder));
+        run(command.arg("--data-dir").arg(&place))
+    };
+    let family = root().join("tests/data/family/wang-xiulan");
+    let ecg = family.join("2015-05-12-donghu-central-hypertension/03-ecg-report.json");
+    for folder in ["empty", "strange", "refused"] {
+        fs::create_dir(data.path().join(folder)).unwrap();
+    }
+    fs::write(data.path().join("strange/a.json"), "{\"resourceType\":").unwrap();
+    fs::write(data.path().join("strange/b.json"), "{\"x\":1}").unwrap();
+    // Its picture is missing, which only the hospital finds.
+    fs::copy(ecg, data.path().join("refused/ecg.json")).unwrap();
+    for (folder, code, skipped) in [
+        ("missing", "demo.data", &[][..]),
+        ("empty", "demo.no_data", &[]),
+        ("strange", "demo.no_patient", &["a.json", "b.json"]),
+        ("refused", "demo.no_patient", &["ecg.json"]),
+    ] {
+        let told = demo(folder);
+        assert_eq!((told.exit, told.error_code()), (1, code), "{}", told.stdout);
+        assert_eq!(told.stdout.lines().count(), told.lines.len());
+        let files = told.step("ingest")["skipped"].as_array();
+        let files = files.into_iter().flatten();
+        let named: Vec<&str> = files
+            .clone()
+            .filter_map(|file| file["file"].as_str())
+            .collect();
+        assert_eq!(named, skipped);
+        assert!(files.into_iter().all(|file| file["code"].is_string()));
+        assert!(told.step("done").is_null());
+    }
+}

@@ -12,9 +12,9 @@ pub(crate) fn date(milliseconds: i64) -> String {
     DateTime::from_timestamp_millis(milliseconds).map_or_else(String::new, |t| t.to_rfc3339())
 }
 
-/// Day and minute where this machine stands, for people.
+/// Day and minute where this machine stands, with how far that is from UTC, for people.
 pub(crate) fn local(milliseconds: i64) -> String {
-    shown(milliseconds, "%Y-%m-%d %H:%M")
+    shown(milliseconds, "%Y-%m-%d %H:%M %:z")
 }
 
 /// The same for times after 1970.

@@ -4,6 +4,7 @@ use super::person::for_a_person;
 use super::{refused, text, told};
 use medfolder_tests::{Ended, Served, binary, medfolder, run};
 use qrcode::{Color, EcLevel, QrCode};
+use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -169,4 +170,19 @@ fn modules(shown: &str, width: usize) -> Vec<Color> {
         ]
     });
     rows.skip(4).take(width).flatten().collect()
+}
+
+pub(crate) fn a_verified_file_says_whose_record_it_is(pack: &str, listed: &Value) {
+    let proven = told(&mut medfolder(&["verify", pack]));
+    for name in ["title", "hospital", "author", "date"] {
+        assert_eq!(proven.last()[name], listed[name], "{name}");
+    }
+    let patient = text(proven.last(), "patient");
+    assert_eq!(patient, "王秀兰");
+    let page = for_a_person(&medfolder(&["verify", pack])).stdout;
+    let heading = page.split('✓').next().unwrap();
+    for told in [text(listed, "title"), text(listed, "hospital"), patient] {
+        assert!(heading.contains(told), "{told} in {heading}");
+    }
+    assert!(heading.contains(&text(listed, "date")[..7]), "{heading}");
 }

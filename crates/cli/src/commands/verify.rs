@@ -4,8 +4,10 @@ use super::policy;
 use crate::args::Lang;
 use crate::error::CliError;
 use crate::output::Output;
-use crate::time::rfc3339;
-use medfolder_share::evidence::{CheckResult, Evidence, Outcome, Report, SealState};
+use crate::time::{date, local_day, rfc3339};
+use medfolder_fhir::json::Limits;
+use medfolder_fhir::summary;
+use medfolder_share::evidence::{CheckResult, Evidence, Outcome, Report, SealState, Shown};
 use serde_json::json;
 use std::path::Path;
 
@@ -16,16 +18,61 @@ pub(crate) fn run(file: &Path, genesis: Option<&Path>, output: Output) -> Result
     let evidence = Evidence::from_bytes(&bytes)
         .map_err(|error| CliError::verification(error.code(), error))?;
     let report = evidence.verify(known.as_ref(), None);
+    let patient = patient(&evidence);
+    if !output.is_json() {
+        let heading = heading(&report, patient.as_deref(), output);
+        output.line(&(), || heading);
+    }
     for check in &report.checks {
         output.line(check, || row(check, output));
     }
-    output.line(&summary(&report, output), || {
+    output.line(&line(&report, patient.as_deref(), output), || {
         format!("\n{}", sentence(&report, output))
     });
     match (report.seal, report.failed()) {
         (SealState::Failed, Some(check)) => Err(CliError::verification(check.code, check.en)),
         (SealState::Failed, None) => Err(CliError::verification("evidence.genesis", "no genesis")),
         _ => Ok(()),
+    }
+}
+
+/// The patient's name, where the pack shows the whole document. Whether the document is the signed
+/// one is the checks' to say.
+fn patient(evidence: &Evidence) -> Option<String> {
+    let Shown::Whole(whole) = &evidence.shown else {
+        return None;
+    };
+    let summary = summary::read(whole.bytes.as_ref()?, &Limits::default()).ok()?;
+    Some(summary.patient.name).filter(|name| !name.is_empty())
+}
+
+/// Which record this is about.
+fn heading(report: &Report, patient: Option<&str>, output: Output) -> String {
+    let Some(statement) = &report.statement else {
+        let unknown = "The file does not credibly say which record it is about.\n";
+        return output
+            .say("文件没有可信地说明是哪份病历。\n", unknown)
+            .to_owned();
+    };
+    let hospital = report.hospital.as_deref().unwrap_or_default();
+    let day = local_day(statement.times.authored);
+    let whose = patient.unwrap_or(output.say("姓名未随文件披露", "name not disclosed"));
+    let number = &statement.patient_number;
+    let number = number.rsplit('|').next().unwrap_or(number);
+    let claimed = match report.seal {
+        SealState::Failed => output.say("（文件自称，未证实）", " (as the file says; not proven)"),
+        _ => "",
+    };
+    let (title, author) = (&statement.title, &statement.author.name);
+    match output.lang {
+        Lang::Zh => format!(
+            "{title}{claimed}\n医院：{hospital}\n日期：{day}\n病人：{whose}（本院病历号 {number}）\n\
+             医生：{author}\n"
+        ),
+        Lang::En => format!(
+            "{title}{claimed}\nHospital: {hospital}\nDate: {day}\n\
+             Patient: {whose} (the hospital’s number {number})\nAuthor: {author}\n"
+        ),
     }
 }
 
@@ -38,10 +85,14 @@ fn row(check: &CheckResult, output: Output) -> String {
     format!("{mark} {}", output.say(check.zh, check.en))
 }
 
-fn summary(report: &Report, output: Output) -> serde_json::Value {
+fn line(report: &Report, patient: Option<&str>, output: Output) -> serde_json::Value {
+    let statement = report.statement.as_ref();
     json!({
         "seal": report.seal, "record": report.record, "hospital": report.hospital,
-        "title": report.statement.as_ref().map(|statement| &statement.title),
+        "title": statement.map(|statement| &statement.title), "patient": patient,
+        "patient_number": statement.map(|statement| &statement.patient_number),
+        "author": statement.map(|statement| &statement.author.name),
+        "date": statement.map(|statement| date(statement.times.authored)),
         "genesis": report.genesis, "trust": report.trust, "standing": report.standing,
         "existed_before": report.existed_before.map(rfc3339), "sentence": sentence(report, output),
     })

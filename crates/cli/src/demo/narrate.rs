@@ -12,11 +12,19 @@ pub(crate) fn sentence(line: &Value, output: Output) -> String {
         Lang::Zh => chinese(step, line, output),
         Lang::En => english(step, line, output),
     };
+    // Nothing taken in is the one thing that can fail and is told all the same.
+    let mark = match line["records"].as_u64() {
+        Some(0) => '✗',
+        _ => '✓',
+    };
     match line["seconds"].as_f64() {
-        Some(seconds) if step != "done" => format!("✓ {text}  ({seconds:.1} s)"),
-        _ => format!("✓ {text}"),
+        Some(seconds) if step != "done" => format!("{mark} {text}  ({seconds:.1} s)"),
+        _ => format!("{mark} {text}"),
     }
 }
+
+/// Skipped files that are named.
+const MOST_SKIPPED: usize = 10;
 
 fn number(line: &Value, name: &str) -> u64 {
     line[name].as_u64().unwrap_or_default()
@@ -37,7 +45,7 @@ fn chinese(step: &str, line: &Value, output: Output) -> String {
             n("doctors"),
             n("attachments"),
             list_len(line, "skipped"),
-            listed(line),
+            listed(line, output),
         ),
         "link" => format!(
             "在医院前台绑定就诊卡：{} 个病历夹，{} 张卡",
@@ -99,19 +107,18 @@ fn english(step: &str, line: &Value, output: Output) -> String {
     let w = |name| word(line, name);
     match step {
         "ingest" => format!(
-            "The hospitals' systems deliver: {} patients, {} records signed one by one by {} \
-             doctors, {} attachments, {} files skipped{}",
-            n("patients"),
-            n("records"),
-            n("doctors"),
-            n("attachments"),
-            list_len(line, "skipped"),
-            listed(line),
+            "The hospitals’ systems deliver: {}, {} signed one by one by {}, {}, {} skipped{}",
+            counted(n("patients"), "patient", "patients"),
+            counted(n("records"), "record", "records"),
+            counted(n("doctors"), "doctor", "doctors"),
+            counted(n("attachments"), "attachment", "attachments"),
+            counted(list_len(line, "skipped") as u64, "file", "files"),
+            listed(line, output),
         ),
         "link" => format!(
-            "Cards linked at the front desks: {} folders, {} cards",
-            n("folders"),
-            n("cards")
+            "Cards linked at the front desks: {}, {}",
+            counted(n("folders"), "folder", "folders"),
+            counted(n("cards"), "card", "cards")
         ),
         "sync" => format!(
             "Sync: all {} records that the ledger names are here, {} verified and decrypted, the \
@@ -126,9 +133,9 @@ fn english(step: &str, line: &Value, output: Output) -> String {
             one_line(w("snippet"))
         ),
         "share" => format!(
-            "{} shares {} records for a day, under a passcode",
+            "{} shares {} for a day, under a passcode",
             w("owner"),
-            n("records")
+            counted(n("records"), "record", "records")
         ),
         "open" => format!("The doctor opens link and passcode: {}", titles(line)),
         "access_log" => format!(
@@ -180,12 +187,26 @@ fn rows<'a>(line: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
     line[name].as_array().into_iter().flatten()
 }
 
-/// Skipped files with their codes, the first few.
-fn listed(line: &Value) -> String {
-    let skipped = rows(line, "skipped").take(5);
-    skipped
-        .map(|file| format!("\n    {}  {}", word(file, "file"), word(file, "code")))
-        .collect()
+/// Skipped files and why, the first few.
+fn listed(line: &Value, output: Output) -> String {
+    let row = |file: &Value| {
+        let code = word(file, "code");
+        let (why, _) = CliError::new(code, "").sentences(output.lang);
+        format!("\n    {}  {why} [{code}]", word(file, "file"))
+    };
+    let more = list_len(line, "skipped").saturating_sub(MOST_SKIPPED);
+    let more = match (more, output.lang) {
+        (0, _) => String::new(),
+        (_, Lang::Zh) => format!("\n    …… 还有 {more} 个（--json 会全部列出）"),
+        (_, Lang::En) => format!("\n    … and {more} more (--json lists all)"),
+    };
+    let skipped = rows(line, "skipped").take(MOST_SKIPPED);
+    skipped.map(row).chain([more]).collect()
+}
+
+/// A number with what it counts.
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 fn titles(line: &Value) -> String {

@@ -56,6 +56,8 @@ pub(crate) struct Plan {
     pub(crate) deliveries: Vec<Delivery>,
     /// Files that no hospital gets, with the code that says why.
     pub(crate) unread: Vec<(PathBuf, &'static str)>,
+    /// Files that no hospital will understand.
+    pub(crate) strange: Vec<(PathBuf, &'static str)>,
     /// Every person with at least one readable file.
     pub(crate) people: Vec<Person>,
     /// Those who sign most, per hospital.
@@ -70,21 +72,27 @@ const MOST_LEVELS: usize = 10;
 
 /// Reads every JSON file below `root`.
 pub(crate) fn plan(root: &Path, hospitals: &[String]) -> Result<Plan, CliError> {
+    let mut planner = Planner::new(root, hospitals);
     let mut files = Vec::new();
-    collect(root, &mut files).map_err(|error| CliError::new("demo.data", error))?;
+    let unread = |_| CliError::new("demo.data", root.display());
+    collect(root, &mut files, &mut planner.unread).map_err(unread)?;
     files.sort();
-    if files.is_empty() {
+    if files.is_empty() && planner.unread.is_empty() {
         return Err(CliError::new("demo.no_data", root.display()));
     }
-    let mut planner = Planner::new(root, hospitals);
     for file in files {
         planner.take(&file);
     }
     Ok(planner.finish())
 }
 
-/// Links to folders are not followed: they may lead in circles.
-fn collect(directory: &Path, into: &mut Vec<PathBuf>) -> std::io::Result<()> {
+/// Links to folders are not followed: they may lead in circles. A folder below that cannot be read
+/// is skipped like a bad file.
+fn collect(
+    directory: &Path,
+    into: &mut Vec<PathBuf>,
+    unread: &mut Vec<(PathBuf, &'static str)>,
+) -> std::io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let path = entry.path();
@@ -93,7 +101,9 @@ fn collect(directory: &Path, into: &mut Vec<PathBuf>) -> std::io::Result<()> {
                 .is_some_and(|e| e.eq_ignore_ascii_case("json"))
         };
         if entry.file_type()?.is_dir() {
-            collect(&path, into)?;
+            if collect(&path, into, unread).is_err() {
+                unread.push((path, "file.read"));
+            }
         } else if is_json(&path) && !path.is_dir() {
             into.push(path);
         }
@@ -119,6 +129,7 @@ struct Planner<'a> {
     turn: usize,
     deliveries: Vec<Delivery>,
     unread: Vec<(PathBuf, &'static str)>,
+    strange: Vec<(PathBuf, &'static str)>,
     patients: BTreeMap<(usize, String), PatientInfo>,
     authors: Vec<BTreeMap<Doctor, usize>>,
 }
@@ -132,6 +143,7 @@ impl<'a> Planner<'a> {
             turn: 0,
             deliveries: Vec::new(),
             unread: Vec::new(),
+            strange: Vec::new(),
             patients: BTreeMap::new(),
             authors: vec![BTreeMap::new(); hospitals.len()],
         }
@@ -147,7 +159,10 @@ impl<'a> Planner<'a> {
         // What cannot be understood is delivered like everything else: its hospital says why.
         let (hospital, attachments) = match intake::read(&bytes, &Limits::default()) {
             Ok(intake) => (self.understood(&intake), attachments(&intake)),
-            Err(_) => (self.next_turn(), BTreeSet::new()),
+            Err(error) => {
+                self.strange.push((relative.clone(), error.code()));
+                (self.next_turn(), BTreeSet::new())
+            }
         };
         self.deliveries.push(Delivery {
             file: relative,
@@ -239,6 +254,7 @@ impl<'a> Planner<'a> {
             root: self.root.to_path_buf(),
             deliveries: self.deliveries,
             unread: self.unread,
+            strange: self.strange,
             people: people(self.patients),
             doctors,
         }

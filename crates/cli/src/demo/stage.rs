@@ -1,8 +1,10 @@
 //! The stage that the story is told on: running services, delivered files, people with vaults.
 
 use super::control::Control;
+use super::narrate::sentence;
 use super::plan::{self, Person, Plan};
 use super::processes::Processes;
+use super::steps::ingest;
 use super::world::{self, HOSPITALS, Wishes, World};
 use super::{deliver, sample};
 use crate::args;
@@ -82,6 +84,8 @@ impl Stage {
         output.progress(output.say("正在阅读病历文件 …", "Reading the files …"));
         let plan = plan::plan(&data, &HOSPITALS.map(str::to_owned))?;
         if plan.people.is_empty() {
+            let line = ingest::nothing(&plan, began);
+            output.line(&line, || sentence(&line, output));
             return Err(CliError::new("demo.no_patient", data.display()));
         }
         output.progress(output.say(

@@ -21,6 +21,10 @@ pub(crate) struct Begun {
 pub(crate) async fn begin(stage: &mut Stage) -> Result<Begun, CliError> {
     let ingest = ingest::run(stage).await?;
     say(stage, &ingest.line);
+    if ingest.records == 0 {
+        let data = stage.plan.root.display();
+        return Err(CliError::new("demo.no_patient", data));
+    }
     say(stage, &link::run(stage).await?);
     let synced = sync::run(stage, ingest.records).await?;
     say(stage, &synced);

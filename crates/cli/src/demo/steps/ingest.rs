@@ -2,9 +2,11 @@
 //! can be signed is signed and nothing lies in a watched folder.
 
 use super::{broken, seconds};
+use crate::demo::plan::Plan;
 use crate::demo::stage::Stage;
 use crate::error::CliError;
 use medfolder_gateway::inner::Status;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -42,14 +44,29 @@ pub(crate) async fn run(stage: &mut Stage) -> Result<Ingested, CliError> {
         "step": "ingest", "patients": stage.plan.people.len(), "records": records,
         "attachments": attachments, "hospitals": stage.world.hospitals.len(),
         "doctors": stage.world.hospitals.iter().map(|h| h.doctors.len()).sum::<usize>(),
-        "skipped": skipped.iter().map(|(file, code)| json!({ "file": file, "code": code }))
-            .collect::<Vec<Value>>(),
+        "skipped": named(&skipped),
         "seconds": seconds(began),
     });
     if !held.is_empty() {
         line["held"] = json!(held);
     }
     Ok(Ingested { line, records })
+}
+
+/// The step's line when no file is anybody's record.
+pub(crate) fn nothing(plan: &Plan, began: Instant) -> Value {
+    let skipped: Vec<_> = plan.unread.iter().chain(&plan.strange).cloned().collect();
+    json!({
+        "step": "ingest", "patients": 0, "records": 0, "attachments": 0, "doctors": 0,
+        "skipped": named(&skipped), "seconds": seconds(began),
+    })
+}
+
+fn named(skipped: &[(PathBuf, impl Serialize)]) -> Vec<Value> {
+    let files = skipped.iter();
+    files
+        .map(|(file, code)| json!({ "file": file, "code": code }))
+        .collect()
 }
 
 /// Files that were refused, by their names below the data directory.
