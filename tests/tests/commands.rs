@@ -120,6 +120,7 @@ fn a_served_demonstration_is_used_by_other_processes_as_the_contract_says() {
     person::mistakes_are_caught_before_anything_is_made(&served, place.path());
     person::parts_of_names_are_enough_and_unknown_ones_are_told_what_there_is(&served);
     person::a_new_folder_says_that_it_is_empty_and_survives_a_wrong_address(&served, place.path());
+    words::lists_stand_in_columns_and_details_are_no_second_sentence(&served);
     words::a_desk_code_is_shown_as_a_qr_code_and_written_to_a_file(&served, place.path());
     a_new_folder_links_a_card_at_the_front_desk(&served, place.path());
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
+use unicode_width::UnicodeWidthStr;
 
 /// How this run speaks.
 #[derive(Clone, Copy, Debug)]
@@ -92,13 +93,9 @@ impl Output {
             self.line(&error.to_json(self.lang), String::new);
         } else {
             let (message, hint) = error.sentences(self.lang);
-            let told = match self.lang {
-                Lang::Zh => !is_prose(&error.detail),
-                Lang::En => error.detail != message,
-            };
-            let detail = match told && !error.detail.is_empty() {
-                true => format!(" — {}", error.detail),
-                false => String::new(),
+            let detail = match particulars(error, &message, self.lang) {
+                detail if detail.is_empty() => detail,
+                detail => format!(" — {detail}"),
             };
             let text = format!("{message}  [{}]{detail}\n{hint}", error.code);
             let _ = writeln!(std::io::stderr().lock(), "{text}");
@@ -137,9 +134,36 @@ fn heed(written: std::io::Result<()>) {
     }
 }
 
-/// Whether a detail is an English sentence, and no path, number or name.
+/// What a detail adds to the message: paths, names and figures, not the same again in English. A
+/// parser's complaint about a file quotes, and is kept.
+fn particulars(error: &CliError, message: &str, lang: Lang) -> String {
+    let is_news = |part: &&str| {
+        let quotes = part.contains(['`', '"']);
+        let counts = lang == Lang::En && part.contains(|c: char| c.is_ascii_digit());
+        *part != error.code && *part != message && (!is_prose(part) || quotes || counts)
+    };
+    let parts: Vec<&str> = error.detail.split(": ").filter(is_news).collect();
+    parts.join(": ")
+}
+
+/// Whether a part of a detail is an English sentence, and no path, number or name.
 fn is_prose(detail: &str) -> bool {
     detail.is_ascii() && detail.split(' ').filter(|word| !word.contains('/')).count() > 2
+}
+
+/// A text that fills so many columns of a terminal; Chinese characters take two.
+pub(crate) fn padded(text: &str, columns: usize) -> String {
+    let missing = columns.saturating_sub(text.width());
+    format!("{text}{}", " ".repeat(missing))
+}
+
+/// Columns that the widest of these texts takes.
+pub(crate) fn widest<'a>(texts: impl IntoIterator<Item = &'a str>) -> usize {
+    texts
+        .into_iter()
+        .map(UnicodeWidthStr::width)
+        .max()
+        .unwrap_or(0)
 }
 
 fn locale() -> Lang {

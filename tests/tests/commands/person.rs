@@ -102,6 +102,11 @@ pub(crate) fn mistakes_are_caught_before_anything_is_made(served: &Served, place
     assert_eq!(unfinished["state"], "preparing");
     told(&mut served.folder(1, &["revoke", text(unfinished, "share")]));
     assert_eq!(count(), before);
+    let twice = format!("{record},{}", &record[..12]);
+    let words = ["share", "--records", &twice, "--no-code"];
+    let once = told(&mut served.folder(1, &words));
+    assert_eq!(once.last()["records"], 1);
+    told(&mut served.folder(1, &["revoke", text(once.last(), "share")]));
     let svg = place.join("new.svg");
     let made = told(&mut share(&["--qr", svg.to_str().unwrap(), "--for", "1h"]));
     assert_eq!(made.last()["records"], 1);
@@ -206,7 +211,8 @@ pub(crate) fn a_new_folder_says_that_it_is_empty_and_survives_a_wrong_address(
     assert_eq!(unknown.error_code(), "folder.unknown");
     assert!(text(&unknown.last()["error"], "detail").ends_with("there are: folder"));
     for (words, nothing) in [
-        (&["list"][..], "There is no such record"),
+        (&["list"][..], "There are no records yet"),
+        (&["list", "--after", "0.0"], "There is no such record"),
         (&["search", "x"], "Nothing was found"),
         (&["shares"], "There is no share yet"),
         (&["access-log"], "Nobody has looked yet"),

@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use unicode_width::UnicodeWidthStr as _;
 
 /// A command in a person's words only, with this locale and no other.
 fn typed(words: &[&str], locale: (&str, &str)) -> Ended {
@@ -170,6 +171,57 @@ fn modules(shown: &str, width: usize) -> Vec<Color> {
         ]
     });
     rows.skip(4).take(width).flatten().collect()
+}
+
+pub(crate) fn lists_stand_in_columns_and_details_are_no_second_sentence(served: &Served) {
+    let rows = for_a_person(&served.folder(0, &["list"])).stdout;
+    let titles = rows.lines().filter_map(|row| {
+        let hospital = row.find("医院  ").or(row.find("中心医院    "))?;
+        let before = &row[..hospital];
+        let rest = row[hospital..].find(' ')? + hospital;
+        let spaces = row[rest..].chars().take_while(|c| *c == ' ').count();
+        Some(before.width() + row[hospital..rest].width() + spaces)
+    });
+    let columns: Vec<usize> = titles.collect();
+    assert!(
+        columns.len() > 10 && columns.iter().all(|at| *at == columns[0]),
+        "{columns:?}"
+    );
+    let error = |words: &[&str], lang: &str| {
+        let mut command = for_locale(&served.folder(0, words), lang);
+        run(&mut command).stderr
+    };
+    let unknown = error(&["show", "ffffffff"], "en");
+    assert!(unknown.starts_with("There is no such record in this folder.  [record.unknown]\n"));
+    let which = error(&["list", "--hospital", "x"], "zh");
+    assert!(
+        which.contains("[member.unknown] — 浦江市") && !which.contains("consortium"),
+        "{which}"
+    );
+    let kinds = error(&["list", "--kind", "x"], "en");
+    assert!(kinds.contains("|lab-report|"), "{kinds}");
+}
+
+/// The same command for a person who reads this language.
+fn for_locale(command: &Command, lang: &str) -> Command {
+    let words = command
+        .get_args()
+        .filter(|word| *word != "--json" && *word != "en");
+    let mut plain = Command::new(command.get_program());
+    plain.args(words.map(|word| {
+        if word == "--lang" {
+            "--quiet"
+        } else {
+            word.to_str().unwrap()
+        }
+    }));
+    plain.args(["--lang", lang]);
+    plain.envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    plain
 }
 
 pub(crate) fn a_verified_file_says_whose_record_it_is(pack: &str, listed: &Value) {

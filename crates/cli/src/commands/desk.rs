@@ -2,6 +2,7 @@
 
 use crate::args::{Desk, Lang};
 use crate::commands::folder::show;
+use crate::commands::service;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::qr;
@@ -77,7 +78,7 @@ fn told(code: &Code, patient: &str, blocks: &str, output: Output) -> String {
     let Code { code, link, .. } = code;
     match output.lang {
         Lang::Zh => format!(
-            "病历号 {patient} 的绑定码，请让病人扫码，或照着输入：\n\n{blocks}\n\n\
+            "病案号 {patient} 的绑定码，请让病人扫码，或照着输入：\n\n{blocks}\n\n\
              绑定码：{code}\n链接：{link}\n有效至：{expires}，只能用一次\n\n\
              病人认领后，请核对她屏幕上卡号的最后八位：\n  medfolder desk confirm {code} --card-end …"
         ),
@@ -100,6 +101,7 @@ pub(crate) struct DeskClient {
 impl DeskClient {
     /// For the inner zone with this configuration, on this machine.
     pub(crate) fn new(config: &Path) -> Result<Self, CliError> {
+        service::readable(config)?;
         let path = config.display();
         let config = inner::Config::read(config)
             .map_err(|error| CliError::new(error.code(), format!("{path}: {error}")))?;

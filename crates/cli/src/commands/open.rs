@@ -7,6 +7,7 @@ use crate::args::{self, Lang};
 use crate::commands::document;
 use crate::error::CliError;
 use crate::output::Output;
+use crate::prompt;
 use crate::time::{date, local, rfc3339};
 use medfolder_client::clock::Clock;
 use medfolder_client::viewer::{OpenError, OpenOptions, OpenedLink, Reach, open_link};
@@ -38,9 +39,6 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
         .map(|record| describe(record, known.as_ref(), &received.attachments))
         .collect();
     let receipt = opened.receipt.as_ref();
-    if let Some(directory) = &words.out {
-        files::write(directory, &received, &records, receipt)?;
-    }
     let problems: Vec<Value> = opened.files.iter().filter_map(problem).collect();
     let line = json!({
         "status": opened.status.map_or("opened", ManifestStatus::word), "label": opened.label, "files": opened.files.len(),
@@ -48,7 +46,9 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
         "receipt": receipt.map(|receipt| describe_receipt(receipt, &received.records)),
     });
     output.line(&line, || told(&line, &received.records, output));
+    // Shown first: an opening that cannot be saved was an opening all the same.
     if let Some(directory) = &words.out {
+        files::write(directory, &received, &records, receipt)?;
         let saved = output.say("已保存到", "Saved in");
         output.progress(&format!("{saved} {}", directory.display()));
     }
@@ -68,9 +68,7 @@ async fn open(
 }
 
 fn asked() -> Result<Zeroizing<String>, CliError> {
-    rpassword::prompt_password("口令 Passcode: ")
-        .map(Zeroizing::new)
-        .map_err(|error| CliError::new("share.passcode_needed", error))
+    prompt::secret("口令 Passcode: ", "share.passcode_needed")
 }
 
 /// The host's reason is the reader's to see; a link that needs a passcode says how to give one.

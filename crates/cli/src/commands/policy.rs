@@ -11,7 +11,8 @@ use std::path::Path;
 
 /// Reads a genesis file.
 pub(crate) fn genesis(path: &Path) -> Result<Chain, CliError> {
-    let bytes = std::fs::read(path).map_err(|error| CliError::new("genesis.file", error))?;
+    let bytes = std::fs::read(path)
+        .map_err(|error| CliError::new("genesis.file", format!("{}: {error}", path.display())))?;
     Chain::from_bytes(&bytes).map_err(|error| CliError::new(error.code(), &error))
 }
 
@@ -22,12 +23,16 @@ pub(crate) fn explain(
     genesis_file: Option<&Path>,
     output: Output,
 ) -> Result<(), CliError> {
-    let unknown = |error: policy::UnknownName| CliError::new(error.code(), error);
-    let action: Action = action.parse().map_err(unknown)?;
+    let unknown = |error: policy::UnknownName, known: Vec<&str>| {
+        CliError::new(error.code(), known.join(output.say("、", "|")))
+    };
+    let actions = || Action::ALL.iter().map(|action| action.as_str()).collect();
+    let roles = || Party::ALL.iter().map(|party| party.as_str()).collect();
+    let action: Action = action.parse().map_err(|error| unknown(error, actions()))?;
     let (party, standing) = match member.parse::<Party>() {
         Ok(party) => (party, Standing::Good),
         Err(error) => {
-            let path = genesis_file.ok_or_else(|| unknown(error))?;
+            let path = genesis_file.ok_or_else(|| unknown(error, roles()))?;
             let chain = genesis(path)?;
             let member = find(&chain, member).ok_or_else(|| CliError::new("member.unknown", ""))?;
             (Party::Member(member.role), member.standing)

@@ -1,6 +1,7 @@
 //! Services: read a configuration, run until asked to stop.
 
 use crate::error::CliError;
+use crate::prompt;
 use medfolder_gateway::clock::SystemClock;
 use medfolder_gateway::{edge, inner, signer};
 use std::path::Path;
@@ -9,8 +10,17 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
+/// A configuration that cannot be read is told with its path.
+pub(crate) fn readable(config: &Path) -> Result<(), CliError> {
+    let path = config.display();
+    std::fs::File::open(config)
+        .map(drop)
+        .map_err(|error| CliError::new("config.unreadable", format!("{path}: {error}")))
+}
+
 /// `medfolder node --config FILE`
 pub(crate) async fn node(config: &Path, asked: watch::Receiver<bool>) -> Result<(), CliError> {
+    readable(config)?;
     let config = medfolder_node::Config::load(config)
         .map_err(|error| CliError::new(error.code(), &error))?;
     let running = medfolder_node::serve(config, asked).await;
@@ -21,6 +31,7 @@ pub(crate) async fn node(config: &Path, asked: watch::Receiver<bool>) -> Result<
 
 /// `medfolder gateway inner --config FILE`
 pub(crate) async fn inner(config: &Path, asked: watch::Receiver<bool>) -> Result<(), CliError> {
+    readable(config)?;
     let failed = |error: inner::InnerError| CliError::new(error.code(), &error);
     let config = inner::Config::read(config).map_err(failed)?;
     let running = inner::serve(config, asked).await.map_err(failed)?;
@@ -30,6 +41,7 @@ pub(crate) async fn inner(config: &Path, asked: watch::Receiver<bool>) -> Result
 
 /// `medfolder gateway edge --config FILE`
 pub(crate) async fn edge(config: &Path, asked: watch::Receiver<bool>) -> Result<(), CliError> {
+    readable(config)?;
     let config = edge::Config::read(config).map_err(|error| CliError::new(error.code(), &error))?;
     let running = edge::serve(config, asked).await;
     let running = running.map_err(|error| CliError::new(error.code(), &error))?;
@@ -39,6 +51,7 @@ pub(crate) async fn edge(config: &Path, asked: watch::Receiver<bool>) -> Result<
 
 /// `medfolder signer --config FILE`
 pub(crate) async fn signer(config: &Path, asked: watch::Receiver<bool>) -> Result<(), CliError> {
+    readable(config)?;
     let failed = |error: signer::SignerError| CliError::new(error.code(), &error);
     let config = signer::Config::read(config).map_err(failed)?;
     let keys = config.unlock(&mut ask_pin).map_err(failed)?;
@@ -54,7 +67,5 @@ async fn until_the_end(task: JoinHandle<()>) -> Result<(), CliError> {
 }
 
 fn ask_pin(key: &Path) -> Option<Zeroizing<String>> {
-    rpassword::prompt_password(format!("PIN {}: ", key.display()))
-        .ok()
-        .map(Zeroizing::new)
+    prompt::secret(&format!("PIN {}: ", key.display()), "signer.no_pin").ok()
 }

@@ -4,7 +4,7 @@ use super::policy;
 use crate::args::Lang;
 use crate::error::CliError;
 use crate::output::Output;
-use crate::time::{date, local_day, rfc3339};
+use crate::time::{date, local_day, local_time, rfc3339};
 use medfolder_fhir::json::Limits;
 use medfolder_fhir::summary;
 use medfolder_share::evidence::{CheckResult, Evidence, Outcome, Report, SealState, Shown};
@@ -13,7 +13,8 @@ use std::path::Path;
 
 /// `medfolder verify FILE`
 pub(crate) fn run(file: &Path, genesis: Option<&Path>, output: Output) -> Result<(), CliError> {
-    let bytes = std::fs::read(file).map_err(|error| CliError::new("file.read", error))?;
+    let bytes = std::fs::read(file)
+        .map_err(|error| CliError::new("file.read", format!("{}: {error}", file.display())))?;
     let known = genesis.map(policy::genesis).transpose()?;
     let evidence = Evidence::from_bytes(&bytes)
         .map_err(|error| CliError::verification(error.code(), error))?;
@@ -64,14 +65,16 @@ fn heading(report: &Report, patient: Option<&str>, output: Output) -> String {
         _ => "",
     };
     let (title, author) = (&statement.title, &statement.author.name);
+    let sealed = report.existed_before.map_or_else(String::new, local_time);
     match output.lang {
         Lang::Zh => format!(
-            "{title}{claimed}\n医院：{hospital}\n日期：{day}\n病人：{whose}（本院病历号 {number}）\n\
-             医生：{author}\n"
+            "{title}{claimed}\n医院：{hospital}\n日期：{day}\n病人：{whose}（本院病案号 {number}）\n\
+             医生：{author}\n签章：不晚于 {sealed}\n"
         ),
         Lang::En => format!(
             "{title}{claimed}\nHospital: {hospital}\nDate: {day}\n\
-             Patient: {whose} (the hospital’s number {number})\nAuthor: {author}\n"
+             Patient: {whose} (the hospital’s number {number})\nAuthor: {author}\n\
+             Sealed before: {sealed}\n"
         ),
     }
 }

@@ -83,7 +83,8 @@ pub(crate) struct Directory {
 impl Directory {
     /// Makes it.
     pub(crate) fn new(named: Option<&Path>) -> Result<Self, CliError> {
-        let failed = |error| CliError::new("demo.storage", error);
+        let place = named.map_or_else(std::env::temp_dir, Path::to_path_buf);
+        let failed = |error| CliError::new("demo.storage", format!("{}: {error}", place.display()));
         let Some(named) = named else {
             let name = format!("medfolder-demo-{}", std::process::id());
             let path = std::env::temp_dir().join(name);

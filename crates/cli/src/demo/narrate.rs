@@ -48,7 +48,7 @@ fn chinese(step: &str, line: &Value, output: Output) -> String {
             listed(line, output),
         ),
         "link" => format!(
-            "在医院前台绑定就诊卡：{} 个病历夹，{} 张卡",
+            "在医院前台绑定健康卡：{} 个病历夹，{} 张卡",
             n("folders"),
             n("cards")
         ),
@@ -89,8 +89,9 @@ fn chinese(step: &str, line: &Value, output: Output) -> String {
                 "创世文件",
                 "医院",
                 "病历夹",
-                "口令",
+                "密码",
                 "分享",
+                "在另一个终端里可以试：",
                 "按 Ctrl-C 结束。",
             ],
         ),
@@ -163,6 +164,7 @@ fn english(step: &str, line: &Value, output: Output) -> String {
                 "Folder",
                 "passphrase",
                 "Share",
+                "To try in another terminal:",
                 "Ctrl-C stops it.",
             ],
         ),
@@ -242,8 +244,38 @@ const TAMPERED: [(&str, &str); 10] = [
     ("key slot of another visit", "换上另一次就诊的密钥"),
 ];
 
-fn ready(line: &Value, words: [&str; 7]) -> String {
-    let [ledger, genesis, hospital, folder, passphrase, share, stop] = words;
+/// What can be typed in another terminal while the demonstration serves.
+fn to_type(line: &Value) -> Vec<String> {
+    let program = std::env::args().next().unwrap_or_default();
+    let mut lines = Vec::new();
+    if let Some(folder) = rows(line, "folders").next() {
+        let (name, place) = (word(folder, "name"), word(folder, "data_dir"));
+        let which = format!("--data-dir '{place}' --folder '{name}'");
+        lines.push(format!(
+            "export MEDFOLDER_PASSPHRASE={}",
+            word(folder, "passphrase")
+        ));
+        lines.push(format!("{program} folder list --limit 10 {which}"));
+        lines.push(format!("{program} folder access-log {which}"));
+    }
+    lines.extend(rows(line, "shares").map(|share| {
+        let (link, passcode) = (word(share, "link"), word(share, "passcode"));
+        format!("{program} open '{link}' --passcode {passcode}")
+    }));
+    lines
+}
+
+fn ready(line: &Value, words: [&str; 8]) -> String {
+    let [
+        ledger,
+        genesis,
+        hospital,
+        folder,
+        passphrase,
+        share,
+        try_it,
+        stop,
+    ] = words;
     let mut lines = vec![
         format!("{ledger}  {}", word(line, "ledger")),
         format!("{genesis}  {}", word(line, "genesis")),
@@ -266,6 +298,8 @@ fn ready(line: &Value, words: [&str; 7]) -> String {
         rows(line, "shares")
             .map(|s| format!("{share}  {}  {}", word(s, "link"), word(s, "passcode"))),
     );
-    lines.push(stop.to_owned());
+    lines.extend([String::new(), try_it.to_owned()]);
+    lines.extend(to_type(line).into_iter().map(|line| format!("  {line}")));
+    lines.extend([String::new(), stop.to_owned()]);
     lines.join("\n  ")
 }

@@ -3,10 +3,11 @@
 use super::vault::Place;
 use crate::args::{self, Lang};
 use crate::error::CliError;
-use crate::output::Output;
+use crate::output::{Output, padded};
+use crate::prompt;
 use medfolder_client::clock::Clock;
 use medfolder_crypto::words::WordList;
-use medfolder_folder::{Folder, Trust};
+use medfolder_folder::Trust;
 use serde_json::json;
 use std::io::{BufRead as _, IsTerminal as _};
 use zeroize::Zeroizing;
@@ -42,15 +43,22 @@ pub(crate) fn create(
             "病历夹已建好。请把这 24 个词抄在纸上，不要给任何人看：",
             "The folder is made. Write these 24 words on paper and show them to nobody:",
         );
-        format!("{told}\n{}", numbered(&words))
+        let next = output.say(
+            "接着向医院前台要一个绑定码，然后运行：medfolder folder link 绑定码 --member 医院名称",
+            "Then ask a hospital’s front desk for a code: medfolder folder link CODE --member HOSPITAL",
+        );
+        format!("{told}\n{}\n\n{next}", numbered(&words))
     });
     Ok(())
 }
 
 fn numbered(words: &[String]) -> String {
-    let cell = |(i, word): (usize, &String)| format!("{:>2} {word:<10}", i + 1);
+    let cell = |(i, word): (usize, &String)| format!("{:>2} {}", i + 1, padded(word, 9));
     let cells: Vec<String> = words.iter().enumerate().map(cell).collect();
-    let rows: Vec<String> = cells.chunks(6).map(|row| row.join(" ")).collect();
+    let rows = cells
+        .chunks(6)
+        .map(|row| row.join(" ").trim_end().to_owned());
+    let rows: Vec<String> = rows.collect();
     rows.join("\n")
 }
 
@@ -72,29 +80,29 @@ pub(crate) fn restore(
     let vault = place.open_or_create(key_store)?;
     let folder = vault.restore_folder(place.new_name(), &words, &trust, clock.now())?;
     let line = json!({ "folder": folder.number, "name": folder.name });
-    output.line(&line, || told(&folder, output));
+    output.line(&line, || told(output));
     Ok(())
 }
 
-fn told(folder: &Folder<'_>, output: Output) -> String {
+fn told(output: Output) -> String {
     let text = output.say(
-        "病历夹已恢复。下一次同步会找回各医院的卡和病历；以前的分享不会恢复，会按时自动结束。",
-        "The folder is back. The next sync finds its cards and records; earlier shares are not \
-         restored and end by themselves.",
+        "病历夹已恢复。请运行 medfolder folder sync 找回各医院的卡和病历；以前的分享不会恢复，会按时自动结束。",
+        "The folder is back. Run `medfolder folder sync` to find its cards and records; earlier \
+         shares are not restored and end by themselves.",
     );
-    format!("{text}\n{}", folder.number)
+    text.to_owned()
 }
 
 fn genesis(trust: &args::Trust) -> Result<Vec<u8>, CliError> {
-    std::fs::read(&trust.genesis).map_err(|error| CliError::new("genesis.file", error))
+    let path = trust.genesis.display();
+    std::fs::read(&trust.genesis)
+        .map_err(|error| CliError::new("genesis.file", format!("{path}: {error}")))
 }
 
 fn words() -> Result<Zeroizing<String>, CliError> {
     let failed = |error: std::io::Error| CliError::new("words.count", error);
     if std::io::stdin().is_terminal() {
-        return rpassword::prompt_password("24 个词 24 words: ")
-            .map(Zeroizing::new)
-            .map_err(failed);
+        return prompt::secret("24 个词 24 words: ", "words.count");
     }
     let mut all = Zeroizing::new(String::new());
     for line in std::io::stdin().lock().lines() {

@@ -26,7 +26,13 @@ pub(crate) async fn run(
     let hospital = folder.member_name(&card.member);
     let line = json!({ "card": card.number, "member": hospital });
     output.line(&line, || {
-        format!("{}{hospital}  {number}", output.say("已绑定：", "Linked: "))
+        let next = output.say(
+            "接着运行 medfolder folder sync 取回病历。",
+            "Now fetch the records: medfolder folder sync",
+        );
+        let linked = output.say("已绑定：", "Linked: ");
+        let card = output.say("健康卡号", "card");
+        format!("{linked}{hospital}  {card} {number}\n{next}")
     });
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Lists and searches records.
 
-use crate::args;
+use crate::args::{self, Lang};
 use crate::error::CliError;
-use crate::output::Output;
+use crate::output::{Output, padded, widest};
 use crate::time::{date, local_day, midnight};
 use chrono::Days;
 use medfolder_fhir::kind::Kind;
@@ -16,10 +16,11 @@ pub(crate) fn list(
     words: &args::List,
     output: Output,
 ) -> Result<(), CliError> {
-    let page = folder.list(&filter(folder, words)?)?;
+    let page = folder.list(&filter(folder, words, output)?)?;
     if page.records.is_empty() {
-        output.nothing("没有这样的病历。", "There is no such record.");
+        nothing(folder, words, output)?;
     }
+    let columns = hospitals(folder, page.records.iter());
     for (number, record) in page.records.iter().enumerate() {
         let mut line = line(folder, record);
         let next = page
@@ -30,8 +31,15 @@ pub(crate) fn list(
             line["next"] = json!(next);
         }
         output.line(&line, || match next {
-            Some(next) => format!("{}\n… --after {next}", row(folder, record, output)),
-            None => row(folder, record, output),
+            Some(next) => format!(
+                "{}\n{}--after {next}",
+                row(folder, record, columns, output),
+                output.say(
+                    "后面还有，往下列请加上：",
+                    "There are more; to go on, add: "
+                ),
+            ),
+            None => row(folder, record, columns, output),
         });
     }
     Ok(())
@@ -48,13 +56,14 @@ pub(crate) fn search(
     if all.is_empty() {
         output.nothing("没有找到。", "Nothing was found.");
     }
+    let columns = hospitals(folder, all.iter().map(|found| &found.record));
     for found in all {
         let mut line = line(folder, &found.record);
         line["snippet"] = json!(found.snippet);
         output.line(&line, || {
             format!(
                 "{}\n      {}",
-                row(folder, &found.record, output),
+                row(folder, &found.record, columns, output),
                 found.snippet.replace('\n', " ")
             )
         });
@@ -62,14 +71,18 @@ pub(crate) fn search(
     Ok(())
 }
 
-fn filter(folder: &Folder<'_>, words: &args::List) -> Result<Filter, CliError> {
+fn filter(folder: &Folder<'_>, words: &args::List, output: Output) -> Result<Filter, CliError> {
     Ok(Filter {
         hospital: words
             .hospital
             .as_deref()
             .map(|name| folder.member_named(name))
             .transpose()?,
-        kind: words.kind.as_deref().map(kind).transpose()?,
+        kind: words
+            .kind
+            .as_deref()
+            .map(|text| kind(text, output))
+            .transpose()?,
         from: words.from.map(midnight),
         until: words
             .to
@@ -82,13 +95,18 @@ fn filter(folder: &Folder<'_>, words: &args::List) -> Result<Filter, CliError> {
 }
 
 /// A LOINC code as it is; a name by the table of kinds.
-fn kind(text: &str) -> Result<String, CliError> {
+fn kind(text: &str, output: Output) -> Result<String, CliError> {
     // As Americans spell it, and FHIR too.
     let spelled = text.to_lowercase().replace("immunization", "immunisation");
     let named = Kind::parse(text)
         .or_else(|| Kind::parse(&spelled))
         .or_else(|| Kind::parse(&format!("{spelled}-record")));
-    if let Some(kind) = named {
+    // A part of a name that only one has will do.
+    let of_part = || {
+        let mut fits = Kind::ALL.iter().filter(|kind| kind.zh().contains(text));
+        fits.next().filter(|_| fits.next().is_none()).copied()
+    };
+    if let Some(kind) = named.or_else(of_part) {
         return Ok(kind.loinc().to_owned());
     }
     let is_code = text
@@ -97,7 +115,13 @@ fn kind(text: &str) -> Result<String, CliError> {
     if is_code {
         Ok(text.to_owned())
     } else {
-        Err(CliError::new("list.kind", text))
+        let known = Kind::ALL.iter().map(|kind| match output.lang {
+            Lang::Zh => kind.zh(),
+            Lang::En => kind.slug(),
+        });
+        let known: Vec<&str> = known.collect();
+        let known = known.join(output.say("、", "|"));
+        Err(CliError::new("list.kind", format!("{text} ({known})")))
     }
 }
 
@@ -116,8 +140,32 @@ pub(crate) fn line(folder: &Folder<'_>, record: &Listed) -> Value {
     line
 }
 
-/// A record as a person reads it.
-pub(crate) fn row(folder: &Folder<'_>, record: &Listed, output: Output) -> String {
+/// Columns that the names of the records' hospitals take.
+fn hospitals<'a>(folder: &Folder<'_>, records: impl Iterator<Item = &'a Listed>) -> usize {
+    let names = records.map(|record| folder.member_name(&record.hospital));
+    let names: Vec<String> = names.collect();
+    widest(names.iter().map(String::as_str))
+}
+
+/// A folder without records is told apart from a filter that nothing fits.
+fn nothing(folder: &Folder<'_>, words: &args::List, output: Output) -> Result<(), CliError> {
+    let everything = Filter {
+        limit: 1,
+        ..Filter::default()
+    };
+    if words.after.is_none() && folder.list(&everything)?.records.is_empty() {
+        output.nothing(
+            "还没有病历。请先用 folder link 绑定医院的健康卡，再运行 folder sync。",
+            "There are no records yet: link a hospital’s card with `folder link`, then `folder sync`.",
+        );
+    } else {
+        output.nothing("没有这样的病历。", "There is no such record.");
+    }
+    Ok(())
+}
+
+/// A record as a person reads it; the hospital's name in so many columns.
+pub(crate) fn row(folder: &Folder<'_>, record: &Listed, columns: usize, output: Output) -> String {
     let mark = match record.state {
         State::Verified => '✓',
         State::Failed => '✗',
@@ -138,7 +186,7 @@ pub(crate) fn row(folder: &Folder<'_>, record: &Listed, output: Output) -> Strin
         "{mark} {}  {}  {}  {}{version}{over}",
         local_day(record.date),
         id.get(..12).unwrap_or(&id),
-        folder.member_name(&record.hospital),
+        padded(&folder.member_name(&record.hospital), columns),
         record.title,
     )
 }

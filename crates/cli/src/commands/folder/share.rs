@@ -3,7 +3,7 @@
 use super::{list, show};
 use crate::args::{self, Lang};
 use crate::error::CliError;
-use crate::output::Output;
+use crate::output::{Output, padded};
 use crate::qr;
 use crate::time::{local_time, rfc3339};
 use futures_util::future::join_all;
@@ -22,6 +22,8 @@ use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
+/// Columns of the states that are met most.
+const STATE_COLUMNS: usize = 7;
 /// How long a host may take to tell a share's state.
 const STATE_WITHIN: Duration = Duration::from_secs(4);
 /// How long ending a share may take before something is said, and before the command gives up.
@@ -78,7 +80,10 @@ fn tell_superseded(
                 "注意：这份病历不是现行版本",
                 "Note: this record is not the version in force",
             );
-            output.progress(&format!("{told}  {}", list::row(folder, &listed, output)));
+            output.progress(&format!(
+                "{told}  {}",
+                list::row(folder, &listed, 0, output)
+            ));
         }
     }
     Ok(())
@@ -98,11 +103,14 @@ fn records(folder: &Folder<'_>, words: &args::Share) -> Result<Vec<RecordId>, Cl
             .map(|listed| listed.record)
             .collect());
     }
-    let named = words
-        .records
-        .iter()
-        .map(|name| folder.open_record(name.trim()));
-    named.map(|shown| Ok(shown?.listed.record)).collect()
+    let mut named = Vec::new();
+    for name in &words.records {
+        let record = folder.open_record(name.trim())?.listed.record;
+        if !named.contains(&record) {
+            named.push(record);
+        }
+    }
+    Ok(named)
 }
 
 fn code(words: &args::Share) -> Code {
@@ -135,25 +143,35 @@ fn told(made: &Made, records: usize, qr: Option<&Path>, output: Output) -> Strin
         ),
     ];
     if let Some(qr) = qr {
-        lines.push(format!(
-            "{}: {}",
-            output.say("二维码", "QR code"),
-            qr.display()
-        ));
+        let text = output.say("二维码：", "QR code: ");
+        lines.push(format!("{text}{}", qr.display()));
     }
-    if let Some(passcode) = &made.passcode {
-        let text = output.say(
-            "口令（请另行告知，例如电话）",
-            "Passcode (tell it another way, by voice)",
-        );
-        lines.push(format!("{text}: {}", passcode.as_str()));
-    }
+    lines.push(match &made.passcode {
+        Some(passcode) => {
+            let text = output.say(
+                "口令（请另行告知，例如打电话）：",
+                "Passcode (tell it another way, by voice): ",
+            );
+            format!("{text}{}", passcode.as_str())
+        }
+        None => output
+            .say(
+                "没有口令：拿到链接的人都能看。",
+                "No passcode: whoever has the link reads.",
+            )
+            .to_owned(),
+    });
+    lines.push(until(made.ends, output));
+    let end = output.say("要提前结束：", "To end it earlier: ");
     lines.push(format!(
-        "{}: {}",
-        output.say("有效至", "Ends"),
-        local_time(made.ends)
+        "{end}medfolder folder revoke {}",
+        id.get(..12).unwrap_or(&id)
     ));
     lines.join("\n")
+}
+
+fn until(ends: u64, output: Output) -> String {
+    format!("{}{}", output.say("有效至：", "Ends: "), local_time(ends))
 }
 
 fn count(records: usize, output: Output) -> String {
@@ -209,14 +227,21 @@ fn row(folder: &Folder<'_>, line: &Value, share: &ShareInfo, output: Output) -> 
     let id = share.grant.to_string();
     let mut parts = vec![
         id.get(..12).unwrap_or(&id).to_owned(),
-        state(line["state"].as_str().unwrap_or_default(), output).to_owned(),
+        padded(
+            state(line["state"].as_str().unwrap_or_default(), output),
+            STATE_COLUMNS,
+        ),
         format!("{} {}", output.say("至", "until"), local_time(share.ends)),
         count(share.records.len(), output),
     ];
     if let Some(opened) = line["opened"].as_u64() {
-        parts.push(match share.openings {
-            Some(most) => format!("{} {opened}/{most}", output.say("已打开", "opened")),
-            None => format!("{} {opened}", output.say("已打开", "opened")),
+        let opened = match share.openings {
+            Some(most) => format!("{opened}/{most}"),
+            None => opened.to_string(),
+        };
+        parts.push(match output.lang {
+            Lang::Zh => format!("打开过 {opened} 次"),
+            Lang::En => format!("opened {opened} times"),
         });
     }
     parts.push(folder.member_name(&share.host));
@@ -271,6 +296,7 @@ pub(crate) async fn revoke(
 ) -> Result<(), CliError> {
     let share = folder.find_share(share, clock.now())?;
     let host = folder.member_name(&share.host);
+    let over = matches!(share.standing, Standing::Revoked | Standing::Expired);
     let ending = tokio::time::timeout(REVOKE_WITHIN, folder.revoke_share(&share, clock));
     tokio::pin!(ending);
     let by = match tokio::time::timeout(SOON, &mut ending).await {
@@ -285,7 +311,12 @@ pub(crate) async fn revoke(
         by => by?,
     };
     let line = json!({ "share": share.grant, "state": Standing::Revoked, "by": word(by) });
-    output.line(&line, || ended(by, &host, output));
+    output.line(&line, || match over {
+        true => output
+            .say("这个分享早已结束。", "This share was over before.")
+            .to_owned(),
+        false => ended(by, &host, output),
+    });
     Ok(())
 }
 
@@ -376,9 +407,7 @@ pub(crate) async fn extend(
 
 fn moved(share: &ShareInfo, ends: u64, output: Output) {
     let line = json!({ "share": share.grant, "state": share.standing, "expires": rfc3339(ends) });
-    output.line(&line, || {
-        format!("{}: {}", output.say("有效至", "Ends"), local_time(ends))
-    });
+    output.line(&line, || until(ends, output));
 }
 
 /// `medfolder folder access-log`
@@ -399,14 +428,14 @@ pub(crate) async fn access_log(
         line["label"] = json!(share.map(|share| &share.label));
         output.line(&line, || {
             let row = access_row(folder, access, output);
-            format!("{row}\n      {}: {label}", output.say("分享", "Share"))
+            format!("{row}\n      {}{label}", output.say("分享：", "Share: "))
         });
     }
     output.line(&json!({ "complete": log.complete }), || {
         match log.complete {
             true => output.say(
-                "以上是各医院上报的全部调阅。",
-                "This is every access that hospitals reported.",
+                "账本证明：医院上报的调阅没有遗漏。",
+                "The ledger proves that this is every access that hospitals reported.",
             ),
             false => output.say("记录不完整！", "This list is not complete!"),
         }
@@ -440,7 +469,7 @@ fn access_row(folder: &Folder<'_>, access: &LoggedAccess, output: Output) -> Str
         output.say("自称", "calls herself "),
         match access.provisional {
             true => output.say(
-                "已打开，到现在看过（医院所说）",
+                "已打开；据医院所说，到目前为止看过：",
                 "opened it; so far, as the hospital says:"
             ),
             false => outcome(access.outcome, output),
@@ -452,7 +481,7 @@ fn access_row(folder: &Folder<'_>, access: &LoggedAccess, output: Output) -> Str
 fn outcome(outcome: AccessOutcome, output: Output) -> &'static str {
     match outcome {
         AccessOutcome::Opened => output.say("已打开", "opened it"),
-        AccessOutcome::Ended => output.say("看过", "had received when she left"),
+        AccessOutcome::Ended => output.say("看过：", "had received when she left:"),
         AccessOutcome::WrongCode => output.say("口令错误", "wrong passcode"),
         AccessOutcome::Refused => output.say("被拒绝", "was refused"),
         AccessOutcome::Locked => output.say("口令错误过多，已锁定", "locked after wrong passcodes"),

@@ -56,7 +56,12 @@ pub(crate) async fn run(
         (Form::Fhir, None) => print_document(&shown, output),
         (Form::Evidence, Some(path)) => {
             can_write(path)?;
-            write(path, &folder.evidence(&shown, clock).await?, output)
+            write(path, &folder.evidence(&shown, clock).await?, output)?;
+            if !output.is_json() {
+                let text = output.say("任何人都可以检查它：", "Anybody can check it: ");
+                output.progress(&format!("{text}medfolder verify {}", path.display()));
+            }
+            Ok(())
         }
         (Form::Evidence, None) => {
             if !output.is_json() && std::io::stdout().is_terminal() {
@@ -129,7 +134,7 @@ const CHECKS: [(&str, &str, &str); 5] = [
     ),
     (
         "record.slot",
-        "密钥只为您的就诊卡封装",
+        "密钥只为您的健康卡封装",
         "its key was wrapped for your card",
     ),
     (
@@ -230,7 +235,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8], output: Output) -> Result<(), Cli
         .and_then(|()| file.sync_all())
         .map_err(failed)?;
     output.line(&json!({ "out": path, "bytes": bytes.len() }), || {
-        path.display().to_string()
+        format!("{}{}", output.say("已写入 ", "Written to "), path.display())
     });
     Ok(())
 }
@@ -244,11 +249,11 @@ pub(crate) fn export(folder: &Folder<'_>, out: &Path, output: Output) -> Result<
     });
     output.line(&line, || {
         let (records, files) = (exported.records, exported.attachments);
-        let told = match output.lang {
-            Lang::Zh => format!("{records} 份病历、{files} 个附件"),
-            Lang::En => format!("{records} records, {files} attachments"),
-        };
-        format!("{}  {told}", out.display())
+        let out = out.display();
+        match output.lang {
+            Lang::Zh => format!("已导出 {records} 份病历、{files} 个附件到 {out}"),
+            Lang::En => format!("Exported to {out}: {records} records, {files} attachments"),
+        }
     });
     Ok(())
 }

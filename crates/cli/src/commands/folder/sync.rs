@@ -28,7 +28,7 @@ pub(crate) async fn run(
         true => told(&report, output),
         false => output
             .say(
-                "还没有绑定医院。请用 folder link 绑定就诊卡。",
+                "还没有绑定医院。请用 folder link 绑定健康卡。",
                 "No hospital is linked yet: link a card with `folder link`.",
             )
             .to_owned(),

@@ -1,6 +1,7 @@
 //! Where the vault lies and what opens it.
 
 use crate::error::CliError;
+use crate::prompt;
 use medfolder_folder::{FolderError, OpensWith, Unlock, Vault};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -53,10 +54,10 @@ impl Place {
         for _ in 0..TRIES {
             match Vault::open(&self.directory, unlock) {
                 Err(FolderError::VaultInUse) => std::thread::sleep(BETWEEN),
-                done => return Ok(done?),
+                done => return done.map_err(|error| self.named(&error)),
             }
         }
-        Ok(Vault::open(&self.directory, unlock)?)
+        Vault::open(&self.directory, unlock).map_err(|error| self.named(&error))
     }
 
     /// Opens the vault, or makes it when there is none.
@@ -69,7 +70,13 @@ impl Place {
         } else {
             Vault::create(&self.directory, &Unlock::Passphrase(&passphrase(true)?))
         };
-        Ok(vault?)
+        vault.map_err(|error| self.named(&error))
+    }
+
+    /// What a disk refuses is told with its place.
+    fn named(&self, error: &FolderError) -> CliError {
+        let place = self.directory.display();
+        CliError::new(error.code().to_owned(), format!("{place}: {error}"))
     }
 }
 
@@ -97,12 +104,8 @@ fn passphrase(new: bool) -> Result<Zeroizing<String>, CliError> {
             "no terminal to ask at",
         ));
     }
-    let ask = |text: &str| {
-        rpassword::prompt_password(text)
-            .map(Zeroizing::new)
-            .map_err(|error| CliError::new("vault.no_passphrase", error))
-    };
-    let first = ask("口令 Passphrase: ")?;
+    let ask = |text: &str| prompt::secret(text, "vault.no_passphrase");
+    let first = ask("密码 Passphrase: ")?;
     if new && ask("再输入一次 Again: ")? != first {
         return Err(CliError::new("vault.passphrases_differ", ""));
     }
