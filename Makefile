@@ -1,5 +1,5 @@
 # The commands of this project. `make run` and `make test` install what they miss, and say so first.
-.PHONY: run test build lint fmt bench clean setup test-rust test-wasm test-readers test-interop mutations fuzz
+.PHONY: run test build lint fmt bench clean setup test-rust test-wasm test-readers test-interop mutations fuzz picture
 
 MEDFOLDER := target/release/medfolder
 
@@ -45,3 +45,8 @@ setup:
 clean:
 	cargo clean
 	rm -rf tests/interop/node_modules tests/readers/.venv
+
+# What README shows, drawn from what the program prints now.
+picture: build
+	$(MEDFOLDER) demo --headless --lang en --quiet | scripts/terminal-svg.py "make run" > docs/story.svg
+	$(MEDFOLDER) demo --headless --lang zh --quiet | scripts/terminal-svg.py "make run" > docs/story.zh.svg

@@ -6,10 +6,11 @@
     reason = "tests"
 )]
 
-use medfolder_tests::{Ended, medfolder, root, run};
+use medfolder_tests::{Ended, binary, medfolder, root, run};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 const STEPS: [&str; 11] = [
     "ingest",
@@ -181,4 +182,28 @@ fn data_without_a_single_record_ends_clearly_with_each_file_and_why() {
         assert!(files.into_iter().all(|file| file["code"].is_string()));
         assert!(told.step("done").is_null());
     }
+}
+
+#[test]
+fn the_readme_shows_what_a_person_sees() {
+    let place = tempfile::tempdir().unwrap();
+    let mut command = Command::new(binary());
+    command.args(["demo", "--headless", "--lang", "en", "--data-dir"]);
+    let told = run(command.arg(place.path()));
+    assert_eq!(told.exit, 0, "{}", told.stderr);
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let shown = readme.split("$ make run\n").nth(1).unwrap();
+    let shown = shown.split("```").next().unwrap();
+    let (shown, told) = (without_chance(shown), without_chance(&told.stdout));
+    assert_eq!(shown, told);
+}
+
+/// Lines without their seconds, and without how a change at random was found.
+fn without_chance(story: &str) -> Vec<&str> {
+    let before = |line| ["  (", " →", ", in "].iter().fold(line, first);
+    story.lines().map(before).collect()
+}
+
+fn first<'a>(line: &'a str, end: &&str) -> &'a str {
+    line.split(end).next().unwrap_or(line)
 }

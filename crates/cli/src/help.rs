@@ -426,6 +426,20 @@ mod tests {
     }
 
     #[test]
+    fn every_command_of_the_readme_can_be_typed() {
+        let readme = include_str!("../../../README.md");
+        let lines = readme
+            .lines()
+            .map(|line| line.trim_start_matches("target/release/"));
+        let typed = lines.filter(|line| line.starts_with("medfolder "));
+        let typed: Vec<&str> = typed.collect();
+        assert!(typed.len() > 7, "{typed:?}");
+        for line in typed {
+            assert!(parse(&shell(line), Lang::En).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
     fn help_fits_a_terminal_and_is_in_one_language() {
         let english = [
             "Usage",

@@ -17,10 +17,20 @@ pub(crate) fn sentence(line: &Value, output: Output) -> String {
         Some(0) => '✗',
         _ => '✓',
     };
-    match line["seconds"].as_f64() {
-        Some(seconds) if step != "done" => format!("{mark} {text}  ({seconds:.1} s)"),
-        _ => format!("{mark} {text}"),
-    }
+    // Behind the sentence, and before what it lists.
+    let (said, listed) = text.split_once('\n').unwrap_or((&text, ""));
+    let took = match line["seconds"].as_f64() {
+        Some(seconds) if step != "done" => match output.lang {
+            Lang::Zh => format!("（{seconds:.1} 秒）"),
+            Lang::En => format!("  ({seconds:.1} s)"),
+        },
+        _ => String::new(),
+    };
+    let listed = match listed {
+        "" => String::new(),
+        rows => format!("\n{rows}"),
+    };
+    format!("{mark} {said}{took}{listed}")
 }
 
 /// Skipped files that are named.
@@ -68,7 +78,7 @@ fn chinese(step: &str, line: &Value, output: Output) -> String {
             w("owner"),
             n("records")
         ),
-        "open" => format!("医生用链接和口令打开：{}", titles(line)),
+        "open" => format!("医生用链接和口令打开，看到每份病历由谁签章{}", titles(line)),
         "access_log" => format!("她看到是谁看了什么：{}，已由账本证明没有遗漏", w("who")),
         "revoke" => format!(
             "她结束了这次分享：结束前对方收到了 {} 份中的 {} 份，可能已经保存",
@@ -138,7 +148,10 @@ fn english(step: &str, line: &Value, output: Output) -> String {
             w("owner"),
             counted(n("records"), "record", "records")
         ),
-        "open" => format!("The doctor opens link and passcode: {}", titles(line)),
+        "open" => format!(
+            "The doctor opens the link with the passcode and sees whose seal each record carries{}",
+            titles(line)
+        ),
         "access_log" => format!(
             "The owner sees who opened what: {}; the ledger proves nothing is left out",
             w("who")
