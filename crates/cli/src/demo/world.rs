@@ -390,7 +390,7 @@ fn edge_json(member: MemberId, address: &SocketAddr, ledger: &str) -> Value {
         "genesis": "../genesis.cbor", "member": member, "data_dir": "edge",
         "host_key": "host.key", "spool_out": "spool/out", "spool_in": "spool/in",
         "ledger": [ledger], "listen": address,
-        "tuning": { "poll": 50, "report": 200, "audit": 2_000, "audit_rest": 0 },
+        "tuning": { "poll": 50, "report": 200, "audit": 10_000 },
     })
 }
 

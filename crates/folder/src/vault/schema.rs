@@ -8,7 +8,10 @@ use rusqlite::Connection;
 const FORSAKEN: usize = 1;
 
 /// Migration n brings a vault to version `FORSAKEN` + 1 + n; the first one makes a new vault.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/001_folders_records_shares.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/001_folders_records_shares.sql"),
+    include_str!("migrations/002_fewer_merges.sql"),
+];
 
 /// Brings the database to the newest version, each step in a transaction of its own.
 pub(super) fn migrate(database: &mut Connection) -> Result<(), FolderError> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// How long nothing may change before what is missing counts as missing.
 const STANDSTILL: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(200);
+const POLL: Duration = Duration::from_millis(50);
 
 /// Syncs until all `expected` records are there.
 pub(crate) async fn run(stage: &mut Stage, expected: usize) -> Result<Value, CliError> {
