@@ -16,7 +16,7 @@ mod person;
 #[path = "commands/words.rs"]
 mod words;
 
-use medfolder_tests::{Ended, Served, eventually, medfolder, run};
+use medfolder_tests::{Ended, Served, eventually, genesis, medfolder, run};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -102,6 +102,15 @@ fn a_folder_without_a_vault_says_how_to_make_one() {
     let place = tempfile::tempdir().unwrap();
     let mut command = medfolder(&["folder", "list"]);
     refused(command.arg("--data-dir").arg(place.path()), "vault.missing");
+    let mut command = medfolder(&["folder", "create", "--ledger", "http://127.0.0.1:1"]);
+    command.arg("--genesis").arg(genesis(place.path()));
+    command.arg("--data-dir").arg(place.path().join("vault"));
+    refused(&mut command, "vault.no_passphrase");
+    refused(
+        command.env("MEDFOLDER_PASSPHRASE", "short"),
+        "vault.weak_passphrase",
+    );
+    assert!(!place.path().join("vault").exists());
 }
 
 #[test]

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+/// Exit code for words that cannot be understood.
+pub(crate) const WRONG_USAGE: u8 = 2;
+
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
 pub(crate) struct CliError {
@@ -40,7 +43,7 @@ impl CliError {
     /// The words cannot be understood.
     pub(crate) fn usage(code: impl Into<String>, detail: impl ToString) -> Self {
         Self {
-            exit: 2,
+            exit: WRONG_USAGE,
             ..Self::new(code, detail)
         }
     }

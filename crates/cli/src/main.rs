@@ -9,6 +9,7 @@ mod error;
 mod help;
 mod log;
 mod output;
+mod patience;
 mod prompt;
 mod qr;
 mod shutdown;

@@ -1,7 +1,7 @@
 //! What goes to standard output: a JSON object per line, or lines for a person.
 
 use crate::args::{Global, Lang};
-use crate::error::CliError;
+use crate::error::{CliError, WRONG_USAGE};
 use clap::ValueEnum as _;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -137,6 +137,10 @@ fn heed(written: std::io::Result<()>) {
 /// What a detail adds to the message: paths, names and figures, not the same again in English. A
 /// parser's complaint about a file quotes, and is kept.
 fn particulars(error: &CliError, message: &str, lang: Lang) -> String {
+    // What is wrong with the words themselves is told in the reader's language already.
+    if error.exit == WRONG_USAGE {
+        return error.detail.clone();
+    }
     let is_news = |part: &&str| {
         let quotes = part.contains(['`', '"']);
         let counts = lang == Lang::En && part.contains(|c: char| c.is_ascii_digit());

@@ -1,7 +1,7 @@
 //! Hospitals and ledger that do not answer: what a patient is told, and what is tried again.
 
 use super::person::for_a_person;
-use super::{child_with, refused, run, told};
+use super::{child_with, line_with, refused, run, told};
 use medfolder_tests::{Served, eventually, medfolder};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -40,11 +40,8 @@ pub(crate) fn an_end_that_nobody_takes_is_told_in_time_and_made_by_the_next_sync
     let still = Still::hold(served, &[&EDGES[..], &["node.json"]].concat());
     let began = Instant::now();
     let ended = for_a_person(&served.folder(2, &["revoke", &share]));
-    assert!(
-        began.elapsed() < Duration::from_secs(14),
-        "{:?}",
-        began.elapsed()
-    );
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(14), "{took:?}");
     assert_eq!(ended.exit, 1, "{}", ended.stderr);
     for word in [
         "Waiting for",
@@ -55,6 +52,15 @@ pub(crate) fn an_end_that_nobody_takes_is_told_in_time_and_made_by_the_next_sync
         assert!(ended.stderr.contains(word), "{}", ended.stderr);
     }
     assert_eq!(state(), "ending");
+    for words in [&["access-log"][..], &["sync"]] {
+        let mut waiting = served.folder(2, words).spawn().unwrap();
+        line_with(
+            waiting.stderr.take().unwrap(),
+            "Still waiting for the hospital",
+        );
+        waiting.kill().unwrap();
+        waiting.wait().unwrap();
+    }
     drop(still);
     let synced = told(&mut served.folder(2, &["sync"]));
     assert_eq!(synced.last()["ended"], 1, "{}", synced.stdout);

@@ -13,6 +13,7 @@ pub(crate) mod verify;
 use crate::args::{Cli, Command, Gateway, Member, Policy};
 use crate::error::CliError;
 use crate::output::Output;
+use crate::patience::told;
 use crate::{demo, shutdown};
 use std::path::PathBuf;
 
@@ -36,12 +37,12 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<(), CliError> {
 
 async fn once(command: Command, data_dir: Option<PathBuf>, output: Output) -> Result<(), CliError> {
     match command {
-        Command::Desk(words) => desk::run(words, output).await,
+        Command::Desk(words) => told(output, desk::run(words, output)).await,
         Command::Folder(words) => folder::run(words, data_dir, output).await,
         Command::Open(words) => open::run(words, output).await,
         Command::Verify { file, genesis } => verify::run(&file, genesis.as_deref(), output),
         Command::Member(Member::List { ledger, genesis }) => {
-            member::list(&ledger, &genesis, output).await
+            told(output, member::list(&ledger, &genesis, output)).await
         }
         Command::Member(Member::Propose(_)) => Err(CliError::not_yet("member propose")),
         Command::Member(Member::Vote(_)) => Err(CliError::not_yet("member vote")),

@@ -7,6 +7,7 @@ use crate::args::{self, Lang};
 use crate::commands::document;
 use crate::error::CliError;
 use crate::output::Output;
+use crate::patience;
 use crate::prompt;
 use crate::time::{date, local, rfc3339};
 use medfolder_client::clock::Clock;
@@ -26,11 +27,11 @@ use zeroize::Zeroizing;
 pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliError> {
     let known = words.genesis.as_deref().map(policy::genesis).transpose()?;
     let passcode = words.passcode.clone().map(Zeroizing::new);
-    let mut opened = open(&words, passcode).await;
+    let mut opened = patience::told(output, open(&words, passcode)).await;
     if matches!(&opened, Err(error) if error.code() == "share.passcode_needed")
         && std::io::stdin().is_terminal()
     {
-        opened = open(&words, Some(asked()?)).await;
+        opened = patience::told(output, open(&words, Some(asked()?))).await;
     }
     let opened = opened.map_err(|error| refused(&error, output))?;
     let received = medfolder_share::unpack::unpack(plaintexts(&opened));

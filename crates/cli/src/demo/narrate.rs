@@ -95,6 +95,7 @@ fn chinese(step: &str, line: &Value, output: Output) -> String {
         "ready" => ready(
             line,
             [
+                "全部在运行：",
                 "账本",
                 "创世文件",
                 "医院",
@@ -171,6 +172,7 @@ fn english(step: &str, line: &Value, output: Output) -> String {
         "ready" => ready(
             line,
             [
+                "All of it is running:",
                 "Ledger",
                 "Genesis",
                 "Hospital",
@@ -278,8 +280,9 @@ fn to_type(line: &Value) -> Vec<String> {
     lines
 }
 
-fn ready(line: &Value, words: [&str; 8]) -> String {
+fn ready(line: &Value, words: [&str; 9]) -> String {
     let [
+        all_runs,
         ledger,
         genesis,
         hospital,
@@ -290,6 +293,7 @@ fn ready(line: &Value, words: [&str; 8]) -> String {
         stop,
     ] = words;
     let mut lines = vec![
+        all_runs.to_owned(),
         format!("{ledger}  {}", word(line, "ledger")),
         format!("{genesis}  {}", word(line, "genesis")),
     ];
@@ -314,5 +318,5 @@ fn ready(line: &Value, words: [&str; 8]) -> String {
     lines.extend([String::new(), try_it.to_owned()]);
     lines.extend(to_type(line).into_iter().map(|line| format!("  {line}")));
     lines.extend([String::new(), stop.to_owned()]);
-    lines.join("\n  ")
+    lines.join("\n  ").replace("\n  \n", "\n\n")
 }

@@ -85,10 +85,18 @@ pub(super) fn create(unlock: &Unlock<'_>) -> Result<(Secret32, KeyFile), FolderE
     ))
 }
 
-fn wrap(passphrase: &str) -> Result<(Secret32, Kept), FolderError> {
-    if typed::phrase(passphrase).chars().count() < MIN_PASSPHRASE {
-        return Err(FolderError::WeakPassphrase(MIN_PASSPHRASE));
+/// Refuses what no new vault may be opened with, before anything is made.
+pub(super) fn allow(unlock: &Unlock<'_>) -> Result<(), FolderError> {
+    match unlock {
+        Unlock::Passphrase(typed) if typed::phrase(typed).chars().count() < MIN_PASSPHRASE => {
+            Err(FolderError::WeakPassphrase(MIN_PASSPHRASE))
+        }
+        _ => Ok(()),
     }
+}
+
+fn wrap(passphrase: &str) -> Result<(Secret32, Kept), FolderError> {
+    allow(&Unlock::Passphrase(passphrase))?;
     let mut rng = os_rng();
     let key = Secret32::random(&mut rng);
     let mut salt = [0; SALT_LEN];

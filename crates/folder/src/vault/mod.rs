@@ -58,6 +58,7 @@ impl Vault {
     /// `vault.exists`, `vault.weak_passphrase`, `vault.in_use`, `vault.storage`,
     /// `keystore.unavailable`.
     pub fn create(directory: &Path, unlock: &Unlock<'_>) -> Result<Self, FolderError> {
+        key::allow(unlock)?;
         fs::create_dir_all(directory).map_err(FolderError::storage)?;
         let lock = take_lock(directory)?;
         if Self::exists(directory) {

@@ -17,11 +17,16 @@ pub(crate) async fn run(
     let invitation = folder.read_invitation(code, member)?;
     let pending = folder.claim_card(&invitation, clock).await?;
     let number = pending.number().to_string();
+    output.progress(output.say(
+        "已向医院申请绑定，等前台确认 …（按 Ctrl-C 停止等待，之后 folder sync 会接着办）",
+        "The hospital was asked; waiting for its front desk … (Ctrl-C stops waiting; then \
+         `folder sync` goes on)",
+    ));
     let told = output.say(
         "请让前台核对卡号的最后八位：",
-        "Let the front desk compare the last eight characters of the card number:",
+        "Let the front desk compare the last eight characters of the card number: ",
     );
-    output.progress(&format!("{told} {}", card_end(&number)));
+    output.progress(&format!("{told}{}", card_end(&number)));
     let card = folder.wait_for_desk(&pending).await?;
     let hospital = folder.member_name(&card.member);
     let line = json!({ "card": card.number, "member": hospital });

@@ -154,10 +154,16 @@ fn nothing(folder: &Folder<'_>, words: &args::List, output: Output) -> Result<()
         ..Filter::default()
     };
     if words.after.is_none() && folder.list(&everything)?.records.is_empty() {
-        output.nothing(
-            "还没有病历。请先用 folder link 绑定医院的健康卡，再运行 folder sync。",
-            "There are no records yet: link a hospital’s card with `folder link`, then `folder sync`.",
-        );
+        match folder.cards()?.is_empty() {
+            true => output.nothing(
+                "还没有病历。请先用 folder link 绑定医院的健康卡，再运行 folder sync。",
+                "There are no records yet: link a hospital’s card with `folder link`, then `folder sync`.",
+            ),
+            false => output.nothing(
+                "还没有病历。医院送来后，运行 folder sync 就能取到。",
+                "There are no records yet: once a hospital delivers some, `folder sync` fetches them.",
+            ),
+        }
     } else {
         output.nothing("没有这样的病历。", "There is no such record.");
     }

@@ -11,6 +11,7 @@ pub(crate) mod vault;
 use crate::args::{self, FolderCommand};
 use crate::error::CliError;
 use crate::output::Output;
+use crate::patience::told;
 use medfolder_client::clock::Clock;
 use medfolder_folder::FolderError;
 use std::path::PathBuf;
@@ -63,18 +64,23 @@ pub(crate) async fn run(
             out,
         } => {
             let form = show::Form::of(fhir, evidence);
-            show::run(&folder, &record, form, out.as_deref(), &clock, output).await
+            let shown = show::run(&folder, &record, form, out.as_deref(), &clock, output);
+            told(output, shown).await
         }
-        FolderCommand::Share(words) => share::share(&folder, &words, &clock, output).await,
+        FolderCommand::Share(words) => {
+            told(output, share::share(&folder, &words, &clock, output)).await
+        }
         FolderCommand::Shares => share::shares(&folder, &clock, output).await,
         FolderCommand::Revoke { share } => share::revoke(&folder, &share, &clock, output).await,
         FolderCommand::Shorten { share, duration } => {
-            share::shorten(&folder, &share, duration, &clock, output).await
+            let moved = share::shorten(&folder, &share, duration, &clock, output);
+            told(output, moved).await
         }
         FolderCommand::Extend { share, duration } => {
-            share::extend(&folder, &share, duration, &clock, output).await
+            let moved = share::extend(&folder, &share, duration, &clock, output);
+            told(output, moved).await
         }
-        FolderCommand::AccessLog => share::access_log(&folder, &clock, output).await,
+        FolderCommand::AccessLog => told(output, share::access_log(&folder, &clock, output)).await,
         FolderCommand::Export { out } => show::export(&folder, &out, output),
         FolderCommand::Create(_) | FolderCommand::Restore(_) | FolderCommand::Backup { .. } => {
             Ok(())

@@ -466,7 +466,7 @@ fn access_row(folder: &Folder<'_>, access: &LoggedAccess, output: Output) -> Str
     format!(
         "{}  {}“{who}”  {}{}",
         local_time(access.time),
-        output.say("自称", "calls herself "),
+        output.say("自称", "as "),
         match access.provisional {
             true => output.say(
                 "已打开；据医院所说，到目前为止看过：",
@@ -481,7 +481,7 @@ fn access_row(folder: &Folder<'_>, access: &LoggedAccess, output: Output) -> Str
 fn outcome(outcome: AccessOutcome, output: Output) -> &'static str {
     match outcome {
         AccessOutcome::Opened => output.say("已打开", "opened it"),
-        AccessOutcome::Ended => output.say("看过：", "had received when she left:"),
+        AccessOutcome::Ended => output.say("看过：", "had received at the end:"),
         AccessOutcome::WrongCode => output.say("口令错误", "wrong passcode"),
         AccessOutcome::Refused => output.say("被拒绝", "was refused"),
         AccessOutcome::Locked => output.say("口令错误过多，已锁定", "locked after wrong passcodes"),

@@ -3,11 +3,13 @@
 use crate::args::Lang;
 use crate::error::CliError;
 use crate::output::Output;
+use crate::patience::told_unless;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use medfolder_client::clock::Clock;
 use medfolder_folder::Folder;
 use medfolder_folder::sync::{Cancel, Progress, SyncOptions, SyncReport};
 use serde_json::json;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Records that are added to the search index in one transaction.
 const INDEX_BATCH: usize = 200;
@@ -19,8 +21,13 @@ pub(crate) async fn run(
     output: Output,
 ) -> Result<(), CliError> {
     let bar = bar(output);
-    let progress = |progress: Progress| show(&bar, output, progress);
-    let report = whole(folder, clock, &progress).await;
+    let seen = AtomicBool::new(false);
+    let progress = |progress: Progress| {
+        seen.store(true, Ordering::Relaxed);
+        show(&bar, output, progress);
+    };
+    let is_seen = || seen.load(Ordering::Relaxed);
+    let report = told_unless(output, is_seen, whole(folder, clock, &progress)).await;
     bar.finish_and_clear();
     let report = report?;
     let linked = !folder.cards()?.is_empty();
