@@ -55,9 +55,20 @@ pub(crate) enum Unrun {
 /// Reads the command line; `words` begins with the program's name.
 pub(crate) fn parse(words: &[OsString], lang: Lang) -> Result<Cli, Unrun> {
     let mut command = command(lang);
-    let read = command.try_get_matches_from_mut(words);
+    let read = command.try_get_matches_from_mut(asked_for(words));
     read.and_then(|matches| Cli::from_arg_matches(&matches))
         .map_err(|error| unrun(error, lang))
+}
+
+/// `help COMMAND …` takes the options of every command too, being the same as `COMMAND … --help`.
+fn asked_for(words: &[OsString]) -> Vec<OsString> {
+    match words {
+        [program, first, rest @ ..] if first == "help" => {
+            let words = [program].into_iter().chain(rest).cloned();
+            words.chain(["--help".into()]).collect()
+        }
+        _ => words.to_vec(),
+    }
 }
 
 /// The command line with its help in a language.

@@ -48,6 +48,8 @@ fn help_is_in_the_language_of_the_option_or_of_the_locale() {
         ("LANG", "zh_CN"),
     );
     assert_eq!(equals.stdout, english.stdout);
+    let words = ["help", "folder", "share", "--lang", "zh"];
+    assert_eq!(typed(&words, ("LANG", "C")).stdout, chinese.stdout);
 }
 
 const WRONG: [(&[&str], &str); 14] = [
