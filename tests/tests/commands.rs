@@ -16,7 +16,7 @@ mod person;
 #[path = "commands/words.rs"]
 mod words;
 
-use medfolder_tests::{Ended, Served, eventually, genesis, medfolder, run};
+use medfolder_tests::{Ended, Served, eventually, genesis, medfolder, root, run};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -60,6 +60,45 @@ fn text<'a>(line: &'a Value, name: &str) -> &'a str {
     line[name]
         .as_str()
         .unwrap_or_else(|| panic!("{name} in {line}"))
+}
+
+#[test]
+fn a_signature_of_the_hospitals_own_system_is_verified_by_name() {
+    let place = tempfile::tempdir().unwrap();
+    let vectors = fs::read(root().join("tests/vectors/evidence.json")).unwrap();
+    let vectors: Value = serde_json::from_slice(&vectors).unwrap();
+    let ledger = place.path().join("genesis");
+    let suite = &vectors["international"];
+    fs::write(&ledger, hex::decode(text(suite, "genesis")).unwrap()).unwrap();
+    let verify = |pack: &[u8], words: &[&str]| {
+        let file = place.path().join("pack");
+        fs::write(&file, pack).unwrap();
+        let mut command = medfolder(&["verify"]);
+        run(command.arg(file).arg("--genesis").arg(&ledger).args(words))
+    };
+    let pack = hex::decode(text(&suite["carried"], "pack")).unwrap();
+    let held = verify(&pack, &[]);
+    assert_eq!((held.exit, text(held.last(), "seal")), (0, "verified"));
+    let check = |ended: &Ended| {
+        let found = |line: &&Value| line["code"] == "evidence.carried";
+        ended.lines.iter().find(found).unwrap().clone()
+    };
+    let carried = check(&held);
+    assert_eq!(carried["outcome"], "holds");
+    assert_eq!(carried["carried"][0]["signer"], "CN=Dr. Li p256");
+    assert!(text(held.last(), "sentence").contains("Dr. Li p256"));
+    let file = b"%PDF-1.7";
+    let at = pack.windows(file.len()).position(|part| part == file);
+    let mut changed = pack.clone();
+    changed[at.unwrap()] ^= 1;
+    let failed = verify(&changed, &[]);
+    assert_eq!((failed.exit, failed.error_code()), (3, "evidence.carried"));
+    assert_eq!(check(&failed)["reason"], "carried.file");
+    // The body, which is the signed file, is not in this one.
+    let beside = hex::decode(text(&suite["carried_body"], "pack")).unwrap();
+    let beside = verify(&beside, &[]);
+    assert_eq!((beside.exit, text(beside.last(), "seal")), (0, "seal_only"));
+    assert_eq!(check(&beside)["outcome"], "not_checked");
 }
 
 #[test]

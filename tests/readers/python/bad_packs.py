@@ -3,7 +3,7 @@
 import cbor
 import state
 from forge import (
-    BODY, CARD, DAY, DOCTOR, HEIGHT, HOST, MEMBER, OLD_SEAL, OTHER, POSITION, SEAL, SEALED_AT, THIEF,
+    BODY, CARD, CARRIED, DAY, DOCTOR, HEIGHT, HOST, MEMBER, OLD_SEAL, OTHER, POSITION, SEAL, SEALED_AT, THIEF,
     TIME, Plan, World, make, seed, staff,
 )
 from suites import SUITES
@@ -111,11 +111,49 @@ def absent(world):
 def swapped(world):
     """Another body, with its own digest beside it."""
     other = BODY.replace(b"1", b"2")
-    return Plan(pack=at((6, 1, 0), lambda whole: [world.suite.hash(other), *whole[1:3], other]))
+    return Plan(pack=at((6, 1, 0), lambda whole: [world.suite.hash(other), *whole[1:4], other]))
 
 
 def other_status(world):
     return Plan(pack=at((10,), lambda _: world.entry(state.RECORD, MEMBER + bytes(32), [2, [2, 7]])))
+
+
+def file(name: str) -> bytes:
+    return (CARRIED / name).read_bytes()
+
+
+PDF = ["application/pdf", file("file.pdf")]
+P256 = ["p256-detached.cms", ["p256-root.der"], [], ""]
+STAMPED = ["p256-detached.cms", ["p256-root.der", "stamp-root.der"], ["good.ocsp", "good.crl"], "p256-stamp.der"]
+SM2 = ["sm2-detached.cms", ["sm2-doctor.der", "sm2-sub.der", "sm2-root.der"], [], ""]
+
+
+def signed(cms: str, chain: list, answers: list, stamp: str, **changes):
+    """A signature of the hospital's own system over file.pdf; the file lies in the pack."""
+    parts = [PDF[1], PDF[0], file(cms), *([file(name) for name in names] for names in (chain, answers))]
+    parts.append(file(stamp) if stamp else b"")
+    return lambda world: Plan(**({"carried": [parts], "files": [PDF]} | changes))
+
+
+def unlike(plan: list, **others):
+    """`plan` with other parts."""
+    names = ("cms", "chain", "answers", "stamp")
+    return signed(*(dict(zip(names, plan)) | others).values())
+
+
+def changed_cms(world):
+    plan = signed(*P256)(world)
+    plan.carried[0][2] = plan.carried[0][2][:-1] + flip(plan.carried[0][2][-1:])
+    return plan
+
+
+def before_certificates(world):
+    """The same, sealed a year before."""
+    plan = signed(*P256)(world)
+    plan.sealed_entry = lambda entry: [*entry[:2], SEALED_AT - 365 * DAY, entry[3]]
+    plan.claimed = TIME - 365 * DAY
+    plan.staff_entry = lambda world, signer: staff(world, signer, **{"from": 0})
+    return plan
 
 
 def flip(data: bytes) -> bytes:
@@ -146,6 +184,9 @@ GOOD = {
     "withdrawn": lambda world: Plan(standing=[2, [2, 7]]),
     "a status of a later day": lambda world: Plan(status_checkpoint={"height": 99, "time": TIME + DAY}),
     "no author's key named": lambda world: Plan(author=None),
+    "signed by the hospital's system, too": signed(*P256),
+    "signed by the hospital's system with a time-stamp and answers": signed(*STAMPED),
+    "signed by the hospital's system with SM2": signed(*SM2),
     "two signers": lambda world: Plan(signers=[DOCTOR, THIEF]),
 }
 
@@ -190,9 +231,9 @@ BAD = {
     "a statement said to be a frame": ("statement", pack_of((5, 0), more)),
     "the statement as piece 1": ("statement", pack_of((5, 1), more)),
     "another number of pieces": ("statement", pack_of((5, 2), more)),
-    "another body": ("content", pack_of((6, 1, 0, 3), lambda body: body.replace(b"1", b"2"))),
+    "another body": ("content", pack_of((6, 1, 0, 4), lambda body: body.replace(b"1", b"2"))),
     "another body under its digest": ("content", swapped),
-    "a body that is no JSON": ("content", pack_of((6, 1, 0, 3), lambda body: body + b"x")),
+    "a body that is no JSON": ("content", pack_of((6, 1, 0, 4), lambda body: body + b"x")),
     "a salt changed": ("content", pack_of((6, 1, 0, 1, 0), flip)),
     "a salt too many": ("content", pack_of((6, 1, 0, 1), again)),
     "a salt too few": ("content", pack_of((6, 1, 0, 1), lambda salts: salts[:-1])),
@@ -218,6 +259,27 @@ BAD = {
     "ended at the seal's position, compromised": ("signature", ended(POSITION, TIME + 1, COMPROMISED)),
     "declared compromised at the seal": ("signature", ended(3, TIME + 1, COMPROMISED, POSITION)),
     "another custody": ("leaf", pack_of((4,), lambda data: data.replace(b"\0\x58\x40", b"\1\x58\x40"))),
+    "a carried file changed": ("carried", signed(*P256, files=[[PDF[0], PDF[1] + b" "]])),
+    "a carried file missing": ("carried", signed(*P256, files=[])),
+    "a carried file twice": ("carried", signed(*P256, files=[PDF, PDF])),
+    "a carried file of another kind": ("carried", signed(*P256, files=[["text/plain", PDF[1]]])),
+    "a file that nobody signed": ("carried", lambda world: Plan(files=[PDF])),
+    "a carried signature changed": ("carried", changed_cms),
+    "a carried signature over another file": ("carried", unlike(P256, cms="visit.json.p7s")),
+    "a carried signature of another signer": ("carried", unlike(STAMPED, cms="rsa-detached.cms")),
+    "a carried signature with a key for other purposes": ("carried", unlike(P256, cms="p256-web.cms")),
+    "a carried signature by one whom a doctor certified": ("carried", unlike(P256, cms="p256-rogue.cms")),
+    "a carried signature that is none": ("carried", unlike(P256, cms="p256-doctor.der")),
+    "a carried signature without its root": ("carried", unlike(P256, chain=[])),
+    "a carried signature under a root that policy does not name": (
+        "carried", signed("rsa-detached.cms", ["rsa-root.der", "p256-root.der"], [], "")
+    ),
+    "a carried signature under a root of time-stamps": ("carried", unlike(P256, chain=["stamp-root.der"])),
+    "a time-stamp that is none": ("carried", unlike(STAMPED, stamp="p256-detached.cms")),
+    "a time-stamp without its root": ("carried", unlike(STAMPED, chain=["p256-root.der"])),
+    "a carried signer in a list of revoked ones": ("carried", unlike(P256, answers=["revoked.crl"])),
+    "a carried signer of whom an answer says revoked": ("carried", unlike(P256, answers=["revoked.ocsp"])),
+    "sealed before the carried signer's certificate": ("carried", before_certificates),
     "a status of before the receipt": ("status", lambda world: Plan(status_checkpoint={"height": HEIGHT - 1})),
     "the status of another record": ("status", other_status),
 }

@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 import cbor
+import cms
 import merkle
 import shapes
 import standing
@@ -14,7 +15,7 @@ from record import content_root_of, disclosed, piece_leaf, read_signatures
 from suites import Refused, be, equal
 from transaction import SEAL, Transaction
 
-MOST = 26 << 20
+MOST, MOST_FILES = 42 << 20, 16 << 20
 T_M = 13
 # The checks in their order: method → code. Two structures are read before the check that they are for.
 ORDER = {
@@ -52,7 +53,7 @@ class Report:
 
     def __init__(self):
         self.failed, self.why, self.not_checked = None, None, []
-        self.record, self.standing = None, None
+        self.record, self.standing, self.carried = None, None, []
         self.ledger_is_known, self.whole = True, False
 
     @property
@@ -68,7 +69,7 @@ class Verifier:
     """The checks in their order; each raises unless it holds."""
 
     def __init__(self, pack: Pack, genesis: bytes | None, body: bytes | None = None):
-        self.pack, self.file, self.given = pack, genesis, body
+        self.pack, self.file, self.given, self.names = pack, genesis, body, []
 
     def report(self) -> Report:
         report = Report()
@@ -80,7 +81,7 @@ class Verifier:
             except REFUSALS as refusal:
                 report.failed, report.why = f"evidence.{name}", refusal
                 return report
-        report.record, report.standing = self.record, self.standing
+        report.record, report.standing, report.carried = self.record, self.standing, self.names
         return report
 
     def genesis(self):
@@ -149,12 +150,10 @@ class Verifier:
         return self.whole() if self.pack.kind == 0 else self.part()
 
     def whole(self):
-        digest, salts, attachments, *body = self.pack.shown
-        if self.given is not None:
-            body = [self.given]
-        if not body:
+        digest, salts, attachments = self.pack.shown[:3]
+        body = self.body()
+        if body is None:
             return NOT_CHECKED
-        [body] = body
         equal("body", self.suite.hash(body), digest)
         pieces = [(2 if is_entry else 1, data) for is_entry, data in cut(body)]
         pieces += [(3, data) for data in attachments]
@@ -169,6 +168,11 @@ class Verifier:
             leaves.append(self.piece(kind, k, salt, data))
         tree = merkle.root(self.suite, leaves)
         equal("content root", content_root_of(self.suite, len(leaves), tree), self.pack.content_root)
+
+    def body(self):
+        """The reader's own, else the pack's, else none."""
+        inside = self.pack.shown[4] if len(self.pack.shown) > 4 else None
+        return inside if self.given is None else self.given
 
     def piece(self, kind: int, k: int, salt: bytes, data: bytes) -> bytes:
         return piece_leaf(self.suite, kind, k, salt, data)
@@ -205,8 +209,30 @@ class Verifier:
         self.suite.verify(entry[1], "medfolder/record-signature", data + bytes([custody]), signature)
 
     def carried(self):
-        if any(kind == 1 for kind, _ in self.signatures):
-            return NOT_CHECKED
+        signed = [fields for kind, fields in self.signatures if kind == 1]
+        if self.pack.kind == 1:
+            return NOT_CHECKED if signed else None
+        body = (self.pack.shown[0], self.fields[10])
+        files = self.carried_files({(fields[0], fields[1]) for fields in signed} - {body})
+        if self.body() is not None:
+            files[body] = self.body()
+        policy, missing = self.chain.policy, False
+        for fields in signed:
+            if (file := files.get((fields[0], fields[1]))) is None:
+                missing = True
+            else:
+                self.names.append(cms.check(fields, file, policy, self.block_time))
+        return NOT_CHECKED if missing else None
+
+    def carried_files(self, named: set) -> dict:
+        """The pack's files by digest and media type: those that are named and no others."""
+        files = self.pack.shown[3]
+        found = {(self.suite.hash(data), kind): data for kind, data in files}
+        if len(found) != len(files) or set(found) != named:
+            raise Refused("carried files")
+        if sum(map(len, found.values())) > MOST_FILES:
+            raise Refused("carried files too long")
+        return found
 
     def status(self):
         header = self.chain.checkpoint(self.pack.status[1])

@@ -4,6 +4,8 @@ Each proof stands under a checkpoint of its own, so that one part can be changed
 log and the state that a checkpoint certifies are made up around what is to be proven.
 """
 
+import pathlib
+
 import cbor
 import merkle
 import record
@@ -16,7 +18,8 @@ from transaction import Transaction
 MEMBER, OTHER, AREA, CARD = bytes([0xA0]) * 16, bytes([0xB0]) * 16, bytes([0x1A]) * 16, bytes([1]) * 32
 VISIT, CORE = bytes([0x44]) * 16, bytes([0xC0]) * 32
 BODY = b'{"resourceType":"Bundle","entry":[{"a":1},{"b":2}]}'
-TIME, POSITION, SIZE, HEIGHT = 1_767_225_600_000, 5, 8, 4
+# 2026-11-23, when the certificates of tests/vectors/record/carried are some days old.
+TIME, POSITION, SIZE, HEIGHT = 1_795_392_000_000, 5, 8, 4
 SEALED_AT = TIME + 3_600_000
 DAY = 24 * 3_600_000
 ENGINE = {"international": bytes([5]) + bytes([0x77]) * 31, "national": bytes([6]) + bytes([0x77]) * 31}
@@ -26,6 +29,12 @@ def seed(purpose: int, owner: int) -> bytes:
     return bytes([purpose]) + bytes([owner]) * 31
 
 
+CARRIED = pathlib.Path(__file__).resolve().parents[2] / "vectors/record/carried"
+# Digests of the authorities that policy names: of certificates, of time-stamps.
+ROOTS = [
+    [SUITES["international"].hash((CARRIED / f"{name}-root.der").read_bytes()) for name in names]
+    for names in (["p256", "sm2"], ["stamp"])
+]
 DOCTOR, THIEF = seed(0x30, 1), seed(0x30, 2)
 SEAL, OLD_SEAL, HOST = seed(2, 0xA0), seed(2, 0xA1), seed(4, 0xA0)
 
@@ -46,7 +55,7 @@ class World:
 
     def genesis(self) -> list:
         engines = [public(name, ENGINE[name]) for name in self.engines()]
-        policy = [[1, 2], [60_000] * 11, [10, 100], [], [], [[bytes([0xC]) * 32, 1, "zh"]], [[0, "none"]]]
+        policy = [[1, 2], [60_000] * 11, [10, 100], *ROOTS, [[bytes([0xC]) * 32, 1, "zh"]], [[0, "none"]]]
         members = [self.member(MEMBER, 0xA0), self.member(OTHER, 0xB0)]
         number = {"international": 1, "national": 2}[self.name]
         return [
@@ -95,6 +104,7 @@ class Plan:
         self.sealed_checkpoint, self.status_checkpoint = {}, {}
         self.standing, self.pack = None, lambda fields: fields
         self.salts = lambda salts: salts
+        self.carried, self.files = [], []
         for name, value in changes.items():
             if not hasattr(self, name):
                 raise AttributeError(name)
@@ -163,12 +173,14 @@ def make(world: World, plan: Plan, part: bool = False) -> bytes:
     """The pack of a plan: whole with its body inside, or of the first entry."""
     found, salts, leaves, root = pieces(world, plan)
     shown = lambda k: [found[k][0], k, len(found), salts[k], found[k][1], path(world.suite, leaves, k)]
-    signatures = cbor.encode([native(world, plan, signer, root) for signer in plan.signers])
+    signatures = [native(world, plan, signer, root) for signer in plan.signers]
+    carried = [[1, [world.suite.hash(file), *rest]] for file, *rest in plan.carried]
+    signatures = cbor.encode(signatures + carried)
     digest = world.suite.labelled("medfolder/record-signatures", signatures)
     leaf = world.suite.labelled("medfolder/record-leaf", CORE + root + digest)
     stored = seal(world, plan, leaf)
     body = Transaction(world.suite, world.digest, stored).body
-    whole = [0, [[world.suite.hash(BODY), plan.salts(salts[1:]), [], BODY]]]
+    whole = [0, [[world.suite.hash(BODY), plan.salts(salts[1:]), [], plan.files, BODY]]]
     fields = [
         0, world.digest, CORE, root, signatures, shown(0), [1, [[shown(2)]]] if part else whole,
         stored, receipt(world, stored), *proofs(world, plan, leaf, body),

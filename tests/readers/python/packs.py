@@ -18,9 +18,11 @@ def checks(vector: dict):
     yield "the whole pack is verified, without its body the seal only, in part what is shown"
 
     inside = cbor.decode(whole)
-    inside[6][1][0].append(body)
+    inside[6][1][0].append(body)  # After the files.
     expect("verified", cbor.encode(inside), genesis, None, record)
     yield "a pack that carries its body is verified by itself"
+
+    yield from carried(vector)
 
     for pack in (whole, part):
         if expect("", pack, None, body, record).ledger_is_known:
@@ -44,6 +46,26 @@ def checks(vector: dict):
         must_refuse("a byte more", evidence.Pack, pack + b"\0")
     must_refuse_body(whole, genesis, body)
     yield "a pack cut short or longer, and another body, are refused"
+
+
+def carried(vector: dict):
+    """Signatures of the hospital's own system, over a file in the pack and over the body."""
+    genesis = bytes.fromhex(vector["genesis"])
+    of, over = vector["carried"], vector["carried_body"]
+    pack, record = bytes.fromhex(of["pack"]), bytes.fromhex(of["record"])
+    [signer] = expect("verified", pack, genesis, None, record).carried
+    fields = cbor.decode(pack)
+    [[kind, file]] = fields[6][1][0][3]
+    for files in ([], [[kind, file + b" "]], [["text/plain", file]], [[kind, file]] * 2):
+        fields[6][1][0][3] = files
+        fails("carried", cbor.encode(fields), genesis, None)
+    yield f"{signer} signed the file beside the record; another file, none or one too many is refused"
+
+    pack, record = bytes.fromhex(over["pack"]), bytes.fromhex(over["record"])
+    [signer] = expect("verified", pack, genesis, over["body"].encode(), record).carried
+    if expect("seal_only", pack, genesis, None, record).not_checked != ["content", "carried"]:
+        raise Refused("a signature checked without its file")
+    yield f"{signer} signed the body itself; without it her signature is told as not checked"
 
 
 def report(pack: bytes, genesis: bytes | None, body: bytes | None) -> evidence.Report:

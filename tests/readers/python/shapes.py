@@ -140,7 +140,7 @@ state_record = choice(
 )
 
 # Evidence.
-whole = array(digest, path, many(blob, most=256), Optional(blob))
+whole = array(digest, path, many(blob, most=256), many(array(text, blob), most=8), Optional(blob))
 part = many(disclosure)
 pack = array(
     version, digest, digest, digest, blob, disclosure, choice(n0_whole=array(whole), n1_part=array(part)),

@@ -159,10 +159,13 @@ class National(Suite):
     check_encryption = check_verifying
 
     def verify(self, public: bytes, label: str, data: bytes, signature: bytes):
-        point = decompress(public)
+        self.verify_point(decompress(public), label.encode() + b"\0" + data, signature)
+
+    def verify_point(self, point: bytes, data: bytes, signature: bytes):
+        """`point` is x ‖ y."""
         entity = be(len(USER_ID) * 8, 2) + USER_ID + be(A, 32) + be(B, 32)
         entity += bytes.fromhex(CURVE["g"]) + point
-        message = self.hash(self.hash(entity) + label.encode() + b"\0" + data)
+        message = self.hash(self.hash(entity) + data)
         r, s = signature[:32], signature[32:]
         if len(s) != 32 or not all(0 < int.from_bytes(half, "big") < N for half in (r, s)):
             raise Refused("no signature")

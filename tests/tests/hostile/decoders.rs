@@ -8,7 +8,7 @@ use medfolder_client::api::Problem;
 use medfolder_client::api::zone::FetchItem;
 use medfolder_client::desk_code::{DeskCode, DeskLink};
 use medfolder_client::keyfile;
-use medfolder_crypto::{PublicKeyBytes, Secret32, Suite, from_cbor, to_cbor, words};
+use medfolder_crypto::{Digest, PublicKeyBytes, Secret32, Suite, from_cbor, to_cbor, words};
 use medfolder_fhir::json::{self, Limits};
 use medfolder_fhir::{intake, summary, text};
 use medfolder_folder::{Trust, Unlock, Vault};
@@ -239,7 +239,11 @@ fn carried(bytes: &[u8]) -> bool {
     };
     let mut any = false;
     for signature in signatures.carried() {
-        let roots: Vec<Vec<u8>> = signature.chain.iter().map(|one| one.to_vec()).collect();
+        let digests = signature
+            .chain
+            .iter()
+            .map(|der| Suite::International.hash(&[der]));
+        let roots: Vec<Digest> = digests.collect();
         let policy = CarriedPolicy {
             ca_roots: &roots,
             tsa_roots: &roots,

@@ -7,7 +7,9 @@ use crate::output::Output;
 use crate::time::{date, local_day, local_time, rfc3339};
 use medfolder_fhir::json::Limits;
 use medfolder_fhir::summary;
-use medfolder_share::evidence::{CheckResult, Evidence, Outcome, Report, SealState, Shown};
+use medfolder_share::evidence::{
+    CheckResult, Evidence, EvidenceCheck, Outcome, Report, SealState, Shown,
+};
 use serde_json::json;
 use std::path::Path;
 
@@ -25,7 +27,7 @@ pub(crate) fn run(file: &Path, genesis: Option<&Path>, output: Output) -> Result
         output.line(&(), || heading);
     }
     for check in &report.checks {
-        output.line(check, || row(check, output));
+        output.line(&check_line(check, &report), || row(check, &report, output));
     }
     output.line(&line(&report, patient.as_deref(), output), || {
         format!("\n{}", sentence(&report, output))
@@ -79,13 +81,32 @@ fn heading(report: &Report, patient: Option<&str>, output: Output) -> String {
     }
 }
 
-fn row(check: &CheckResult, output: Output) -> String {
+/// A check; that of the hospital's own signatures says whose they are, or what is wrong with them.
+fn check_line(check: &CheckResult, report: &Report) -> serde_json::Value {
+    let mut line = json!(check);
+    if check.code == EvidenceCheck::Carried.code() {
+        line["carried"] = json!(report.carried);
+        line["reason"] = json!(report.carried_failure);
+    }
+    line
+}
+
+fn row(check: &CheckResult, report: &Report, output: Output) -> String {
     let mark = match check.outcome {
         Outcome::Holds => '✓',
         Outcome::Fails => '✗',
         Outcome::NotChecked => '·',
     };
-    format!("{mark} {}", output.say(check.zh, check.en))
+    let told = output.say(check.zh, check.en);
+    if check.code != EvidenceCheck::Carried.code() {
+        return format!("{mark} {told}");
+    }
+    let signers = report.carried.iter().map(|one| one.signer.as_str());
+    let about: Vec<&str> = signers.chain(report.carried_failure).collect();
+    match about.is_empty() {
+        true => format!("{mark} {told}"),
+        false => format!("{mark} {told} ({})", about.join("; ")),
+    }
 }
 
 fn line(report: &Report, patient: Option<&str>, output: Output) -> serde_json::Value {

@@ -1,5 +1,6 @@
 //! The folder's records as the vault keeps them: lists, versions, one record opened, export.
 
+mod carried;
 mod export;
 mod list;
 mod open;

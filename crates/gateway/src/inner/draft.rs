@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! draft      [ patient number, kind, title, author's name, licence, department, times, body, [attachment …], salt,
-//!              CMS | null ]
+//!              carried signature | null ]
 //! statement  made when author's key and replaced record are known; then the content root is fixed
 //! ```
 
@@ -17,6 +17,7 @@ use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
 use super::InnerError;
+use super::carried::Delivered;
 use super::zone::Zone;
 use crate::signer::examine::BODY_MEDIA_TYPE;
 
@@ -50,7 +51,7 @@ pub(crate) struct Draft {
     pub(crate) salt: [u8; 32],
     /// The hospital's own signature over the body.
     #[n(10)]
-    pub(crate) carried: Option<ByteVec>,
+    pub(crate) carried: Option<Delivered>,
 }
 
 /// Who answers for a record.

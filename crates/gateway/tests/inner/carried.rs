@@ -1,4 +1,5 @@
-//! Signatures of the hospital's own system, delivered with a document (`carried/make.sh`).
+//! Signatures of the hospital's own system, delivered with a document
+//! (`tests/vectors/record/carried/make_visit.sh`).
 
 use std::path::PathBuf;
 
@@ -10,19 +11,27 @@ use serde_json::Value;
 
 use crate::world::{Patient, World};
 
-pub const ROOT: &[u8] = include_bytes!("carried/root.der");
-const DOCUMENT: &[u8] = include_bytes!("carried/visit.json");
-const SIGNATURE: &[u8] = include_bytes!("carried/visit.json.p7s");
+macro_rules! file {
+    ($name:literal) => {
+        include_bytes!(concat!("../../../../tests/vectors/record/carried/", $name))
+    };
+}
+
+pub const ROOT: &[u8] = file!("visit-root.der");
+pub const STAMP_ROOT: &[u8] = file!("visit-stamp-root.der");
+const DOCUMENT: &[u8] = file!("visit.json");
+const SIGNATURE: &[u8] = file!("visit.json.p7s");
+const REVOKED: &[u8] = file!("visit-revoked.crl");
 
 fn root(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/inner/carried")
-        .join(name)
+    let vectors = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors");
+    vectors.join("record/carried").join(name)
 }
 
 async fn world(roots: bool) -> World {
     let mut world = World::with(Suite::International, |config| {
-        config.carried_roots = roots.then(|| root("root.der")).into_iter().collect();
+        let names = ["visit-root.der", "visit-stamp-root.der"];
+        config.carried_roots = names.into_iter().filter(|_| roots).map(root).collect();
     })
     .await;
     world.one_doctor().await;
@@ -30,11 +39,23 @@ async fn world(roots: bool) -> World {
 }
 
 async fn post(world: &World, document: &[u8], signature: &[u8]) -> (u16, Value) {
+    post_with(world, document, signature, &[]).await
+}
+
+async fn post_with(
+    world: &World,
+    document: &[u8],
+    signature: &[u8],
+    more: &[(&str, &[u8])],
+) -> (u16, Value) {
     let request = world.request(reqwest::Method::POST, "fhir");
-    let request = request
+    let mut request = request
         .bearer_auth(world.token("feed"))
         .header("medfolder-signature", STANDARD.encode(signature))
         .body(document.to_vec());
+    for (name, value) in more {
+        request = request.header(*name, STANDARD.encode(value));
+    }
     let response = request.send().await.unwrap();
     let status = response.status().as_u16();
     (status, response.json().await.unwrap_or(Value::Null))
@@ -44,7 +65,10 @@ async fn post(world: &World, document: &[u8], signature: &[u8]) -> (u16, Value) 
 async fn a_carried_signature_is_checked_at_sealing_and_reaches_the_patient_with_its_file() {
     let mut world = world(true).await;
     let path = world.watched().join("visit.json");
-    std::fs::write(path.with_extension("json.p7s"), SIGNATURE).unwrap();
+    let beside = ["p7s", "crl", "ocsp", "tsr"].map(|ending| format!("visit.json.{ending}"));
+    for name in &beside {
+        std::fs::copy(root(name), path.with_file_name(name)).unwrap();
+    }
     std::fs::write(&path, DOCUMENT).unwrap();
     world.until_status("signed", |s| s.signed == 1).await;
     let patient = Patient::new(&world.chain, 1);
@@ -54,10 +78,18 @@ async fn a_carried_signature_is_checked_at_sealing_and_reaches_the_patient_with_
     let carried: Vec<_> = records[0].signatures().carried().collect();
     assert_eq!(carried.len(), 1);
     assert_eq!(carried[0].cms.as_slice(), SIGNATURE);
+    // The roots in which its paths end, and nothing else that the configuration names.
+    assert_eq!(
+        carried[0].chain,
+        [ROOT.to_vec().into(), STAMP_ROOT.to_vec().into()]
+    );
+    assert_eq!(carried[0].revocation.len(), 2);
+    assert!(!carried[0].time_stamp.is_empty());
     assert_eq!(records[0].files()[0].bytes.as_slice(), DOCUMENT);
     world
-        .until("both files are removed", async |_| {
-            !path.exists() && !path.with_extension("json.p7s").exists()
+        .until("all files are removed", async |_| {
+            let gone = |name: &String| !path.with_file_name(name).exists();
+            !path.exists() && beside.iter().all(gone)
         })
         .await;
 }
@@ -85,6 +117,32 @@ async fn a_carried_signature_that_does_not_hold_keeps_the_visit_back_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn answers_about_revocation_and_a_time_stamp_are_checked_at_sealing() {
+    for (name, value, code) in [
+        ("medfolder-revocation", REVOKED, "carried.revoked"),
+        (
+            "medfolder-revocation",
+            b"no answer".as_slice(),
+            "carried.form",
+        ),
+        ("medfolder-time-stamp", SIGNATURE, "carried.time_stamp"),
+    ] {
+        let mut world = world(true).await;
+        let (status, _) = post_with(&world, DOCUMENT, SIGNATURE, &[(name, value)]).await;
+        assert_eq!(status, 200);
+        let patient = Patient::new(&world.chain, 1);
+        world.link("P1", &patient).await;
+        world.until_status("held", |s| s.held.len() == 1).await;
+        assert_eq!(world.status().await.held[0].reason, code);
+    }
+    let world = world(true).await;
+    let long = vec![0; (256 << 10) + 1];
+    let long = [("medfolder-time-stamp", long.as_slice())];
+    let (_, problem) = post_with(&world, DOCUMENT, SIGNATURE, &long).await;
+    assert_eq!(problem["code"], "inlet.carried");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_signature_comes_with_one_document_and_a_root_of_policy_only() {
     let mut world = world(true).await;
     let synthea = crate::world::family().join("../synthea/child-alexis-toy.json");
@@ -101,7 +159,7 @@ async fn a_signature_comes_with_one_document_and_a_root_of_policy_only() {
         .await;
     assert_eq!(world.status().await.skipped[0].code, "inlet.carried");
     world.halt().await;
-    world.config.carried_roots = vec![root("other-root.der")];
+    world.config.carried_roots = vec![root("visit-other-root.der")];
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     let refused = inner::serve(world.config.clone(), stopped)
         .await

@@ -73,6 +73,7 @@ pub fn genesis(suite: Suite) -> Chain {
         policy: Policy {
             consent_texts: vec![consent_text()],
             ca_roots: vec![Suite::International.hash(&[crate::carried::ROOT])],
+            tsa_roots: vec![Suite::International.hash(&[crate::carried::STAMP_ROOT])],
             ..Policy::default()
         },
         engine: EngineKeys::Embedded(engine(suite).public()),

@@ -2,11 +2,11 @@
 //! (`tests/vectors/record/carried`, made by `make.sh` there).
 
 use crate::carried::CarriedSignature;
-use crate::x509::{CarriedError, CarriedPolicy, CarriedReport, check};
+use crate::x509::{CarriedError, CarriedPolicy, CarriedReport, check, token_of};
 use cms::content_info::ContentInfo;
 use cms::signed_data::{SignedData, SignerInfos};
 use der::{Any, Decode as _, Encode as _};
-use medfolder_crypto::Digest;
+use medfolder_crypto::{Digest, Suite};
 use minicbor::bytes::ByteVec;
 
 const DIRECTORY: &str = concat!(
@@ -28,8 +28,11 @@ fn list(names: &[&str]) -> Vec<ByteVec> {
 struct Case {
     carried: CarriedSignature,
     file: Vec<u8>,
+    /// Certificates kept with the signature, besides those of its own list.
     ca_roots: Vec<Vec<u8>>,
     tsa_roots: Vec<Vec<u8>>,
+    /// Whether the roots are kept with it.
+    with_roots: bool,
     revocation_required: bool,
     time: u64,
 }
@@ -49,6 +52,7 @@ impl Case {
             file: bytes("file.pdf"),
             ca_roots: vec![bytes(&format!("{kind}-root.der"))],
             tsa_roots: vec![bytes("stamp-root.der")],
+            with_roots: true,
             revocation_required: false,
             time: MADE + DAY,
         }
@@ -61,12 +65,21 @@ impl Case {
     }
 
     fn check(&self) -> Result<CarriedReport, CarriedError> {
+        let digests = |roots: &[Vec<u8>]| -> Vec<Digest> {
+            let digest = |root: &Vec<u8>| Suite::International.hash(&[root]);
+            roots.iter().map(digest).collect()
+        };
         let policy = CarriedPolicy {
-            ca_roots: &self.ca_roots,
-            tsa_roots: &self.tsa_roots,
+            ca_roots: &digests(&self.ca_roots),
+            tsa_roots: &digests(&self.tsa_roots),
             revocation_required: self.revocation_required,
         };
-        check(&self.carried, &self.file, &policy, self.time)
+        let mut carried = self.carried.clone();
+        if self.with_roots {
+            let roots = self.ca_roots.iter().chain(&self.tsa_roots);
+            carried.chain.extend(roots.map(|root| root.clone().into()));
+        }
+        check(&carried, &self.file, &policy, self.time)
     }
 }
 
@@ -134,6 +147,44 @@ fn a_certificate_that_is_missing_or_under_another_authority_is_named() {
     assert_eq!(case.check(), Err(CarriedError::Chain));
     case.ca_roots.clear();
     assert_eq!(case.check(), Err(CarriedError::Chain));
+}
+
+#[test]
+fn a_root_of_policy_counts_where_it_is_kept_with_the_signature() {
+    let mut case = Case::stamped();
+    let digest = |name: &str| Suite::International.hash(&[&bytes(name)]);
+    let roots = [digest("p256-root.der"), digest("stamp-root.der")];
+    assert_eq!(case.check().unwrap().roots, roots);
+    case.with_roots = false;
+    assert_eq!(case.check(), Err(CarriedError::TimeStamp));
+    case.carried.time_stamp = Vec::new().into();
+    assert_eq!(case.check(), Err(CarriedError::Chain));
+    // One that came along and that policy does not name is no root.
+    case.carried.chain.push(bytes("p256-root.der").into());
+    assert_eq!(case.check().unwrap().roots, roots[..1]);
+    case.ca_roots.clear();
+    assert_eq!(case.check(), Err(CarriedError::Chain));
+}
+
+#[test]
+fn an_authority_of_time_stamps_does_not_vouch_for_signers() {
+    let mut case = Case::stamped();
+    std::mem::swap(&mut case.ca_roots, &mut case.tsa_roots);
+    assert_eq!(case.check(), Err(CarriedError::TimeStamp));
+    case.carried.time_stamp = Vec::new().into();
+    assert_eq!(case.check(), Err(CarriedError::Chain));
+}
+
+#[test]
+fn a_time_stamp_is_found_bare_or_in_an_answer() {
+    let token = bytes("p256-stamp.der");
+    assert_eq!(token_of(&token), Some(token.clone()));
+    // TimeStampResp { PKIStatusInfo { granted }, token }
+    let content = [&[0x30, 0x03, 0x02, 0x01, 0x00], token.as_slice()].concat();
+    let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+    let answer = [&[0x30, 0x82], length.as_slice(), &content].concat();
+    assert_eq!(token_of(&answer), Some(token));
+    assert_eq!(token_of(b"nothing"), None);
 }
 
 #[test]

@@ -4,6 +4,8 @@ use super::{CarriedError, algorithm};
 use core::time::Duration;
 use der::asn1::ObjectIdentifier;
 use der::{Decode, Encode};
+use medfolder_crypto::{Digest, Suite};
+use minicbor::bytes::ByteVec;
 use x509_cert::Certificate;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages};
 
@@ -43,29 +45,33 @@ pub(super) enum Purpose {
     Issuer { below: usize },
 }
 
-/// Roots of policy, and certificates that came along.
+/// Certificates that came along; roots are those that policy names by digest.
 pub(super) struct Certificates {
-    roots: Vec<Certificate>,
+    roots: Vec<(Digest, Certificate)>,
     others: Vec<Certificate>,
 }
 
-impl Certificates {
-    pub(super) fn new(roots: &[Vec<u8>]) -> Result<Self, CarriedError> {
-        // A root that cannot be read is a mistake of policy; it trusts nothing.
-        let roots = roots
-            .iter()
-            .filter_map(|der| Certificate::from_der(der).ok())
-            .collect();
-        Ok(Self {
-            roots,
-            others: Vec::new(),
-        })
-    }
+/// What a path comes to.
+pub(super) struct Path {
+    /// The signer's issuer; none when the signer's certificate is itself a root.
+    pub(super) issuer: Option<Certificate>,
+    /// The root in which it ends.
+    pub(super) root: Digest,
+}
 
-    pub(super) fn add_der(&mut self, der: &[u8]) -> Result<(), CarriedError> {
-        self.others
-            .push(Certificate::from_der(der).map_err(|_| CarriedError::Form)?);
-        Ok(())
+impl Certificates {
+    /// Reads certificates; `trusted` are SHA-256 digests of roots.
+    pub(super) fn new(kept: &[ByteVec], trusted: &[Digest]) -> Result<Self, CarriedError> {
+        let (mut roots, mut others) = (Vec::new(), Vec::new());
+        for der in kept {
+            let certificate = Certificate::from_der(der).map_err(|_| CarriedError::Form)?;
+            let digest = Suite::International.hash(&[der]);
+            if trusted.contains(&digest) {
+                roots.push((digest, certificate.clone()));
+            }
+            others.push(certificate);
+        }
+        Ok(Self { roots, others })
     }
 
     pub(super) fn add(&mut self, certificates: Vec<Certificate>) {
@@ -76,26 +82,29 @@ impl Certificates {
         &self.others
     }
 
-    /// The certificates from the signer's issuer to a root, all valid at `at`; empty when the
-    /// signer's certificate is itself a root.
+    /// The path from a signer to a root, all valid at `at`.
     pub(super) fn path(
         &self,
         signer: &Certificate,
         purpose: Purpose,
         at: Duration,
-    ) -> Result<Vec<Certificate>, CarriedError> {
+    ) -> Result<Path, CarriedError> {
         check_use(signer, purpose, at)?;
-        let (mut path, mut current) = (Vec::new(), signer.clone());
-        while !self.roots.contains(&current) {
-            if path.len() == MAX_PATH {
+        let (mut issuers, mut current): (Vec<&Certificate>, _) = (Vec::new(), signer);
+        loop {
+            if let Some((root, _)) = self.roots.iter().find(|(_, root)| root == current) {
+                let (issuer, root) = (issuers.first().map(|issuer| (*issuer).clone()), *root);
+                return Ok(Path { issuer, root });
+            }
+            if issuers.len() == MAX_PATH {
                 return Err(CarriedError::Chain);
             }
-            let issuer = self.issuer_of(&current).ok_or(CarriedError::Chain)?;
-            check_use(issuer, Purpose::Issuer { below: path.len() }, at)?;
-            current = issuer.clone();
-            path.push(current.clone());
+            let issuer = self.issuer_of(current).ok_or(CarriedError::Chain)?;
+            let below = issuers.len();
+            check_use(issuer, Purpose::Issuer { below }, at)?;
+            issuers.push(issuer);
+            current = issuer;
         }
-        Ok(path)
     }
 
     /// A root first, so that cross-certificates cannot lead in circles.
@@ -104,6 +113,7 @@ impl Certificates {
             |issuer: &&Certificate| *issuer != certificate && is_issued_by(certificate, issuer);
         self.roots
             .iter()
+            .map(|(_, root)| root)
             .find(issued)
             .or_else(|| self.others.iter().find(issued))
     }

@@ -2,9 +2,11 @@
 //! time-stamp token (RFC 3161) and the revocation answers kept with it.
 //!
 //! Checked at sealing and whenever evidence is verified, against the CA and TSA roots that are
-//! policy on the ledger. What holds: the file is the one signed; the signer's certificate leads to
-//! a root of policy as of the time-stamp (without one: as of the time that the caller gives); the
-//! signer's key is for signing; no answer kept says that the certificate was revoked by then.
+//! policy on the ledger. Policy names roots by digest; the roots themselves are among the
+//! certificates kept with the signature. What holds: the file is the one signed; the signer's
+//! certificate leads to a root of policy as of the time-stamp (without one: as of the time that the
+//! caller gives); the signer's key is for signing; no answer kept says that the certificate was
+//! revoked by then.
 //!
 //! Algorithms: RSA PKCS #1 v1.5 of 2,048 bits and more, ECDSA on P-256 and P-384, with SHA-2; SM2
 //! with SM3. Certificate extensions that are critical and unknown are refused, name constraints
@@ -17,18 +19,24 @@ mod signed_data;
 mod time_stamp;
 
 use crate::carried::CarriedSignature;
+use crate::limits::MAX_TEXT;
+use crate::statement::breaks_line;
 use chain::{Certificates, Purpose};
 use core::time::Duration;
+use medfolder_crypto::Digest;
 use signed_data::Signed;
 use thiserror::Error;
+use x509_cert::Certificate;
+
+pub use time_stamp::token_of;
 
 /// What the ledger's policy trusts.
 #[derive(Clone, Copy, Debug)]
 pub struct CarriedPolicy<'a> {
-    /// Roots of certificate authorities, DER.
-    pub ca_roots: &'a [Vec<u8>],
-    /// Roots of time-stamp authorities, DER.
-    pub tsa_roots: &'a [Vec<u8>],
+    /// SHA-256 digests of roots of certificate authorities (DER).
+    pub ca_roots: &'a [Digest],
+    /// SHA-256 digests of roots of time-stamp authorities (DER).
+    pub tsa_roots: &'a [Digest],
     /// Whether a revocation answer for the signer must be kept with the signature.
     pub revocation_required: bool,
 }
@@ -36,12 +44,14 @@ pub struct CarriedPolicy<'a> {
 /// What was found of a carried signature that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CarriedReport {
-    /// Subject of the signer's certificate.
+    /// Subject of the signer's certificate, in one line.
     pub signer: String,
     /// Time of the time-stamp token, ms since 1970 in UTC.
     pub stamped: Option<u64>,
     /// Whether a revocation answer kept with the signature covers the signer's certificate.
     pub revocation_checked: bool,
+    /// SHA-256 digests of the roots in which the signer's path and the time-stamp's end.
+    pub roots: Vec<Digest>,
 }
 
 /// Why a carried signature does not hold.
@@ -114,34 +124,46 @@ pub fn check(
     time: u64,
 ) -> Result<CarriedReport, CarriedError> {
     let signed = Signed::parse(&carried.cms)?;
-    let mut certificates = Certificates::new(policy.ca_roots)?;
-    carried
-        .chain
-        .iter()
-        .try_for_each(|der| certificates.add_der(der))?;
+    let mut certificates = Certificates::new(&carried.chain, policy.ca_roots)?;
     certificates.add(signed.certificates());
+    let signer = signed.signer(certificates.others())?;
+    signed.verify(signer, file)?;
 
-    let signer = signed.signer(certificates.others())?.clone();
-    signed.verify(&signer, file)?;
-
-    let stamped = match carried.time_stamp.as_slice() {
+    let stamp = match carried.time_stamp.as_slice() {
         [] => None,
-        token => Some(time_stamp::check(
-            token,
-            signed.signature(),
-            policy.tsa_roots,
-        )?),
+        token => {
+            let kept = Certificates::new(&carried.chain, policy.tsa_roots)?;
+            Some(time_stamp::check(token, signed.signature(), kept)?)
+        }
     };
+    let stamped = stamp.map(|(time, _)| time);
     let at = Duration::from_millis(stamped.unwrap_or(time));
-    let path = certificates.path(&signer, Purpose::Document, at)?;
-    let issuer = path.first().unwrap_or(&signer);
-    let revocation_checked = revocation::check(&carried.revocation, &signer, issuer, at)?;
+    let path = certificates.path(signer, Purpose::Document, at)?;
+    let issuer = path.issuer.as_ref().unwrap_or(signer);
+    let revocation_checked = revocation::check(&carried.revocation, signer, issuer, at)?;
     if policy.revocation_required && !revocation_checked {
         return Err(CarriedError::RevocationMissing);
     }
+    let roots = [path.root].into_iter().chain(stamp.map(|(_, root)| root));
     Ok(CarriedReport {
-        signer: signer.tbs_certificate.subject.to_string(),
+        signer: name(signer),
         stamped,
         revocation_checked,
+        roots: roots.collect(),
     })
+}
+
+/// The subject of a certificate, with nothing in it that would break a line.
+fn name(certificate: &Certificate) -> String {
+    let subject = certificate.tbs_certificate.subject.to_string();
+    let shown = subject.chars().take(MAX_TEXT);
+    shown
+        .map(|c| {
+            if breaks_line(c) {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
+        .collect()
 }

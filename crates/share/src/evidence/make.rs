@@ -2,7 +2,7 @@
 
 use medfolder_ledger::Chain;
 use medfolder_ledger::proof::{EntryProof, Receipt};
-use medfolder_record::{Disclosing, Disclosure, KeyId, Record};
+use medfolder_record::{CarriedFile, Disclosing, Disclosure, KeyId, Record};
 
 use super::{Evidence, Shown, StaffProof, VERSION, Whole};
 
@@ -52,7 +52,8 @@ pub struct Making<'a> {
 }
 
 impl Making<'_> {
-    /// A pack of the whole record. `with_body` puts the body inside; otherwise it travels beside.
+    /// A pack of the whole record with the files that carried signatures sign. `with_body` puts the
+    /// body inside; otherwise it travels beside.
     ///
     /// # Errors
     /// [`MakeError`].
@@ -68,9 +69,20 @@ impl Making<'_> {
                 .iter()
                 .map(|a| a.to_bytes().into())
                 .collect(),
+            files: self.files(),
             bytes: with_body.then(|| from.body.to_vec().into()),
         };
         self.pack(Shown::Whole(whole))
+    }
+
+    /// The signed files of the hospital's system; one that is the body is not repeated.
+    fn files(&self) -> Vec<CarriedFile> {
+        let record = self.record;
+        let kind = record.statement().media_type.as_str();
+        let is_body =
+            |file: &CarriedFile| file.media_type == kind && file.bytes.as_slice() == record.body();
+        let files = record.files().iter().filter(|file| !is_body(file));
+        files.cloned().collect()
     }
 
     /// A pack that shows the statement and nothing but these entries and attachments, by number.

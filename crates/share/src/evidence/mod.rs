@@ -4,15 +4,18 @@
 //! pack  = CBOR [ 0, genesis digest (32), core digest (32), content root (32), signatures (bytes),
 //!                statement (a disclosed piece), shown, seal (bytes, the stored T_M), receipt of the seal,
 //!                sealed (entry proof), status (entry proof), member (entry proof), [ [key id (32), entry proof] … ], genesis file | null ]
-//! shown = [0, [ H(body) (32), [ salt of piece 1 … ], [ attachment piece (bytes) … ], body (bytes) | null ]]   the whole record
+//! shown = [0, [ H(body) (32), [ salt of piece 1 … ], [ attachment piece (bytes) … ],
+//!               [ [ media type, file (bytes) ] … ], body (bytes) | null ]]                              the whole record
 //!       | [1, [[ disclosed piece … ]]]                                                                   single entries
 //! ```
 //! A pack shows one leaf of one seal and never a card's list. It holds the salt of each piece that
 //! it shows, never the content salt, from which the others' could be derived. With a whole record the
-//! body usually travels beside the pack; whoever has it cuts it anew and compares.
+//! body usually travels beside the pack; whoever has it cuts it anew and compares. The files that the
+//! hospital's own system signed go along with a whole record; one that is the body is not repeated.
 //!
 //! Format: `docs/formats/evidence.md`. Source: sharing design, “Evidence and credentials”.
 
+mod carried;
 mod make;
 mod report;
 mod sentence;
@@ -20,17 +23,21 @@ mod verify;
 
 use medfolder_crypto::{CborError, Digest, from_cbor, to_cbor};
 use medfolder_ledger::proof::{EntryProof, Receipt};
-use medfolder_record::{ContentRoot, Disclosure, KeyId};
+use medfolder_record::{CarriedFile, ContentRoot, Disclosure, KeyId};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use carried::carried;
 pub use make::{MakeError, Making};
-pub use report::{CheckResult, EvidenceCheck, Outcome, Report, SealState, Signed, Standing, Trust};
+pub use report::{
+    CarriedSigned, CheckResult, EvidenceCheck, Outcome, Report, SealState, Signed, Standing, Trust,
+};
 
 /// Version of the format.
 pub const VERSION: u8 = 0;
-/// Longest pack in bytes: a body, its signatures, its salts and some proofs.
-pub const MAX_LEN: usize = 26 << 20;
+/// Longest pack in bytes: a body, carried files, signatures, salts and some proofs.
+pub const MAX_LEN: usize = 42 << 20;
 
 /// What proves one record.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -115,8 +122,11 @@ pub struct Whole {
     /// The attachments' pieces.
     #[n(2)]
     pub attachments: Vec<ByteVec>,
-    /// The body, where it does not travel beside the pack.
+    /// The files that carried signatures sign, without the body.
     #[n(3)]
+    pub files: Vec<CarriedFile>,
+    /// The body, where it does not travel beside the pack.
+    #[n(4)]
     pub bytes: Option<ByteVec>,
 }
 
@@ -165,6 +175,8 @@ impl Evidence {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_carried;
 #[cfg(test)]
 mod vectors;
 #[cfg(test)]

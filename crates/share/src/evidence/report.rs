@@ -136,6 +136,19 @@ pub struct Signed {
     pub hardware: bool,
 }
 
+/// A signature of the hospital's own system that holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CarriedSigned {
+    /// Subject of the signer's certificate, in one line.
+    pub signer: String,
+    /// Media type of the file that it signs.
+    pub media_type: String,
+    /// Time of its time-stamp, in milliseconds.
+    pub stamped: Option<u64>,
+    /// Whether an answer kept with it says that the certificate was not revoked.
+    pub revocation_checked: bool,
+}
+
 /// What a record's seal comes to, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -186,6 +199,10 @@ pub struct Report {
     pub existed_before: Option<u64>,
     /// Who signed.
     pub signers: Vec<Signed>,
+    /// Who signed the hospital's own file.
+    pub carried: Vec<CarriedSigned>,
+    /// Code of the rule by which a signature of the hospital's own system does not hold.
+    pub carried_failure: Option<&'static str>,
     /// Whether it still stands.
     pub standing: Option<Standing>,
     /// As of this time, in milliseconds.
@@ -205,13 +222,23 @@ impl Report {
             attachments: Vec::new(),
             existed_before: None,
             signers: Vec::new(),
+            carried: Vec::new(),
+            carried_failure: None,
             standing: None,
             standing_as_of: None,
         }
     }
 
     pub(super) fn note(&mut self, check: EvidenceCheck, outcome: Outcome) {
-        let (zh, en) = sentence::of(check, outcome);
+        self.note_as(check, outcome, sentence::of(check, outcome));
+    }
+
+    pub(super) fn note_as(
+        &mut self,
+        check: EvidenceCheck,
+        outcome: Outcome,
+        (zh, en): (&'static str, &'static str),
+    ) {
         self.checks.push(CheckResult {
             code: check.code(),
             outcome,

@@ -2,6 +2,12 @@
 
 use super::report::{EvidenceCheck, Outcome, Report, SealState, Standing, Trust};
 
+/// There are signatures of the hospital's own system, and they hold.
+pub(super) const CARRIED_HOLD: (&str, &str) = (
+    "医院系统自带的签名有效",
+    "the signatures of the hospital's own system are genuine",
+);
+
 /// A check's sentence in Chinese and English.
 pub(super) const fn of(check: EvidenceCheck, outcome: Outcome) -> (&'static str, &'static str) {
     match outcome {
@@ -92,8 +98,8 @@ const fn not_checked(check: EvidenceCheck) -> (&'static str, &'static str) {
             "the record's text is not at hand and was not compared",
         ),
         EvidenceCheck::Carried => (
-            "医院系统自带的签名在签章时由医院核对，此处未再核对",
-            "signatures of the hospital's own system were checked by the hospital when it sealed, not here",
+            "医院系统签署的文件不在手边，其签名仅在签章时由医院核对过",
+            "the file that the hospital's own system signed is not at hand; its signature was checked by the hospital when it sealed, not here",
         ),
         _ => ("未核对", "not checked"),
     }
@@ -127,12 +133,32 @@ pub(super) fn summary(report: &Report) -> (String, String) {
             " The ledger is the one that the file names; this reader does not know it.",
         ),
     };
+    let (original_zh, original_en) = original(report);
     (
         format!(
-            "{what_zh}由{hospital}签章，未被改动；{stands_zh}。内容在医学上是否正确，不在证明之列。{ledger_zh}"
+            "{what_zh}由{hospital}签章，未被改动；{stands_zh}。{original_zh}内容在医学上是否正确，不在证明之列。{ledger_zh}"
         ),
         format!(
-            "Sealed by {hospital} and unchanged: {what_en}; {stands_en}. Whether it is medically right is not proven.{ledger_en}"
+            "Sealed by {hospital} and unchanged: {what_en}; {stands_en}.{original_en} Whether it is medically right is not proven.{ledger_en}"
+        ),
+    )
+}
+
+/// Who signed the hospital's own file. That signature proves its file only.
+fn original(report: &Report) -> (String, String) {
+    let names: Vec<&str> = report
+        .carried
+        .iter()
+        .map(|one| one.signer.as_str())
+        .collect();
+    if names.is_empty() {
+        return Default::default();
+    }
+    (
+        format!("医院系统的原件由 {} 签名。", names.join("、")),
+        format!(
+            " The original of the hospital's system was signed by {}.",
+            names.join(", ")
         ),
     )
 }

@@ -10,6 +10,7 @@ use medfolder_crypto::Suite;
 use serde_json::{Value, json};
 
 use super::tests::making;
+use super::tests_carried::Original;
 use super::world::{BODY, World};
 use crate::content_type::FHIR_JSON;
 use crate::jwe::{Zip, encrypt};
@@ -18,6 +19,16 @@ use crate::{Flags, Link, LinkDraft, LinkKey};
 
 fn file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/evidence.json")
+}
+
+/// A record with a signature of the hospital's own system, over a file beside it or over its body.
+fn carried(suite: Suite, original: &Original, with_body: bool) -> Value {
+    let sealed = original.sealed(suite, with_body);
+    json!({
+        "record": sealed.record.id(),
+        "body": original.body,
+        "pack": hex::encode(sealed.pack.to_bytes()),
+    })
 }
 
 fn of_suite(suite: Suite) -> Value {
@@ -31,6 +42,8 @@ fn of_suite(suite: Suite) -> Value {
         "record": record.id(),
         "whole": hex::encode(whole.to_bytes()),
         "part": hex::encode(part.to_bytes()),
+        "carried": carried(suite, &Original::of(suite), true),
+        "carried_body": carried(suite, &Original::is_body(suite), false),
     })
 }
 

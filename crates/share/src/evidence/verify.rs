@@ -13,8 +13,9 @@ use medfolder_record::{
     pieces,
 };
 
+use super::carried::Carried;
 use super::report::{EvidenceCheck as C, Outcome, Report, SealState, Signed, Standing, Trust};
-use super::{Evidence, Shown, Whole};
+use super::{Evidence, Shown, Whole, sentence};
 
 /// A check failed; the report says which.
 struct Failed(C);
@@ -225,8 +226,7 @@ impl Run<'_> {
 
     /// Cuts the body anew and computes the content root from the salts.
     fn whole(&mut self, whole: &Whole) -> Checked<SealState> {
-        let inside = whole.bytes.as_ref().map(|bytes| bytes.as_slice());
-        let Some(body) = self.body.or(inside) else {
+        let Some(body) = self.body_at_hand() else {
             return Ok(SealState::SealOnly);
         };
         must(self.suite.hash(&[body]) == whole.body, C::Content)?;
@@ -300,14 +300,44 @@ impl Run<'_> {
             self.report.signers.push(by);
         }
         self.holds(C::Signature);
-        let carried = signatures.carried().next().is_some();
-        let outcome = if carried {
-            Outcome::NotChecked
-        } else {
-            Outcome::Holds
+        self.carried(&signatures, sealed)
+    }
+
+    fn carried(&mut self, signatures: &Signatures, sealed: &SealedAt) -> Checked<()> {
+        let statement = self.report.statement.as_ref().or_fail(C::Statement)?;
+        let found = Carried {
+            chain: self.chain,
+            shown: &self.pack.shown,
+            media_type: &statement.media_type,
+            body: self.body_at_hand(),
+            sealed,
+        }
+        .check(signatures);
+        let (outcome, hold) = match found {
+            Ok(found) => found,
+            Err(code) => {
+                self.report.carried_failure = Some(code);
+                return Err(Failed(C::Carried));
+            }
         };
-        self.report.note(C::Carried, outcome);
+        match outcome {
+            Outcome::Holds if !hold.is_empty() => {
+                self.report
+                    .note_as(C::Carried, outcome, sentence::CARRIED_HOLD);
+            }
+            _ => self.report.note(C::Carried, outcome),
+        }
+        self.report.carried = hold;
         Ok(())
+    }
+
+    /// The body, beside the pack or inside.
+    fn body_at_hand(&self) -> Option<&[u8]> {
+        let inside = match &self.pack.shown {
+            Shown::Whole(whole) => whole.bytes.as_ref().map(|bytes| bytes.as_slice()),
+            Shown::Pieces(_) => None,
+        };
+        self.body.or(inside)
     }
 
     fn signature(

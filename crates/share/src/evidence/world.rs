@@ -20,10 +20,16 @@ use medfolder_ledger::{
     Outcome, Prepared, StateKey, Subject, TxId, Unsigned, execute,
 };
 use medfolder_record::{
-    AreaId, Author, CardNumber, ContentSalt, Custody, DoctorSignature, Draft, KeyId, Kind,
-    MemberId, Place, Record, RecordSignature, SealKey, SealedAt, Sealing, Signatures, StaffKey,
-    Statement, StatementFields, Times, VisitId, open,
+    AreaId, Author, CardNumber, CarriedFile, CarriedSignature, ContentSalt, Custody,
+    DoctorSignature, Draft, KeyId, Kind, MemberId, Place, Record, RecordSignature, SealKey,
+    SealedAt, Sealing, Signatures, StaffKey, Statement, StatementFields, Times, VisitId, open,
 };
+
+macro_rules! vector_file {
+    ($name:literal) => {
+        include_bytes!(concat!("../../../../tests/vectors/record/carried/", $name))
+    };
+}
 
 /// 2026-01-01 00:00 UTC.
 pub(crate) const START: u64 = 1_767_225_600_000;
@@ -36,6 +42,27 @@ pub(crate) const BODY: &str = concat!(
     r#"{"resource":{"resourceType":"AllergyIntolerance","code":{"text":"青霉素过敏"}}}"#,
     "]}\n"
 );
+
+/// Authorities that the consortium's policy names, for signatures of hospitals' own systems.
+pub(crate) const P256_ROOT: &[u8] = vector_file!("p256-root.der");
+pub(crate) const SM2_ROOT: &[u8] = vector_file!("sm2-root.der");
+pub(crate) const STAMP_ROOT: &[u8] = vector_file!("stamp-root.der");
+pub(crate) const VISIT_ROOT: &[u8] = vector_file!("visit-root.der");
+
+fn root_digest(root: &[u8]) -> Digest {
+    Suite::International.hash(&[root])
+}
+
+/// A record to be sealed.
+pub(crate) struct Sealable<'a> {
+    pub(crate) seq: u32,
+    /// The time that its doctor claims.
+    pub(crate) signed: u64,
+    pub(crate) body: &'a str,
+    /// What the hospital's own system signed.
+    pub(crate) carried: Vec<CarriedSignature>,
+    pub(crate) files: Vec<CarriedFile>,
+}
 
 fn seed(purpose: u8) -> Secret32 {
     Secret32::new([purpose; 32])
@@ -129,6 +156,8 @@ fn genesis(suite: Suite) -> Genesis {
             endpoints: vec!["https://store.example".to_owned()],
         }],
         policy: Policy {
+            ca_roots: [P256_ROOT, SM2_ROOT, VISIT_ROOT].map(root_digest).into(),
+            tsa_roots: vec![root_digest(STAMP_ROOT)],
             consent_texts: vec![text],
             ..Policy::default()
         },
@@ -347,14 +376,30 @@ impl World {
 
     /// Seals a record that claims to have been signed at this time.
     pub(crate) fn seal_signed(&mut self, seq: u32, signed: u64) -> (Record, Vec<u8>) {
+        self.seal_this(&Sealable {
+            seq,
+            signed,
+            body: BODY,
+            carried: Vec::new(),
+            files: Vec::new(),
+        })
+    }
+
+    /// Seals whatever it is given.
+    pub(crate) fn seal_this(&mut self, record: &Sealable<'_>) -> (Record, Vec<u8>) {
+        let Sealable { seq, signed, .. } = *record;
         let suite = self.suite;
         let statement = statement(suite, self.time);
         let salt = ContentSalt::new(seed(0x71));
-        let draft = Draft::new(suite, salt, statement, BODY.as_bytes(), Vec::new()).unwrap();
+        let body = record.body.as_bytes();
+        let draft = Draft::new(suite, salt, statement, body, Vec::new()).unwrap();
         let (root, genesis) = (draft.content_root(), self.chain.digest());
         let signature =
             DoctorSignature::sign(&key(suite, 9), &genesis, &root, signed, Custody::FileKey);
-        let signatures = Signatures(vec![RecordSignature::Native(signature)]);
+        let carried = record.carried.iter().cloned();
+        let carried = carried.map(RecordSignature::Carried);
+        let signatures = [RecordSignature::Native(signature)];
+        let signatures = Signatures(signatures.into_iter().chain(carried).collect());
         let place = Place {
             genesis,
             member: HOSPITAL,
@@ -369,7 +414,7 @@ impl World {
                 key: &seal_key.record(suite, 0),
                 place,
                 signatures: &signatures,
-                files: &[],
+                files: &record.files,
                 blobs: Vec::new(),
                 storage_address: None,
             })

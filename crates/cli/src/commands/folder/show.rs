@@ -10,9 +10,13 @@ use base64::Engine as _;
 use medfolder_client::clock::Clock;
 use medfolder_folder::Folder;
 use medfolder_folder::records::Shown;
+use medfolder_share::evidence::CarriedSigned;
 use serde_json::{Value, json};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
+
+/// A signature of the hospital's own system, or the code of the rule that it breaks.
+type Carried = Result<CarriedSigned, &'static str>;
 
 /// What `folder show` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +118,13 @@ fn line(folder: &Folder<'_>, shown: &Shown) -> Value {
     line["sealed"] = json!(rfc3339(shown.sealed.time));
     line["signatures"] = json!(shown.record.signatures().native().count());
     line["checks"] = json!(CHECKS.map(|(code, ..)| code));
+    line["carried"] = json!(
+        folder
+            .carried(shown)
+            .iter()
+            .map(carried_line)
+            .collect::<Vec<_>>()
+    );
     line["versions"] = json!(versions);
     line["attachments"] = json!(attachments);
     line["text"] = json!(document::plain(shown.record.body()));
@@ -151,6 +162,36 @@ fn held((code, zh, en): (&str, &str, &str), author: &str, output: Output) -> Str
         ("record.signature", Lang::Zh) => format!("{author}{zh}"),
         ("record.signature", Lang::En) => format!("{en}{author}"),
         _ => output.say(zh, en).to_owned(),
+    }
+}
+
+/// A signature of the hospital's own system: who made it, or why it does not hold.
+fn carried_line(carried: &Carried) -> Value {
+    match carried {
+        Ok(signed) => json!({
+            "outcome": "holds", "signer": signed.signer, "media_type": signed.media_type,
+            "stamped": signed.stamped.map(rfc3339), "revocation_checked": signed.revocation_checked,
+        }),
+        Err(code) => json!({ "outcome": "fails", "reason": code }),
+    }
+}
+
+fn carried_row(carried: &Carried, output: Output) -> String {
+    match carried {
+        Ok(signed) => {
+            let told = output.say(
+                "医院系统的原件由以下人员签名：",
+                "the original of the hospital's system was signed by: ",
+            );
+            format!("✓ {told}{}", signed.signer)
+        }
+        Err(code) => {
+            let told = output.say(
+                "医院系统自带的签名无效",
+                "a signature of the hospital's own system does not hold",
+            );
+            format!("✗ {told} ({code})")
+        }
     }
 }
 
@@ -199,6 +240,8 @@ fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
         ));
     }
     lines.extend(CHECKS.map(|check| format!("✓ {}", held(check, &statement.author.name, output))));
+    let carried = folder.carried(shown);
+    lines.extend(carried.iter().map(|carried| carried_row(carried, output)));
     if shown.versions.len() > 1 {
         lines.push(output.say("各版本：", "Versions:").to_owned());
         lines.extend(shown.versions.iter().map(|version| {

@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::problem::Problem;
+use crate::inner::carried::Delivered;
 use crate::inner::desk::{self, Confirmed, GivenCode};
 use crate::inner::inlet::{self, Taken};
 use crate::inner::staff::{self, NewStaff, StaffMember};
@@ -27,8 +28,11 @@ use crate::inner::work;
 use crate::inner::zone::Zone;
 use crate::worklist::{self, Answers, Items};
 
-/// Header with the hospital's own signature over the document.
+/// Headers with the hospital's own signature over the document, answers about the revocation of its
+/// certificate, and a time-stamp.
 const SIGNATURE: &str = "medfolder-signature";
+const REVOCATION: &str = "medfolder-revocation";
+const TIME_STAMP: &str = "medfolder-time-stamp";
 
 type Shared = State<Arc<Zone>>;
 
@@ -56,19 +60,30 @@ pub(super) async fn fhir(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Taken>, Problem> {
-    let carried = headers.get(SIGNATURE).map(|value| STANDARD.decode(value));
-    let carried = carried.transpose();
-    let carried = carried.map_err(|_| Problem::new(400, "carried.form"))?;
+    let carried = carried(&headers)?;
     let body = body.map_err(|refused| match refused.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(413, "fhir.too_large"),
         _ => Problem::new(400, "fhir.truncated"),
     })?;
     Ok(Json(
-        blocking(zone, move |zone| {
-            inlet::take(zone, &body, carried.as_deref())
-        })
-        .await?,
+        blocking(zone, move |zone| inlet::take(zone, &body, carried.as_ref())).await?,
     ))
+}
+
+/// The signature that the headers hold.
+fn carried(headers: &HeaderMap) -> Result<Option<Delivered>, Problem> {
+    let all = |name: &str| -> Result<Vec<Vec<u8>>, Problem> {
+        let values = headers.get_all(name).iter();
+        let decoded: Result<_, _> = values.map(|value| STANDARD.decode(value)).collect();
+        decoded.map_err(|_| Problem::new(400, "carried.form"))
+    };
+    match all(SIGNATURE)?.into_iter().next() {
+        Some(cms) => {
+            let time_stamp = all(TIME_STAMP)?.into_iter().next();
+            Ok(Some(Delivered::new(cms, all(REVOCATION)?, time_stamp)?))
+        }
+        None => Ok(None),
+    }
 }
 
 #[derive(Deserialize)]

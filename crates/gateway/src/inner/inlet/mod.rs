@@ -18,6 +18,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::InnerError;
+use super::carried::Delivered;
 use super::zone::Zone;
 pub(crate) use prepare::{Prepared, copies, number_index, patient_indexes, prepare};
 
@@ -39,7 +40,7 @@ pub enum InletError {
     /// A file that it names has another size or hash, or is no regular file.
     #[error("a file that the bundle names is not the one it describes")]
     AttachmentDiffers,
-    /// A signature came with what is not one document, or is longer than 256 KiB.
+    /// A signature came with what is not one document, or part of it is longer than 256 KiB.
     #[error("a signature can be delivered with one document only")]
     Carried,
     /// The inner zone itself failed; the file stays and is tried again.
@@ -90,7 +91,11 @@ pub struct Taken {
 ///
 /// # Errors
 /// [`InletError`]; nothing of the file is kept.
-pub(crate) fn take(zone: &Zone, bytes: &[u8], carried: Option<&[u8]>) -> Result<Taken, InletError> {
+pub(crate) fn take(
+    zone: &Zone,
+    bytes: &[u8],
+    carried: Option<&Delivered>,
+) -> Result<Taken, InletError> {
     if let Some(known) = save::known(zone, bytes)? {
         return Ok(known);
     }

@@ -10,9 +10,10 @@ use medfolder_record::{ContentTree, Kind, Times};
 
 use super::InletError;
 use super::attach::{self, Loaded};
+use crate::inner::carried::Delivered;
+use crate::inner::cleanup;
 use crate::inner::draft::{Draft, line};
 use crate::inner::zone::Zone;
-use crate::inner::{carried, cleanup};
 
 /// A file that can be saved.
 pub(crate) struct Prepared {
@@ -95,11 +96,11 @@ pub(crate) fn prepare(
     zone: &Zone,
     bytes: &[u8],
     folder: Option<&Path>,
-    carried: Option<&[u8]>,
+    carried: Option<&Delivered>,
 ) -> Result<Prepared, InletError> {
     let intake = intake::read(bytes, &Limits::default())?;
     let whole = intake.source == Source::Document;
-    if carried.is_some_and(|cms| !whole || cms.len() > carried::MAX_LEN) {
+    if carried.is_some() && !whole {
         return Err(InletError::Carried);
     }
     let number = intake
@@ -157,7 +158,7 @@ pub(crate) fn copies(bytes: &[u8], folder: Option<&Path>) -> Vec<PathBuf> {
 struct Maker<'a> {
     zone: &'a Zone,
     folder: Option<&'a Path>,
-    carried: Option<&'a [u8]>,
+    carried: Option<&'a Delivered>,
     token: Digest,
     number: &'a str,
     /// Stored name and source of every attachment so far.
@@ -256,7 +257,7 @@ impl Maker<'_> {
             body: record.body.clone().into(),
             attachments,
             salt: *Secret32::random(&mut os_rng()).expose(),
-            carried: self.carried.map(|cms| cms.to_vec().into()),
+            carried: self.carried.cloned(),
         }
     }
 }

@@ -16,9 +16,10 @@ use medfolder_fhir::json::Limits;
 
 use super::folders::{DEPTH, Folders, Found};
 use super::{InletError, Prepared, copies, prepare, save};
+use crate::inner::carried::Delivered;
 use crate::inner::store::Store;
 use crate::inner::zone::{Zone, sql_time};
-use crate::inner::{InnerError, carried, cleanup, in_parallel, in_threads, vault_file};
+use crate::inner::{InnerError, cleanup, in_parallel, in_threads, vault_file};
 
 /// Most files of one step, and most bytes of them.
 const GROUP: usize = 256;
@@ -308,7 +309,12 @@ fn prepare_file(zone: &Zone, path: &Path, seen: &Seen) -> Result<Prepared, Fate>
     };
     let result = match save::known(zone, &bytes) {
         // Stored before: sent twice, or a crash came before it was removed.
-        Ok(Some(_)) => return Err(Fate::Taken(copies(&bytes, path.parent()))),
+        Ok(Some(_)) => {
+            let mut files = copies(&bytes, path.parent());
+            let beside = Delivered::beside(path).ok().flatten();
+            files.extend(beside.into_iter().flat_map(|(_, files)| files));
+            return Err(Fate::Taken(files));
+        }
         Ok(None) => prepare_with_signature(zone, path, &bytes),
         Err(error) => Err(error.into()),
     };
@@ -321,15 +327,11 @@ fn prepare_file(zone: &Zone, path: &Path, seen: &Seen) -> Result<Prepared, Fate>
 }
 
 fn prepare_with_signature(zone: &Zone, path: &Path, bytes: &[u8]) -> Result<Prepared, InletError> {
-    let Some(beside) = carried::beside(path) else {
+    let Some((carried, files)) = Delivered::beside(path)? else {
         return prepare(zone, bytes, path.parent(), None);
     };
-    if fs::metadata(&beside)?.len() > carried::MAX_LEN as u64 {
-        return Err(InletError::Carried);
-    }
-    let cms = fs::read(&beside)?;
-    let mut prepared = prepare(zone, bytes, path.parent(), Some(&cms))?;
-    prepared.add_source(beside);
+    let mut prepared = prepare(zone, bytes, path.parent(), Some(&carried))?;
+    files.into_iter().for_each(|file| prepared.add_source(file));
     Ok(prepared)
 }
 
