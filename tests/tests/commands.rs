@@ -239,7 +239,6 @@ fn evidence_verifies_and_a_changed_one_exits_with_three(served: &Served, place: 
     assert_eq!(verified.last()["seal"], "verified");
     assert_eq!(verified.last()["trust"], "known");
     words::a_verified_file_says_whose_record_it_is(&path, listed.last());
-    words::what_a_stranger_wrote_commands_no_terminal(&path);
     let mut bytes = fs::read(&file).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

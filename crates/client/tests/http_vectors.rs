@@ -1,19 +1,28 @@
-//! `tests/vectors/http.json`: log-ins and a grant's request, signed by the Python reader from
-//! `docs/formats/http.md`, hold here, and not for anything else.
+//! `tests/vectors/http.json` and `local.json`: log-ins, a grant's request, a desk's link and a card's
+//! consent, made by the Python reader from `docs/formats` alone, hold here, and not for anything else.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::path::Path;
 
+use medfolder_client::desk_code::{DeskCode, DeskLink};
 use medfolder_client::grant_request::GrantRequest;
-use medfolder_crypto::{Digest, PublicKeyBytes, Suite, to_cbor};
-use medfolder_ledger::body::grant_id;
+use medfolder_client::{card_consent, keyfile};
+use medfolder_crypto::{Digest, PublicKeyBytes, Suite, from_cbor, to_cbor};
+use medfolder_ledger::body::{Grant, RegisterCard, grant_id};
 use medfolder_ledger::login::{LoginStatement, LoginSubject, ShownKeys};
 use medfolder_record::KeyId;
 use serde_json::Value;
 
+fn file(name: &str) -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors");
+    serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
+}
+
 fn vectors() -> Vec<(Suite, Value)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/http.json");
-    let all: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    of_suites(&file("http.json"))
+}
+
+fn of_suites(all: &Value) -> Vec<(Suite, Value)> {
     vec![
         (Suite::International, all["international"].clone()),
         (Suite::National, all["national"].clone()),
@@ -103,4 +112,51 @@ fn a_request_that_was_signed_from_the_page_alone_is_taken() {
         };
         assert!(!holds(&other));
     }
+}
+
+#[test]
+fn a_desks_link_is_read_and_the_claims_code_is_the_pinned_one() {
+    for (suite, vector) in of_suites(&file("local.json")) {
+        let given = &vector["desk"];
+        let link: DeskLink = parsed(&given["link"]);
+        let genesis: Digest = read(&given["genesis"]);
+        assert!(link.is_for(&genesis) && !link.is_for(&Digest([9; 32])));
+        assert_eq!(link.member, read(&given["member"]));
+        assert_eq!(link.code, parsed::<DeskCode>(&given["code"]));
+        let again = DeskLink::new(&genesis, link.member, link.code.clone());
+        assert_eq!(again.text(), given["link"].as_str().unwrap());
+        let body = hex::decode(given["body"].as_str().unwrap()).unwrap();
+        let registration: RegisterCard = from_cbor(&body, body.len()).unwrap();
+        assert_eq!(registration.member, link.member);
+        assert_eq!(link.code.mac(suite, &genesis, &body), read(&given["mac"]));
+    }
+}
+
+#[test]
+fn a_cards_consent_holds_for_its_grant_only() {
+    for (suite, vector) in of_suites(&file("local.json")) {
+        let given = &vector["consent"];
+        let bytes = hex::decode(given["grant"].as_str().unwrap()).unwrap();
+        let grant: Grant = from_cbor(&bytes, bytes.len()).unwrap();
+        let (genesis, card) = (read(&given["genesis"]), parsed(&given["card"]));
+        let signature = parsed(&given["signature"]);
+        let holds = |grant| card_consent::holds(&genesis, suite, &card, grant, &signature);
+        assert!(holds(&grant));
+        let mut longer = grant.clone();
+        longer.until += 1;
+        assert!(!holds(&longer));
+    }
+}
+
+#[test]
+fn a_pinned_key_file_is_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let all = file("local.json");
+    let text = all["key_file"].as_str().unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("host.key");
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let seed = keyfile::load(&path).unwrap();
+    assert_eq!(hex::encode(seed.expose()), text.trim_end());
 }

@@ -16,3 +16,6 @@ pub mod inner;
 pub mod signer;
 pub mod spool;
 pub mod worklist;
+
+#[cfg(test)]
+mod vectors;

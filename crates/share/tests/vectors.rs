@@ -75,8 +75,22 @@ fn host() -> Value {
         "token": ticket.token(&pepper, &share),
         "session": OpeningKey::session(&pepper, &share, "one").digest().to_string(),
         "visitor": OpeningKey::visitor(&pepper, &share, "Dr. Li", "192.0.2.1").digest().to_string(),
-        "state": hex(&ShareState::new(terms).unwrap().to_bytes()),
+        "state": hex(&ShareState::new(terms.clone()).unwrap().to_bytes()),
+        "opened": hex(&opened(terms, &pepper, &share)),
     })
+}
+
+/// The same share, ending later: a session fetched an item and was reported, a visitor came.
+fn opened(terms: ShareTerms, pepper: &Pepper, share: &ShareId) -> Vec<u8> {
+    let created = terms.created_ms;
+    let ends_ms = created + 4_200_000;
+    let mut state = ShareState::new(ShareTerms { ends_ms, ..terms }).unwrap();
+    state.admit(created + 1_000, &OpeningKey::session(pepper, share, "one"));
+    assert!(state.receive(created + 2_000, 1, 0));
+    assert_eq!(state.take_endings(created + 602_000).len(), 1);
+    let visitor = OpeningKey::visitor(pepper, share, "Dr. Li", "192.0.2.1");
+    state.admit(created + 603_000, &visitor);
+    state.to_bytes()
 }
 
 fn grant(suite: Suite) -> Value {

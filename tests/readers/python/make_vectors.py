@@ -1,4 +1,4 @@
-"""Makes tests/vectors/refused and http.json from the pinned vectors and from seeds; nothing is random.
+"""Makes tests/vectors/refused, http.json and local.json from the pinned vectors and from seeds; nothing is random.
 
 Usage: python make_vectors.py [DIRECTORY OF VECTORS], after any other vectors were made anew.
 """
@@ -13,6 +13,7 @@ import bad_packs
 import bad_structures
 import bad_wraps
 import http_signed
+import local
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -50,8 +51,9 @@ def unique(vectors: list):
 
 def main():
     base = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parents[1] / "vectors"
-    pinned = json.dumps(http_signed.make(), ensure_ascii=False, indent=2)
-    (base / "http.json").write_text(pinned + "\n", encoding="utf-8")
+    for name, made in {"http": http_signed.make(), "local": local.make()}.items():
+        pinned = json.dumps(made, ensure_ascii=False, indent=2)
+        (base / f"{name}.json").write_text(pinned + "\n", encoding="utf-8")
     (base / "refused").mkdir(exist_ok=True)
     for name, content in files(base).items():
         (base / "refused" / f"{name}.json").write_text(content, encoding="utf-8")

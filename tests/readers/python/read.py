@@ -14,6 +14,7 @@ import traceback
 import http_signed
 import keys
 import ledger
+import local
 import make_vectors
 import opening
 import packs
@@ -32,6 +33,7 @@ def vectors(base: pathlib.Path):
     evidence = load("evidence.json")
     yield "share", shares.checks, load("share.json")
     yield "http", http_signed.checks, load("http.json")
+    yield "local", local.checks, load("local.json")
     yield "file", shares.file_checks, evidence
     for suite in SUITES:
         pack = {"body": evidence["body"], **evidence[suite]}

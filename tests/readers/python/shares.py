@@ -83,10 +83,22 @@ def check_host(given: dict, status: bytes):
     fields = [0, END, None, 3, 0, None, code, 1, 2, status, CREATED, False, []]
     if read_state(data) != fields or cbor.encode(fields) != data:
         raise Refused("another state")
+    check_openings(bytes.fromhex(given["opened"]), host, fields)
     equal("passcode", host.passcode(0, " ２４ ６８"), code[0])
     must_refuse("another version", read_state, bytes([data[0], 1]) + data[2:])
     must_refuse("a byte more", read_state, data + b"\0")
     yield "a new share's state is what its terms say, with the passcode's code"
+
+
+def check_openings(data: bytes, host: Host, fields: list):
+    """Two openings by now: a session whose items were reported, and a visitor."""
+    later = CREATED + 603_000
+    openings = [
+        [1, host.opening(0, "one"), 43_200_000, CREATED + 1_000, CREATED + 2_000, b"\x01", b"\x01"],
+        [2, host.opening(1, "Dr. Li", "192.0.2.1"), 600_000, later, later, b""],
+    ]
+    if read_state(data) != [0, CREATED + 4_200_000, None, 3, 2, *fields[5:12], openings]:
+        raise Refused("another state with openings")
 
 
 def check_grant(suite, given: dict):

@@ -187,3 +187,33 @@ fn check(key: &Secret32) -> String {
             .expose(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pinned_key_files_open_with_what_they_are_for() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/local.json");
+        let vectors = std::fs::read(path).unwrap();
+        let vectors: serde_json::Value = serde_json::from_slice(&vectors).unwrap();
+        let pinned = &vectors["vault_key"];
+        let text = |name: &str| pinned[name].as_str().unwrap().to_owned();
+        let key = Secret32::try_from(hex::decode(text("key")).unwrap().as_slice()).unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let opens = |file: &str, unlock: &Unlock<'_>| {
+            std::fs::write(super::path(place.path()), text(file)).unwrap();
+            open(place.path(), unlock)
+        };
+        // Typed in wide letters there, in narrow ones here.
+        for typed in [text("passphrase").as_str(), "correct horse"] {
+            assert!(opens("file", &Unlock::Passphrase(typed)).unwrap() == key);
+        }
+        let wrong = opens("file", &Unlock::Passphrase("another one"));
+        assert!(matches!(wrong, Err(FolderError::WrongPassphrase)));
+        let kept = opens("key_store_file", &Unlock::Key(key.duplicate())).unwrap();
+        assert!(kept == key);
+        let other = Unlock::Key(Secret32::new([1; 32]));
+        assert!(opens("key_store_file", &other).is_err());
+    }
+}
