@@ -78,6 +78,8 @@ fn told(report: &SyncReport, output: Output) -> String {
     let SyncReport { new, verified, .. } = report;
     let failed = report.failed.len();
     let mut parts = vec![match output.lang {
+        Lang::Zh if new + verified + failed == 0 => "没有新的病历。".to_owned(),
+        Lang::En if new + verified + failed == 0 => "Nothing new.".to_owned(),
         Lang::Zh => format!("新增 {new} 份，已验证 {verified} 份，未通过 {failed} 份。"),
         Lang::En => format!("{new} new, {verified} verified, {failed} failed."),
     }];
@@ -102,7 +104,13 @@ fn told(report: &SyncReport, output: Output) -> String {
     ];
     let counted = counted.into_iter().filter(|(count, ..)| *count > 0);
     parts.extend(counted.map(|(count, zh, en)| format!("{count} {}", output.say(zh, en))));
-    parts.join(output.say("", " "))
+    let failures = report.failed.iter().map(|failure| {
+        let (sentence, hint) = CliError::new(&failure.check, "").sentences(output.lang);
+        let id = failure.record.to_string();
+        let id = id.get(..12).unwrap_or(&id);
+        format!("\n✗ {id}  {sentence} [{}]\n  {hint}", failure.check)
+    });
+    parts.join(output.say("", " ")) + &failures.collect::<String>()
 }
 
 /// A bar on standard error; hidden when nobody sees it.
@@ -118,11 +126,42 @@ fn bar(output: Output) -> ProgressBar {
 
 fn show(bar: &ProgressBar, output: Output, progress: Progress) {
     let (what, done, of) = match progress {
-        Progress::Cards(done, of) => (output.say("卡片", "cards"), done, of),
+        Progress::Cards(done, of) => (output.say("健康卡", "cards"), done, of),
         Progress::Records(done, of) => (output.say("病历", "records"), done, of),
         Progress::Attachments(done, of) => (output.say("附件", "attachments"), done, of),
     };
-    bar.set_message(what.to_owned());
     bar.set_length(of as u64);
     bar.set_position(done as u64);
+    bar.set_message(what.to_owned());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use medfolder_folder::sync::Failure;
+    use medfolder_record::RecordId;
+
+    #[test]
+    fn a_record_that_fails_a_check_is_named_with_what_to_do() {
+        let output = Output::early(&["--lang=zh".into()]);
+        let mut report = SyncReport {
+            complete: true,
+            ..SyncReport::default()
+        };
+        assert_eq!(told(&report, output), "没有新的病历。名单完整。");
+        report.failed.push(Failure {
+            record: "ab".repeat(32).parse::<RecordId>().unwrap(),
+            check: "record.leaf".to_owned(),
+        });
+        let text = told(&report, output);
+        let second = text.lines().nth(1).unwrap_or_default();
+        assert_eq!(
+            second,
+            "✗ abababababab  医院的签章与这份病历不符。 [record.leaf]"
+        );
+        assert!(
+            text.ends_with("请联系出具病历的医院，请其重新送达。"),
+            "{text}"
+        );
+    }
 }
