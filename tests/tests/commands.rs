@@ -239,6 +239,29 @@ fn evidence_verifies_and_a_changed_one_exits_with_three(served: &Served, place: 
     assert_eq!(verified.last()["seal"], "verified");
     assert_eq!(verified.last()["trust"], "known");
     words::a_verified_file_says_whose_record_it_is(&path, listed.last());
+    // A folder of this device that trusts the ledger is asked by itself; a stranger's device says
+    // first that nobody vouches for it.
+    let folder = &served.ready["folders"][0];
+    let data_dir = text(folder, "data_dir");
+    let mut own = medfolder(&["verify", &path, "--data-dir", data_dir]);
+    own.env("MEDFOLDER_PASSPHRASE", text(folder, "passphrase"));
+    let strange = place.join("nothing").to_string_lossy().into_owned();
+    let strangers = medfolder(&["verify", &path, "--data-dir", &strange]);
+    for (mut asked, trusted, outcome) in [
+        (own, "known", "holds"),
+        (strangers, "unknown", "not_checked"),
+    ] {
+        let told = told(&mut asked);
+        assert_eq!(told.last()["trusted"], trusted);
+        assert_eq!(told.last()["seal"], "verified");
+        let mut lines = told.lines.iter();
+        let check = lines.find(|line| line["code"] == "evidence.trust").unwrap();
+        assert_eq!(check["outcome"], outcome);
+        let genesis = text(told.last(), "genesis");
+        assert!(text(check, "en").contains(genesis));
+        let first = text(told.last(), "sentence").starts_with(text(check, "en"));
+        assert_eq!(first, trusted == "unknown");
+    }
     let mut bytes = fs::read(&file).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

@@ -40,7 +40,10 @@ async fn once(command: Command, data_dir: Option<PathBuf>, output: Output) -> Re
         Command::Desk(words) => told(output, desk::run(words, output)).await,
         Command::Folder(words) => folder::run(words, data_dir, output).await,
         Command::Open(words) => open::run(words, output).await,
-        Command::Verify { file, genesis } => verify::run(&file, genesis.as_deref(), output),
+        Command::Verify { file, genesis } => {
+            let place = folder::vault::Place::new(data_dir, None)?;
+            verify::run(&file, genesis.as_deref(), &place, output)
+        }
         Command::Member(Member::List { ledger, genesis }) => {
             told(output, member::list(&ledger, &genesis, output)).await
         }

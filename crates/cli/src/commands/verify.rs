@@ -1,5 +1,9 @@
 //! Checks an evidence file offline, and says in plain words what it proves and what not.
+//!
+//! A file may bring its own genesis. All then holds as to that ledger, and anybody can make one:
+//! whether it is one to trust is a check of its own, `evidence.trust`.
 
+use super::folder::vault::Place;
 use super::policy;
 use crate::args::Lang;
 use crate::error::CliError;
@@ -7,19 +11,29 @@ use crate::output::Output;
 use crate::time::{date, local_day, local_time, rfc3339};
 use medfolder_fhir::json::Limits;
 use medfolder_fhir::summary;
+use medfolder_ledger::Chain;
 use medfolder_share::evidence::{
-    CheckResult, Evidence, EvidenceCheck, Outcome, Report, SealState, Shown,
+    CheckResult, Evidence, EvidenceCheck, Outcome, Report, SealState, Shown, Trust,
 };
 use serde_json::json;
 use std::path::Path;
 
-/// `medfolder verify FILE`
-pub(crate) fn run(file: &Path, genesis: Option<&Path>, output: Output) -> Result<(), CliError> {
+/// `medfolder verify FILE`: the ledger is known by `--genesis`, or by a folder of this device whose
+/// vault opens without asking anybody.
+pub(crate) fn run(
+    file: &Path,
+    genesis: Option<&Path>,
+    place: &Place,
+    output: Output,
+) -> Result<(), CliError> {
     let bytes = std::fs::read(file)
         .map_err(|error| CliError::new("file.read", format!("{}: {error}", file.display())))?;
-    let known = genesis.map(policy::genesis).transpose()?;
     let evidence = Evidence::from_bytes(&bytes)
         .map_err(|error| CliError::verification(error.code(), error))?;
+    let known = match genesis {
+        Some(path) => Some(policy::genesis(path)?),
+        None => place.consortium(&evidence.genesis),
+    };
     let report = evidence.verify(known.as_ref(), None);
     let patient = patient(&evidence);
     if !output.is_json() {
@@ -29,13 +43,48 @@ pub(crate) fn run(file: &Path, genesis: Option<&Path>, output: Output) -> Result
     for check in &report.checks {
         output.line(&check_line(check, &report), || row(check, &report, output));
     }
-    output.line(&line(&report, patient.as_deref(), output), || {
-        format!("\n{}", sentence(&report, output))
-    });
+    let own = evidence.genesis_file.as_deref();
+    let own = || own.and_then(|file| Chain::from_bytes(file).ok());
+    let said = match (report.seal, known.or_else(own)) {
+        (SealState::Failed, _) | (_, None) => sentence(&report, output),
+        (_, Some(chain)) => trust(&report, &chain, output),
+    };
+    let line = line(&report, patient.as_deref(), &said);
+    output.line(&line, || format!("\n{said}"));
     match (report.seal, report.failed()) {
         (SealState::Failed, Some(check)) => Err(CliError::verification(check.code, check.en)),
         (SealState::Failed, None) => Err(CliError::verification("evidence.genesis", "no genesis")),
         _ => Ok(()),
+    }
+}
+
+/// Tells which ledger it is proven for, and whether that is one to trust; gives the whole sentence,
+/// in which what is not known comes before what is proven.
+fn trust(report: &Report, chain: &Chain, output: Output) -> String {
+    let (name, genesis) = (&chain.genesis().name, report.genesis);
+    let proven = sentence(report, output);
+    let (outcome, zh, en) = match report.trust {
+        Some(Trust::Known) => (
+            Outcome::Holds,
+            format!("账本是您信任的“{name}”（创世摘要 {genesis}）"),
+            format!("the ledger is that of “{name}” (genesis {genesis}), which you trust"),
+        ),
+        _ => (
+            Outcome::NotChecked,
+            format!(
+                "以下仅就自称“{name}”的联盟（创世摘要 {genesis}）成立；它是不是您信任的联盟，没有核对：请用 --genesis 给出您信任的创世文件。"
+            ),
+            format!(
+                "This is proven for the consortium that calls itself “{name}”, with genesis digest {genesis}; whether that is the one you trust was not checked: name its genesis file with --genesis."
+            ),
+        ),
+    };
+    let said = output.say(&zh, &en);
+    let check = json!({"code": "evidence.trust", "outcome": outcome, "zh": zh, "en": en});
+    output.line(&check, || format!("{} {said}", mark(outcome)));
+    match outcome {
+        Outcome::Holds => proven,
+        _ => format!("{said} {proven}"),
     }
 }
 
@@ -92,11 +141,7 @@ fn check_line(check: &CheckResult, report: &Report) -> serde_json::Value {
 }
 
 fn row(check: &CheckResult, report: &Report, output: Output) -> String {
-    let mark = match check.outcome {
-        Outcome::Holds => '✓',
-        Outcome::Fails => '✗',
-        Outcome::NotChecked => '·',
-    };
+    let mark = mark(check.outcome);
     let told = output.say(check.zh, check.en);
     if check.code != EvidenceCheck::Carried.code() {
         return format!("{mark} {told}");
@@ -109,7 +154,19 @@ fn row(check: &CheckResult, report: &Report, output: Output) -> String {
     }
 }
 
-fn line(report: &Report, patient: Option<&str>, output: Output) -> serde_json::Value {
+const fn mark(outcome: Outcome) -> char {
+    match outcome {
+        Outcome::Holds => '✓',
+        Outcome::Fails => '✗',
+        Outcome::NotChecked => '·',
+    }
+}
+
+fn line(report: &Report, patient: Option<&str>, sentence: &str) -> serde_json::Value {
+    let trusted = match report.trust {
+        Some(Trust::Known) => "known",
+        _ => "unknown",
+    };
     let statement = report.statement.as_ref();
     json!({
         "seal": report.seal, "record": report.record, "hospital": report.hospital,
@@ -117,8 +174,9 @@ fn line(report: &Report, patient: Option<&str>, output: Output) -> serde_json::V
         "patient_number": statement.map(|statement| &statement.patient_number),
         "author": statement.map(|statement| &statement.author.name),
         "date": statement.map(|statement| date(statement.times.authored)),
-        "genesis": report.genesis, "trust": report.trust, "standing": report.standing,
-        "existed_before": report.existed_before.map(rfc3339), "sentence": sentence(report, output),
+        "genesis": report.genesis, "trust": report.trust, "trusted": trusted,
+        "standing": report.standing,
+        "existed_before": report.existed_before.map(rfc3339), "sentence": sentence,
     })
 }
 

@@ -1,8 +1,13 @@
 //! Where the vault lies and what opens it.
 
 use crate::error::CliError;
+<<<<<<< HEAD
 use crate::prompt;
+=======
+use medfolder_crypto::Digest;
+>>>>>>> fae20c4 (Say in verify whether the ledger itself is one to trust, as a check of its own)
 use medfolder_folder::{FolderError, OpensWith, Unlock, Vault};
+use medfolder_ledger::Chain;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -47,6 +52,20 @@ impl Place {
             OpensWith::Passphrase => self.wait_for(&Unlock::Passphrase(&passphrase(false)?)),
             OpensWith::KeyStore => self.wait_for(&Unlock::KeyStore),
         }
+    }
+
+    /// The consortium of this genesis, when a folder here trusts it and nobody has to be asked.
+    pub(crate) fn consortium(&self, genesis: &Digest) -> Option<Chain> {
+        let passphrase = std::env::var(PASSPHRASE).map(Zeroizing::new).ok();
+        let unlock = match Vault::opens_with(&self.directory).ok()? {
+            OpensWith::Passphrase => Unlock::Passphrase(passphrase.as_ref()?),
+            OpensWith::KeyStore => Unlock::KeyStore,
+        };
+        let vault = self.wait_for(&unlock).ok()?;
+        let names = vault.folder_names().ok()?.into_iter();
+        names
+            .filter_map(|name| Some(vault.folder(Some(&name)).ok()?.consortium.clone()))
+            .find(|chain| chain.digest() == *genesis)
     }
 
     /// Another command of this person's is mostly done in a moment.
