@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// What each crate may depend on, besides what those depend on.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("crypto", &[]),
     ("fhir", &[]),
     ("record", &["crypto"]),
@@ -20,10 +20,16 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("share", &["crypto", "record", "ledger"]),
     ("client", &["crypto", "record", "ledger", "share"]),
     ("wasm", &["crypto", "record", "ledger", "share", "fhir"]),
-    ("node", &["crypto", "record", "ledger", "share", "client"]),
+    ("http", &["crypto", "record", "ledger", "share", "client"]),
+    (
+        "node",
+        &["crypto", "record", "ledger", "share", "client", "http"],
+    ),
     (
         "gateway",
-        &["crypto", "record", "ledger", "share", "client", "fhir"],
+        &[
+            "crypto", "record", "ledger", "share", "client", "http", "fhir",
+        ],
     ),
     (
         "folder",
@@ -32,7 +38,8 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     (
         "cli",
         &[
-            "crypto", "record", "ledger", "share", "client", "fhir", "node", "gateway", "folder",
+            "crypto", "record", "ledger", "share", "client", "fhir", "http", "node", "gateway",
+            "folder",
         ],
     ),
 ];

@@ -99,7 +99,8 @@ impl GrantRequest<'_> {
         format!("{time};{signature}")
     }
 
-    /// Checks a header's value against the share's public key and the host's clock.
+    /// Checks a header's value against the share's public key and the host's clock; gives the digest
+    /// of what was signed, by which a host knows a request that comes again.
     ///
     /// # Errors
     /// [`GrantRequestError`].
@@ -109,7 +110,7 @@ impl GrantRequest<'_> {
         key: &PublicKeyBytes,
         header: &str,
         now: u64,
-    ) -> Result<(), GrantRequestError> {
+    ) -> Result<Digest, GrantRequestError> {
         let (time, signature) = header.split_once(';').ok_or(GrantRequestError::Malformed)?;
         let time: u64 = time.parse().map_err(|_| GrantRequestError::Malformed)?;
         let signature: Signature = signature
@@ -118,14 +119,12 @@ impl GrantRequest<'_> {
         if time.abs_diff(now) > TOLERANCE {
             return Err(GrantRequestError::Stale);
         }
-        key.verifying(suite)
-            .map_err(|_| GrantRequestError::Invalid)?
-            .verify(
-                Label::GRANT_REQUEST,
-                &[&self.bytes(suite, time)],
-                &signature,
-            )
-            .map_err(|_| GrantRequestError::Invalid)
+        let bytes = self.bytes(suite, time);
+        let key = key.verifying(suite);
+        key.map_err(|_| GrantRequestError::Invalid)?
+            .verify(Label::GRANT_REQUEST, &[&bytes], &signature)
+            .map_err(|_| GrantRequestError::Invalid)?;
+        Ok(suite.hash(&[&bytes]))
     }
 }
 
@@ -152,10 +151,14 @@ mod tests {
         for suite in Suite::ALL {
             let key = SigningKey::from_seed(suite, &Secret32::new([7; 32]));
             let header = request().sign(&key, NOW);
-            assert_eq!(
-                request().verify(suite, &key.public(), &header, NOW + 1_000),
-                Ok(())
-            );
+            let known = request().verify(suite, &key.public(), &header, NOW + 1_000);
+            // Written in another way it is the same request, at another time another one.
+            let spelled = format!("0{header}");
+            let again = request().verify(suite, &key.public(), &spelled, NOW + 1_000);
+            assert!(known.is_ok() && known == again);
+            let later = request().sign(&key, NOW + 1);
+            let other = request().verify(suite, &key.public(), &later, NOW);
+            assert!(other.is_ok() && known != other);
         }
     }
 

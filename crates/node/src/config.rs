@@ -99,6 +99,8 @@ pub struct Limits {
     pub sessions: u32,
     /// Event streams open at the same time.
     pub streams: usize,
+    /// Milliseconds for the head of a request, and for its body with a second more for each 32 KiB.
+    pub patience: u64,
 }
 
 impl Default for Limits {
@@ -108,6 +110,7 @@ impl Default for Limits {
             requests: 20_000,
             sessions: 500,
             streams: 256,
+            patience: 30_000,
         }
     }
 }

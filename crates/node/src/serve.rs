@@ -2,14 +2,11 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
-use hyper_util::rt::TokioTimer;
-use hyper_util::server::conn::auto::Builder;
 use medfolder_client::keyfile::{self, KeyFileError};
 use medfolder_crypto::{Label, Secret32, SigningKey, Suite};
+use medfolder_http::Patience;
 use medfolder_ledger::block::EngineSigner;
 use medfolder_ledger::{Chain, EngineKeys, GenesisError};
 use thiserror::Error;
@@ -17,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Tls};
+use crate::config::Config;
 use crate::engine::Engine;
 use crate::engine::embedded::Embedded;
 use crate::follower;
@@ -26,12 +23,6 @@ use crate::ledger::{Ledger, OpenError, Parts, open};
 use crate::metrics::Metrics;
 use crate::state::MapSize;
 use crate::store::{BlockStore, StoreError};
-
-/// How long the head of a request may take.
-const HEAD: std::time::Duration = std::time::Duration::from_secs(30);
-
-/// How long open requests may take to end at a stop.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Why a node does not start.
 #[derive(Debug, Error)]
@@ -146,7 +137,6 @@ pub async fn serve_with(
     let chain = Chain::from_bytes(&genesis)?;
     let clock = seams.clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
     let listener = TcpListener::bind(config.listen).map_err(ServeError::Listen)?;
-    listener.set_nonblocking(true).map_err(ServeError::Listen)?;
     let addr = listener.local_addr().map_err(ServeError::Listen)?;
     let parts = parts(&config, chain, seams.blocks);
     let source = start(&config, parts, &clock, &shutdown).await?;
@@ -160,13 +150,7 @@ pub async fn serve_with(
         origins,
         shutdown.clone(),
     );
-    let server = server(
-        listener,
-        router(Arc::new(app)),
-        config.tls.as_ref(),
-        shutdown,
-    )
-    .await?;
+    let server = server(listener, router(Arc::new(app)), &config, shutdown).await?;
     let handle = tokio::spawn(async move {
         let _ = server.await;
         source.stop().await;
@@ -234,7 +218,7 @@ async fn start(
             });
             started
                 .await
-                .unwrap_or_else(|_| Err(StoreError("opening failed".to_owned()).into()))
+                .unwrap_or_else(|_| Err(StoreError::Failed("opening failed".to_owned()).into()))
         }
         (None, Some(address)) => {
             let started = follower::start(config, address, parts, shutdown.clone()).await?;
@@ -290,39 +274,18 @@ fn origins(config: &Config, addr: SocketAddr) -> Vec<String> {
 async fn server(
     listener: TcpListener,
     router: axum::Router,
-    tls: Option<&Tls>,
+    config: &Config,
     shutdown: watch::Receiver<bool>,
 ) -> Result<JoinHandle<std::io::Result<()>>, ServeError> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let handle = Handle::new();
-    tokio::spawn(stop_at(shutdown, handle.clone()));
-    match tls {
-        None => {
-            let mut server = axum_server::from_tcp(listener).map_err(ServeError::Listen)?;
-            impatient(server.http_builder());
-            Ok(tokio::spawn(server.handle(handle).serve(service)))
-        }
+    let tls = match &config.tls {
+        None => None,
         Some(tls) => {
             let _ = rustls::crypto::ring::default_provider().install_default();
-            let config = RustlsConfig::from_pem_file(&tls.cert, &tls.key);
-            let config = config.await.map_err(ServeError::Tls)?;
-            let mut server =
-                axum_server::from_tcp_rustls(listener, config).map_err(ServeError::Listen)?;
-            impatient(server.http_builder());
-            Ok(tokio::spawn(server.handle(handle).serve(service)))
+            let read = RustlsConfig::from_pem_file(&tls.cert, &tls.key).await;
+            Some(read.map_err(ServeError::Tls)?)
         }
-    }
-}
-
-/// A client has half a minute to send a request's head; silent connections do not pile up.
-fn impatient<E>(builder: &mut Builder<E>) {
-    let mut http1 = builder.http1();
-    http1.timer(TokioTimer::new());
-    http1.header_read_timeout(HEAD);
-}
-
-async fn stop_at(mut shutdown: watch::Receiver<bool>, handle: Handle<SocketAddr>) {
-    // A sender that is gone means the same as a stop.
-    let _ = shutdown.wait_for(|stop| *stop).await;
-    handle.graceful_shutdown(Some(GRACE));
+    };
+    let patience = Patience::of(config.limits.patience);
+    let serving = medfolder_http::listen(listener, tls, router, patience, shutdown);
+    Ok(tokio::spawn(serving.map_err(ServeError::Listen)?))
 }

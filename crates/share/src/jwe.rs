@@ -24,6 +24,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::encoding::{from_base64url, to_base64url};
+use crate::json;
 use crate::key::LinkKey;
 
 const NONCE_BYTES: usize = 12;
@@ -178,7 +179,7 @@ impl Header {
             return Err(JweError::TooLarge);
         }
         let members: Map<String, Value> =
-            serde_json::from_slice(&part(encoded)?).map_err(|_| JweError::Malformed)?;
+            json::read(&part(encoded)?).map_err(|_| JweError::Malformed)?;
         let text = |name: &str| members.get(name).and_then(Value::as_str);
         if text("alg") != Some("dir") || text("enc") != Some("A256GCM") {
             return Err(JweError::Algorithm);

@@ -13,6 +13,7 @@ pub mod content_type;
 mod encoding;
 pub mod evidence;
 pub mod grant;
+pub mod json;
 pub mod jwe;
 pub mod key;
 pub mod link;

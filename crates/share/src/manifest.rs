@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::content_type;
+use crate::json;
 use crate::receipt::SignedReceipt;
 
 /// Longest request body that a host reads.
@@ -73,8 +74,7 @@ impl ManifestRequest {
         if body.len() > MAX_REQUEST_BYTES {
             return Err(RequestError::TooLarge);
         }
-        let members: Map<String, Value> =
-            serde_json::from_slice(body).map_err(|_| RequestError::Malformed)?;
+        let members: Map<String, Value> = json::read(body).map_err(|_| RequestError::Malformed)?;
         let recipient = text(&members, "recipient", MAX_REQUEST_BYTES)?;
         let embedded_length_max = match members.get("embeddedLengthMax") {
             None | Some(Value::Null) => None,

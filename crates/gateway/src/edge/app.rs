@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use medfolder_crypto::{SigningKey, Suite};
+use medfolder_crypto::{Digest, Secret32, SigningKey, Suite, os_rng};
 use medfolder_ledger::genesis::Chain;
 use medfolder_record::MemberId;
 use medfolder_share::{Pepper, ShareId};
@@ -18,6 +18,7 @@ use super::db::Db;
 use super::ledger::Ledger;
 use super::limit::Limiter;
 use super::session::Sessions;
+use super::share::Rooms;
 use crate::clock::SharedClock;
 use crate::spool::{In, Writer};
 
@@ -45,6 +46,7 @@ pub(crate) struct App {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) sessions: Sessions,
     pub(crate) limits: Limits,
+    pub(crate) rooms: Arc<Rooms>,
     pub(crate) to_inner: Mutex<Writer<In>>,
     pub(crate) head: Head,
     pub(crate) following: tokio::sync::Mutex<()>,
@@ -59,6 +61,9 @@ pub(crate) struct Limits {
     pub(crate) address: Limiter<IpAddr>,
     pub(crate) link: Limiter<(IpAddr, ShareId)>,
     pub(crate) file: Limiter<(IpAddr, ShareId)>,
+    pub(crate) claim: Limiter<IpAddr>,
+    /// Hides networks in the index; another one after each start.
+    hide: Secret32,
 }
 
 impl Limits {
@@ -67,7 +72,15 @@ impl Limits {
             address: Limiter::new(tuning.address_rate, LIMITED),
             link: Limiter::new(tuning.link_rate, LIMITED),
             file: Limiter::new(tuning.file_rate, LIMITED),
+            claim: Limiter::new(tuning.claim_rate, LIMITED),
+            hide: Secret32::random(&mut os_rng()),
         }
+    }
+
+    /// A network as the index may know it.
+    pub(crate) fn source(&self, network: IpAddr) -> Digest {
+        let text = network.to_string();
+        Suite::International.hmac(self.hide.expose(), &[text.as_bytes()])
     }
 }
 

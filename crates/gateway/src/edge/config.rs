@@ -82,7 +82,11 @@ pub struct Tuning {
     pub link_rate: Rate,
     /// Files of one link to one address.
     pub file_rate: Rate,
-    /// Requests of one address for everything.
+    /// How long the head of a request may take; its body, a second more for each 32 KiB.
+    pub patience: u64,
+    /// Claims at the front desk of one network.
+    pub claim_rate: Rate,
+    /// Requests of one network for everything.
     pub address_rate: Rate,
 }
 
@@ -95,8 +99,13 @@ impl Default for Tuning {
             audit_rest: 20,
             draft_bytes: 1 << 30,
             index_bytes: None,
+            patience: 30_000,
             link_rate: RatePolicy::MANIFEST.into(),
             file_rate: RatePolicy::FILES.into(),
+            claim_rate: Rate {
+                burst: 30,
+                interval: 2_000,
+            },
             address_rate: Rate {
                 burst: 3_000,
                 interval: 20,

@@ -4,12 +4,9 @@ use std::fs::{File, TryLockError};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
-use axum_server::Handle;
-use hyper_util::rt::TokioTimer;
-use hyper_util::server::conn::auto::Builder;
 use medfolder_client::keyfile::{self, KeyFileError};
 use medfolder_crypto::{SigningKey, os_rng};
+use medfolder_http::{Patience, listen};
 use medfolder_ledger::genesis::{Chain, GenesisError};
 use medfolder_share::Pepper;
 use tokio::sync::watch;
@@ -27,9 +24,6 @@ use super::share::purge;
 use super::{follow, tasks, tls};
 use crate::clock::{SharedClock, SystemClock};
 use crate::spool::{Reader, SpoolError, Writer};
-
-/// How long the head of a request may take.
-const HEAD: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Why an edge does not start.
 #[derive(Debug, thiserror::Error)]
@@ -183,10 +177,16 @@ pub async fn serve_with(
     purge::sweep(&app).await?;
     let mut work = JoinSet::new();
     tasks::spawn(&mut work, &app, reader, &shutdown);
-    let tls = config.tls.as_ref();
-    listen(&mut work, listener, tls, routes::public(&app), &shutdown)?;
+    let patience = Patience::of(config.tuning.patience);
+    let mut listen = |listener, tls: Option<&Tls>, router| {
+        let tls = tls.map(tls::read).transpose()?;
+        let serving = listen(listener, tls, router, patience, shutdown.clone())?;
+        work.spawn(ended(serving));
+        Ok::<_, StartError>(())
+    };
+    listen(listener, config.tls.as_ref(), routes::public(&app))?;
     if let Some(admin) = admin {
-        listen(&mut work, admin, None, routes::admin(&app), &shutdown)?;
+        listen(admin, None, routes::admin(&app))?;
     }
     let task = tokio::spawn(async move { while work.join_next().await.is_some() {} });
     tracing::info!(%addr, member = %config.member, "the edge listens");
@@ -245,6 +245,7 @@ async fn open(config: &Config, parts: Parts, origin: String) -> Result<App, Star
         ledger: parts.ledger,
         sessions: Sessions::default(),
         limits: Limits::new(&config.tuning),
+        rooms: Arc::default(),
         to_inner: Mutex::new(Writer::open(&config.spool_in)?),
         head,
         following: tokio::sync::Mutex::default(),
@@ -280,47 +281,8 @@ fn origin(config: &Config, addr: SocketAddr) -> Result<String, StartError> {
     }
 }
 
-fn listen(
-    work: &mut JoinSet<()>,
-    listener: TcpListener,
-    tls: Option<&Tls>,
-    router: Router,
-    shutdown: &watch::Receiver<bool>,
-) -> Result<(), StartError> {
-    listener.set_nonblocking(true)?;
-    let handle = Handle::new();
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    match tls {
-        Some(tls) => {
-            let mut server =
-                axum_server::from_tcp_rustls(listener, tls::read(tls)?)?.handle(handle.clone());
-            impatient(server.http_builder());
-            work.spawn(async move { ended(server.serve(service).await) });
-        }
-        None => {
-            let mut server = axum_server::from_tcp(listener)?.handle(handle.clone());
-            impatient(server.http_builder());
-            work.spawn(async move { ended(server.serve(service).await) });
-        }
-    }
-    let mut shutdown = shutdown.clone();
-    work.spawn(async move {
-        // A sender that is gone means the same as shutdown.
-        let _ = shutdown.wait_for(|over| *over).await;
-        handle.graceful_shutdown(Some(std::time::Duration::from_secs(5)));
-    });
-    Ok(())
-}
-
-/// A client has half a minute to send a request's head; silent connections do not pile up.
-fn impatient<E>(builder: &mut Builder<E>) {
-    let mut http1 = builder.http1();
-    http1.timer(TokioTimer::new());
-    http1.header_read_timeout(HEAD);
-}
-
-fn ended(done: std::io::Result<()>) {
-    if let Err(error) = done {
+async fn ended(serving: impl Future<Output = std::io::Result<()>>) {
+    if let Err(error) = serving.await {
         tracing::error!(%error, "a listener ended");
     }
 }

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::app::App;
 use super::db::DbError;
-use super::share::{purge, report};
+use super::share::{owner, purge, report};
 use super::submit::{self, Sent};
 use super::zone::{audit, slots};
 use super::{desk, follow, outbox, spool};
@@ -120,6 +120,7 @@ async fn housekeeping(app: Arc<App>) {
         let pruned = app.db.write(move |t| {
             slots::prune(t, now)?;
             desk::prune(t, now)?;
+            owner::prune(t, now)?;
             outbox::forget(t, now.saturating_sub(REMEMBERED))
         });
         let _ = logged(pruned.await);

@@ -112,6 +112,8 @@ pub struct Tuning {
     pub keep_unsealed: u64,
     /// A record waits this long for the one that it replaces; then it stands as a first version.
     pub replaced_wait: u64,
+    /// How long the head of a request may take; its body, a second more for each 32 KiB.
+    pub patience: u64,
     /// Most bytes of the database; 0: what the disk holds.
     pub database_bytes: u64,
 }
@@ -128,6 +130,7 @@ impl Default for Tuning {
             staff_validity: 5 * 366 * DAY,
             keep_unsealed: 30 * DAY,
             replaced_wait: 10 * 60 * 1_000,
+            patience: 30_000,
             database_bytes: 0,
         }
     }

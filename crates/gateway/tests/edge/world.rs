@@ -64,6 +64,7 @@ pub(crate) fn tuning() -> Tuning {
         audit_rest: 0,
         link_rate: wide,
         file_rate: wide,
+        claim_rate: wide,
         address_rate: wide,
         ..Tuning::default()
     }
@@ -103,7 +104,7 @@ pub(crate) fn config_file(dir: &Path, ledger: &str) -> Value {
         "public_url": "https://edge.example",
         "tuning": {
             "poll": 20, "report": 20, "audit": HOUR, "audit_rest": 0,
-            "link_rate": wide, "file_rate": wide, "address_rate": wide,
+            "link_rate": wide, "file_rate": wide, "claim_rate": wide, "address_rate": wide,
         },
     })
 }

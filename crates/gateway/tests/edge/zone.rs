@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use medfolder_client::api::zone::FetchItem;
-use medfolder_gateway::spool::{CardClaim, DeskAnswer, DeskOutcome, In, Item, Out, Reader};
-use medfolder_ledger::TxId;
+use medfolder_gateway::spool::Out;
 use medfolder_ledger::body::{Body, By, FreezeCard, RotateCard, ZoneFinding, ZoneReporter};
 use medfolder_ledger::login::LoginSubject;
 use medfolder_record::{KeySlot, RecordId, SlotPlace};
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::chain::{self, MEMBER};
 use crate::hospital::{self, TITLE, Visit, send};
@@ -427,128 +426,4 @@ async fn a_vanished_attachment_and_swapped_envelopes_are_found() {
     std::fs::write(&two, &visit.envelopes[1]).unwrap();
     let seen = world.audit().await;
     assert_eq!((&seen["changed"], &seen["missing"]), (&json!(2), &json!(1)));
-}
-
-fn from_edge(world: &World) -> Vec<In> {
-    let mut reader = Reader::<In>::open(&world.dir.path().join("in")).unwrap();
-    let mut found = Vec::new();
-    while let Some(item) = reader.next().unwrap() {
-        let Item::Message { name, message } = item else {
-            panic!("{item:?}")
-        };
-        reader.done(&name, &message).unwrap();
-        found.push(message);
-    }
-    found
-}
-
-#[tokio::test]
-async fn blocks_are_passed_inwards_and_follow_each_other() {
-    let world = World::new().await;
-    world.card().await;
-    let mut last = None;
-    for message in from_edge(&world) {
-        let In::Blocks(blocks) = message else {
-            continue;
-        };
-        for block in blocks {
-            for one in medfolder_gateway::certified::Certified::read_all(&block).unwrap() {
-                one.verify(&world.chain, last.as_ref()).unwrap();
-                last = Some(one.block.header);
-            }
-        }
-    }
-    assert_eq!(last.unwrap().height, 1);
-}
-
-async fn claim(world: &World, card: &Card) -> (Vec<u8>, Value) {
-    let body = medfolder_ledger::body::RegisterCard {
-        member: MEMBER,
-        signing: card.signing.public(),
-        encryption: card.encryption.public().to_bytes(),
-        consent: world.consent(),
-    };
-    let transaction = world.signed(body, &[&card.signing]).to_bytes();
-    let blob = medfolder_client::api::Blob(transaction.clone());
-    let mac = medfolder_crypto::Digest([3; 32]);
-    (transaction, json!({ "transaction": blob, "mac": mac }))
-}
-
-#[tokio::test]
-async fn a_claim_passes_inwards_once_and_the_desks_answer_comes_back() {
-    let world = World::new().await;
-    let card = world.new_card();
-    let (transaction, body) = claim(&world, &card).await;
-    let response = world.post("/v1/desk/claims", None, &body).await;
-    assert_eq!(response.status(), StatusCode::ACCEPTED);
-    let id = text(&json_of(response).await, "claim");
-    let again = json_of(world.post("/v1/desk/claims", None, &body).await).await;
-    assert_eq!(text(&again, "claim"), id);
-    let claims: Vec<CardClaim> = from_edge(&world)
-        .into_iter()
-        .filter_map(|message| match message {
-            In::Claim(claim) => Some(claim),
-            In::Blocks(_) => None,
-        })
-        .collect();
-    assert_eq!(claims[0].transaction, transaction);
-    let path = format!("/v1/desk/claims/{id}");
-    assert_eq!(
-        text(&json_of(world.get(&path, None).await).await, "state"),
-        "waiting"
-    );
-    let tx = TxId([9; 32]);
-    let outcome = DeskOutcome::Confirmed {
-        transaction: medfolder_crypto::Digest(tx.0),
-    };
-    send(
-        &world,
-        Out::Answer(DeskAnswer {
-            claim: claims[0].claim,
-            outcome,
-        }),
-    );
-    world
-        .eventually("the answer is known", || async {
-            let status = json_of(world.get(&path, None).await).await;
-            (status["state"] == "confirmed" && status["transaction"] == json!(tx)).then_some(())
-        })
-        .await;
-}
-
-#[tokio::test]
-async fn a_claim_that_the_card_did_not_sign_goes_nowhere() {
-    let world = World::new().await;
-    let (card, other) = (world.new_card(), world.new_card());
-    let body = medfolder_ledger::body::RegisterCard {
-        member: MEMBER,
-        signing: card.signing.public(),
-        encryption: card.encryption.public().to_bytes(),
-        consent: world.consent(),
-    };
-    let transaction = world.signed(body, &[&other.signing]).to_bytes();
-    let blob = medfolder_client::api::Blob(transaction);
-    let body = json!({ "transaction": blob, "mac": medfolder_crypto::Digest([3; 32]) });
-    let response = world.post("/v1/desk/claims", None, &body).await;
-    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-}
-
-#[tokio::test]
-async fn a_transaction_of_the_inner_zone_is_passed_on_as_it_stands() {
-    let world = World::new().await;
-    let card = world.new_card();
-    let body = medfolder_ledger::body::RegisterCard {
-        member: MEMBER,
-        signing: card.signing.public(),
-        encryption: card.encryption.public().to_bytes(),
-        consent: world.consent(),
-    };
-    let seal = chain::key(world.suite(), 2);
-    let transaction = world.signed(body, &[&card.signing, &seal]);
-    send(&world, Out::Tx(transaction.to_bytes()));
-    world
-        .eventually("it is on the ledger", || async {
-            world.ledger.accepted().contains(&transaction).then_some(())
-        })
-        .await;
 }

@@ -9,6 +9,7 @@
     reason = "a test that cannot go on says where by panicking"
 )]
 
+mod bent;
 mod carried;
 mod crash;
 mod desk;

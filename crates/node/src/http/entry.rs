@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use medfolder_client::api::Blob;
 use medfolder_client::api::ledger::{MemberAnswer, MembersAnswer, StateAnswer};
 use medfolder_crypto::Digest;
+use medfolder_http::Json;
 use medfolder_ledger::StateKey;
 use medfolder_ledger::policy::Action;
 use medfolder_record::{KeyId, MemberId, RecordId, VisitId};

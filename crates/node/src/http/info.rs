@@ -1,12 +1,12 @@
 //! What a node tells about itself and its chain.
 
-use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use medfolder_client::api::Blob;
 use medfolder_client::api::ledger::{Alert, AlertsAnswer, Policies, Stats};
 use medfolder_crypto::to_cbor;
+use medfolder_http::Json;
 use medfolder_ledger::policy::Action;
 use serde::Deserialize;
 

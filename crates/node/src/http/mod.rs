@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use medfolder_record::MemberId;
 use tokio::sync::{Semaphore, watch};
@@ -105,6 +105,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .fallback(|| async { Refused::not_found() })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(app.clone(), admit))
+        .layer(from_fn(medfolder_http::alike))
         .with_state(app)
 }
 
@@ -127,7 +128,7 @@ async fn admit(
     if response.status().is_server_error() {
         add(&metrics.failures, 1);
     }
-    problem::uniform(response)
+    response
 }
 
 async fn limit_logins(

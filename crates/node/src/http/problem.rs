@@ -1,87 +1,44 @@
-//! How the node says no: RFC 9457 problems with a stable code.
+//! How the node says no.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use medfolder_client::api::Problem;
-use medfolder_client::api::problem::PROBLEM_TYPE;
+use medfolder_http::Problem;
 
 /// A refusal of a request.
 #[derive(Debug)]
-pub(crate) struct Refused {
-    status: StatusCode,
-    code: &'static str,
-    retry_after: Option<u64>,
-}
+pub(crate) struct Refused(Problem);
 
 impl Refused {
     pub(crate) const fn new(status: StatusCode, code: &'static str) -> Self {
-        Self {
-            status,
-            code,
-            retry_after: None,
-        }
+        Self(Problem::new(status, code))
     }
 
     pub(crate) const fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "http.not_found")
+        Self(Problem::absent("http.not_found"))
     }
 
     pub(crate) const fn forbidden() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "policy.refused")
+        Self(Problem::forbidden("policy.refused"))
     }
 
     pub(crate) const fn unauthorised() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "session.missing")
+        Self(Problem::unauthorized("session.missing"))
     }
 
     /// Too many; worth another try after `seconds`.
     pub(crate) const fn busy(seconds: u64) -> Self {
-        let (status, code) = (StatusCode::TOO_MANY_REQUESTS, "node.busy");
-        Self {
-            status,
-            code,
-            retry_after: Some(seconds),
-        }
+        Self(Problem::new(StatusCode::TOO_MANY_REQUESTS, "node.busy").after(seconds))
     }
 
     /// The node's storage fails.
     pub(crate) const fn storage() -> Self {
-        let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, "node.storage");
-        Self {
-            status,
-            code,
-            retry_after: Some(5),
-        }
+        Self::unavailable("node.storage")
     }
 
     /// The node cannot take transactions now, for a reason with a code.
     pub(crate) const fn unavailable(code: &'static str) -> Self {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self {
-            status,
-            code,
-            retry_after: Some(5),
-        }
+        Self(Problem::unavailable(code).after(5))
     }
-}
-
-/// Gives a refusal of the framework itself (no such method, a body too large or malformed) the form
-/// of all others.
-pub(crate) fn uniform(response: Response) -> Response {
-    let status = response.status();
-    let ours = |value: &HeaderValue| value.as_bytes() == PROBLEM_TYPE.as_bytes();
-    let kind = response.headers().get(header::CONTENT_TYPE);
-    if !(status.is_client_error() || status.is_server_error()) || kind.is_some_and(ours) {
-        return response;
-    }
-    let code = match status {
-        StatusCode::METHOD_NOT_ALLOWED => "http.method",
-        StatusCode::PAYLOAD_TOO_LARGE => "http.too_large",
-        StatusCode::NOT_FOUND => "http.not_found",
-        _ if status.is_client_error() => "http.malformed",
-        _ => "node.failed",
-    };
-    Refused::new(status, code).into_response()
 }
 
 impl From<medfolder_ledger::StateError> for Refused {
@@ -93,8 +50,8 @@ impl From<medfolder_ledger::StateError> for Refused {
 
 impl From<crate::store::StoreError> for Refused {
     fn from(error: crate::store::StoreError) -> Self {
-        tracing::error!(%error, "storage");
-        Self::storage()
+        tracing::error!(code = error.code(), %error, "storage");
+        Self::unavailable(error.code())
     }
 }
 
@@ -107,14 +64,6 @@ impl From<crate::state::MapError> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let title = self.status.canonical_reason().unwrap_or("refused");
-        let problem = Problem::new(self.status.as_u16(), title, self.code);
-        let mut response = (self.status, axum::Json(problem)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
-        if let Some(seconds) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        self.0.into_response()
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use medfolder_client::api::session::{
     Challenge, ChallengeRequest, Session, SessionRequest, Subject,
 };
 use medfolder_crypto::PublicKeyBytes;
+use medfolder_http::Json;
 use medfolder_ledger::StateKey;
 use medfolder_ledger::login::{LOGIN_VERSION, LoginError, LoginStatement};
 use medfolder_ledger::state::{CardEntry, FolderEntry, GrantEntry, MemberEntry, StaffEntry, read};

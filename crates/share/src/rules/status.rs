@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::encoding::{from_base64url, to_base64url};
+use crate::json;
 use crate::key::LinkKey;
 
 /// Whether a share can be opened, or why not.
@@ -86,7 +87,7 @@ pub fn status_request_holds(body: &[u8], digest: &Digest) -> bool {
     if body.len() > 1024 {
         return false;
     }
-    let members: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
+    let members: Option<Map<String, Value>> = json::read(body).ok();
     let secret = members
         .as_ref()
         .and_then(|m| m.get("secret"))

@@ -1,11 +1,8 @@
 //! Where the vault lies and what opens it.
 
 use crate::error::CliError;
-<<<<<<< HEAD
 use crate::prompt;
-=======
 use medfolder_crypto::Digest;
->>>>>>> fae20c4 (Say in verify whether the ledger itself is one to trust, as a check of its own)
 use medfolder_folder::{FolderError, OpensWith, Unlock, Vault};
 use medfolder_ledger::Chain;
 use std::io::IsTerminal as _;

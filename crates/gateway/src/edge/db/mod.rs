@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0001_edge.sql"),
     include_str!("0002_receipt.sql"),
     include_str!("0003_held.sql"),
+    include_str!("0004_once.sql"),
 ];
 
 /// Why the index failed.

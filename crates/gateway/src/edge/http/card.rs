@@ -9,11 +9,11 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use medfolder_http::Problem;
 use medfolder_record::CardNumber;
 
 use crate::edge::app::App;
 use crate::edge::card::{self, CardState};
-use crate::edge::problem::Problem;
 use crate::edge::session::Holder;
 
 /// A card that may read.

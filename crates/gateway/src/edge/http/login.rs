@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use medfolder_client::api::session::{Challenge, ChallengeRequest, Session, SessionRequest};
+use medfolder_http::{Json, Problem};
 use medfolder_ledger::login::{LOGIN_VERSION, LoginError, LoginStatement, LoginSubject};
 
 use crate::edge::app::App;
 use crate::edge::card;
-use crate::edge::problem::Problem;
 use crate::edge::session::Holder;
 
 /// Hands out a challenge. Whether the card exists is not said here.
@@ -23,7 +21,7 @@ pub(crate) async fn challenge(
     };
     // The statement's clock is the host's own, which the client's is compared with.
     let drawn = app.sessions.challenge(request.subject, app.clock.now());
-    let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "login.busy");
+    let busy = Problem::unavailable("login.busy");
     let (challenge, expires) = drawn.ok_or(busy)?;
     Ok(Json(Challenge {
         challenge,
@@ -76,7 +74,7 @@ pub(crate) async fn open(
         },
         app.now(),
     );
-    let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "login.busy");
+    let busy = Problem::unavailable("login.busy");
     let (token, expires) = opened.ok_or(busy)?;
     Ok(Json(Session { token, expires }))
 }

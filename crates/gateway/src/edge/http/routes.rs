@@ -7,18 +7,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
+use medfolder_http::{Json, Problem};
 use medfolder_share::rules::answer::HttpAnswer;
 
 use super::login;
 use crate::edge::app::App;
 use crate::edge::desk;
-use crate::edge::problem::Problem;
+use crate::edge::limit::network;
 use crate::edge::share::{answer, door, draft, held, owner, publish};
 use crate::edge::zone::{audit, fetch, report, slots};
 
@@ -28,11 +28,13 @@ pub(crate) const JSON_LIMIT: usize = 256 * 1024;
 /// What patients and readers reach.
 pub(crate) fn public(app: &Arc<App>) -> Router {
     Router::new()
-        .merge(readers())
         .merge(cards())
         .merge(shares())
         .route("/healthz", get(healthz))
         .fallback(|| async { Problem::absent("route.absent") })
+        .layer(middleware::from_fn(medfolder_http::alike))
+        // What readers meet has answers of its own.
+        .merge(readers().layer(middleware::from_fn(medfolder_http::paced)))
         .layer(DefaultBodyLimit::max(JSON_LIMIT))
         .layer(middleware::from_fn_with_state(app.clone(), guard))
         .with_state(app.clone())
@@ -44,6 +46,7 @@ pub(crate) fn admin(app: &Arc<App>) -> Router {
         .route("/healthz", get(healthz))
         .route("/v1/audit", post(run_audit))
         .fallback(|| async { Problem::absent("route.absent") })
+        .layer(middleware::from_fn(medfolder_http::alike))
         .with_state(app.clone())
 }
 
@@ -126,7 +129,7 @@ async fn guard(
 ) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
-    if let Err(early) = app.limits.address.take(peer.ip(), app.now()) {
+    if let Err(early) = app.limits.address.take(network(peer.ip()), app.now()) {
         return match route.starts_with("/s/") {
             true => answer::public(HttpAnswer::too_early(early)),
             false => Problem::too_often(early.retry_after_seconds).into_response(),

@@ -5,9 +5,9 @@ use std::io::{Read as _, SeekFrom};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use medfolder_http::Problem;
 
 use crate::edge::blob::{BlobReader, OpenBlob};
-use crate::edge::problem::Problem;
 
 const CHUNK: usize = 64 * 1024;
 

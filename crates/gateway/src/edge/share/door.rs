@@ -34,6 +34,7 @@ use super::store::{self, Phase, Stored, StoredFile};
 use crate::edge::app::App;
 use crate::edge::db::DbError;
 use crate::edge::http::stream;
+use crate::edge::limit::network;
 
 /// A request that passed 400 and 429.
 struct Visit {
@@ -65,7 +66,7 @@ pub(crate) async fn manifest(
         .await
         .map_err(|_| RequestError::TooLarge);
     let request = body.and_then(|bytes| ManifestRequest::read(&bytes));
-    visit(&app, &segment, peer.ip(), request, false).await
+    visit(&app, &segment, network(peer.ip()), request, false).await
 }
 
 /// GET of a direct file.
@@ -81,7 +82,7 @@ pub(crate) async fn direct(
             recipient,
             ..ManifestRequest::default()
         });
-    visit(&app, &segment, peer.ip(), request, true).await
+    visit(&app, &segment, network(peer.ip()), request, true).await
 }
 
 /// HEAD: counts nothing, tells nothing.
@@ -289,7 +290,7 @@ pub(crate) async fn file(
 ) -> Response {
     let now = app.now();
     let segment = segment.parse().unwrap_or(ShareId::from_bytes([0; 32]));
-    if let Err(early) = app.limits.file.take((peer.ip(), segment), now) {
+    if let Err(early) = app.limits.file.take((network(peer.ip()), segment), now) {
         return public(HttpAnswer::too_early(early));
     }
     if !app.hears_ledger().await {
@@ -338,7 +339,7 @@ pub(crate) async fn status(
 ) -> Response {
     let now = app.now();
     let segment = segment.parse().unwrap_or(ShareId::from_bytes([0; 32]));
-    if let Err(early) = app.limits.link.take((peer.ip(), segment), now) {
+    if let Err(early) = app.limits.link.take((network(peer.ip()), segment), now) {
         return public(HttpAnswer::too_early(early));
     }
     let Ok(body) = to_bytes(body, MAX_REQUEST_BYTES).await else {

@@ -10,23 +10,26 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http_body::Body as _;
 use medfolder_client::api::share::{Draft, DraftId, MAX_FILE, MAX_FILES};
 use medfolder_crypto::{Digest, os_rng};
+use medfolder_http::{Json, Problem};
 use medfolder_record::CardNumber;
-use medfolder_share::{ShareId, content_type};
+use medfolder_share::{ShareId, content_type, json};
 use rand_core::Rng as _;
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+
+use super::purge;
+use super::room::{NoRoom, Room};
 
 use crate::edge::app::App;
-use crate::edge::db::{int, number};
+use crate::edge::db::{digest, int, number};
 use crate::edge::http::card::ActiveCard;
-use crate::edge::problem::Problem;
 
 /// How long a draft is kept, in milliseconds.
 pub(crate) const DRAFT_LIFETIME: u64 = 60 * 60 * 1_000;
@@ -52,7 +55,7 @@ pub(crate) async fn open(
 ) -> Result<Json<Draft>, Problem> {
     let wish: DraftWish = match body.as_ref() {
         [] => DraftWish::default(),
-        bytes => serde_json::from_slice(bytes).map_err(|_| Problem::bad("body.malformed"))?,
+        bytes => json::read(bytes).map_err(|_| Problem::bad("body.malformed"))?,
     };
     let (card, mut id) = (holder.card, [0; 16]);
     os_rng().fill_bytes(&mut id);
@@ -96,7 +99,7 @@ pub(crate) async fn upload(
     Path((draft, k)): Path<(String, u32)>,
     body: Body,
 ) -> Result<StatusCode, Problem> {
-    let place = Place::open(&app, &holder.card, &draft, k).await?;
+    let place = Place::open(&app, &holder.card, &draft, k, length(&body)).await?;
     let jwe = whole(body).await?;
     place.fill(&app, vec![jwe]).await
 }
@@ -115,18 +118,23 @@ pub(crate) async fn upload_many(
     Query(First { first }): Query<First>,
     body: Body,
 ) -> Result<StatusCode, Problem> {
-    let place = Place::open(&app, &holder.card, &draft, first).await?;
+    let place = Place::open(&app, &holder.card, &draft, first, length(&body)).await?;
     let text = whole(body).await?;
     let lines = text.split(|byte| *byte == b'\n');
     let jwes = lines.map(|line| text.slice_ref(line)).collect();
     place.fill(&app, jwes).await
 }
 
-/// A draft with room for files from this place on.
+/// How long a body is at most.
+fn length(body: &Body) -> u64 {
+    body.size_hint().upper().unwrap_or(MAX_FILE as u64)
+}
+
+/// Where files of a draft go, with room for them.
 struct Place {
     draft: DraftId,
     first: u32,
-    used: u64,
+    room: Room,
 }
 
 impl Place {
@@ -135,61 +143,69 @@ impl Place {
         card: &CardNumber,
         draft: &str,
         first: u32,
+        announced: u64,
     ) -> Result<Self, Problem> {
         let draft: DraftId = draft.parse().map_err(|_| Problem::absent("draft.absent"))?;
-        let (card, now) = (*card, app.now());
-        let room = app.db.read(move |c| room(c, &draft, &card, now)).await?;
-        let used = room.ok_or(Problem::absent("draft.absent"))?;
-        Ok(Self { draft, first, used })
+        if announced > MAX_FILE as u64 {
+            return Err(Problem::too_large());
+        }
+        let now = app.now();
+        let (place, sizes) = ((*card, draft), (announced, app.tuning.draft_bytes));
+        let rooms = app.rooms.clone();
+        let reserve = move |c: &Connection| rooms.reserve(c, place, sizes, now);
+        let room = app.db.read(reserve).await?;
+        let room = room.map_err(|none| match none {
+            NoRoom::Absent => Problem::absent("draft.absent"),
+            NoRoom::Full => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "draft.too_large"),
+        })?;
+        Ok(Self { draft, first, room })
     }
 
     /// Stores the files durably, all or none.
     async fn fill(self, app: &Arc<App>, jwes: Vec<Bytes>) -> Result<StatusCode, Problem> {
-        let count = usize::try_from(self.first).unwrap_or(usize::MAX);
+        let Self { draft, first, room } = self;
+        let count = usize::try_from(first).unwrap_or(usize::MAX);
         if count.saturating_add(jwes.len()) > MAX_FILES {
             return Err(Problem::bad("draft.too_many_files"));
-        }
-        let size: u64 = jwes.iter().map(|jwe| jwe.len() as u64).sum();
-        if self.used.saturating_add(size) > app.tuning.draft_bytes {
-            return Err(Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "draft.too_large",
-            ));
         }
         let kinds: Option<Vec<String>> = jwes.iter().map(|jwe| content_type_of(jwe)).collect();
         let kinds = kinds.ok_or(Problem::bad("draft.not_a_jwe"))?;
         let kept = keep_all(app, jwes).await?;
-        app.db
-            .write(move |t| {
-                let mut insert = t.prepare_cached(
-                    "INSERT INTO draft_file (draft, k, blob, size, kind)
-                     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (draft, k) DO UPDATE
-                     SET blob = excluded.blob, size = excluded.size, kind = excluded.kind",
-                )?;
-                for ((k, (blob, size)), kind) in (self.first..).zip(kept).zip(kinds) {
-                    insert.execute(params![self.draft.0, k, blob.0, int(size), kind])?;
-                }
-                Ok(())
-            })
-            .await?;
-        Ok(StatusCode::NO_CONTENT)
+        let stored = kept.iter().map(|(blob, _)| *blob).collect();
+        let write = move |t: &Transaction<'_>| {
+            let files = (first..).zip(kept).zip(kinds);
+            let replaced = put_files(t, &draft, files)?;
+            // From here on the rows count.
+            drop(room);
+            Ok(replaced)
+        };
+        let (unused, done) = match app.db.write(write).await {
+            Ok(replaced) => (replaced, Ok(StatusCode::NO_CONTENT)),
+            Err(error) => (stored, Err(error.into())),
+        };
+        purge::drop_unused(app, unused).await?;
+        done
     }
 }
 
-/// Bytes that the card's drafts hold; `None` without this draft of this card.
-fn room(
-    connection: &rusqlite::Connection,
+/// Notes the files of a draft; says which blobs they replace.
+fn put_files(
+    t: &Transaction<'_>,
     draft: &DraftId,
-    card: &CardNumber,
-    now: u64,
-) -> rusqlite::Result<Option<u64>> {
-    let sql = "SELECT (SELECT coalesce(sum(size), 0) FROM draft_file JOIN draft d ON d.id = draft
-               WHERE d.card = ?2) FROM draft WHERE id = ?1 AND card = ?2 AND expires > ?3";
-    connection
-        .query_row(sql, params![draft.0, card.as_bytes(), int(now)], |row| {
-            number(row, 0)
-        })
-        .optional()
+    files: impl Iterator<Item = ((u32, (Digest, u64)), String)>,
+) -> rusqlite::Result<Vec<Digest>> {
+    let mut old = t.prepare_cached("SELECT blob FROM draft_file WHERE draft = ?1 AND k = ?2")?;
+    let mut insert = t.prepare_cached(
+        "INSERT OR REPLACE INTO draft_file (draft, k, blob, size, kind)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    let mut replaced = Vec::new();
+    for ((k, (blob, size)), kind) in files {
+        let known = old.query_row(params![draft.0, k], |row| digest(row, 0));
+        replaced.extend(known.optional()?);
+        insert.execute(params![draft.0, k, blob.0, int(size), kind])?;
+    }
+    Ok(replaced)
 }
 
 /// A JWE from a request, with the content type that its header names.
@@ -202,7 +218,7 @@ pub(crate) async fn read_file(body: Body) -> Result<(Bytes, String), Problem> {
 async fn whole(body: Body) -> Result<Bytes, Problem> {
     to_bytes(body, MAX_FILE)
         .await
-        .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body.too_large"))
+        .map_err(|_| Problem::too_large())
 }
 
 /// Stores files durably, in their order; several at a time, as waiting for the disk is most of it.
@@ -249,7 +265,7 @@ fn content_type_of(jwe: &[u8]) -> Option<String> {
         return None;
     }
     let header = URL_SAFE_NO_PAD.decode(header).ok()?;
-    let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
+    let header: serde_json::Value = json::read(&header).ok()?;
     let is =
         |name: &str, value| header.get(name).and_then(serde_json::Value::as_str) == Some(value);
     let kind = header.get("cty")?.as_str()?.to_owned();

@@ -10,13 +10,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use medfolder_client::api::Blob;
 use medfolder_client::api::share::{ConfirmRequest, HeldAnswer, HeldShare};
 use medfolder_client::card_consent;
 use medfolder_crypto::Signature;
+use medfolder_http::{Json, Problem};
 use medfolder_ledger::body::Body;
 use medfolder_record::{CardNumber, GrantId};
 use rusqlite::{Connection, Transaction, params};
@@ -25,7 +25,6 @@ use super::store;
 use crate::edge::app::App;
 use crate::edge::db::digest;
 use crate::edge::http::card::ActiveCard;
-use crate::edge::problem::Problem;
 use crate::edge::{card, chain};
 
 /// Most shares of one answer.

@@ -12,4 +12,7 @@ pub(crate) mod publish;
 pub(crate) mod purge;
 pub(crate) mod record;
 pub(crate) mod report;
+mod room;
 pub(crate) mod store;
+
+pub(crate) use room::Rooms;

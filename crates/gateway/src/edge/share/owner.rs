@@ -11,7 +11,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -20,10 +19,13 @@ use medfolder_client::api::share::{
     AccessesAnswer, EndRequest, HostAccess, MAX_FILE, Outcome, PasscodeRequest, SIGNATURE_HEADER,
     ShareState,
 };
-use medfolder_client::grant_request::GrantRequest;
+use medfolder_client::grant_request::{GrantRequest, TOLERANCE};
+use medfolder_crypto::Digest;
+use medfolder_http::{Json, Problem};
 use medfolder_ledger::body::{AccessOutcome, Body as TxBody};
 use medfolder_ledger::transaction::Transaction;
 use medfolder_record::GrantId;
+use medfolder_share::json;
 use medfolder_share::receipt::AccessRecord;
 use rusqlite::{Connection, params};
 use serde::de::DeserializeOwned;
@@ -36,7 +38,6 @@ use crate::edge::app::App;
 use crate::edge::db::int;
 use crate::edge::http::routes::JSON_LIMIT;
 use crate::edge::outbox::{self, Kind};
-use crate::edge::problem::Problem;
 use crate::edge::{card, chain};
 
 /// A request whose signature by the grant key holds.
@@ -45,8 +46,9 @@ pub(crate) struct Owned {
     body: Bytes,
 }
 
-/// Bodies that are read before their signature can be checked, at most so many at a time: whoever
-/// knows a share's id can send them.
+/// Files that are read before their signature can be checked, at most so many at a time: whoever
+/// knows a share's id can send them. What is short, such as the word that ends a share, waits for
+/// none of them.
 static UPLOADS: Semaphore = Semaphore::const_new(8);
 /// How long one may take.
 const UPLOAD: Duration = Duration::from_secs(60);
@@ -68,11 +70,15 @@ impl FromRequest<Arc<App>> for Owned {
             Method::PUT => MAX_FILE,
             _ => JSON_LIMIT,
         };
-        let _turn = UPLOADS.acquire().await;
+        let change = parts.method != Method::GET;
+        let _turn = match parts.method {
+            Method::PUT => UPLOADS.acquire().await.ok(),
+            _ => None,
+        };
         let body = tokio::time::timeout(UPLOAD, axum::body::to_bytes(body, longest))
             .await
-            .map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "body.too_slow"))?
-            .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body.too_large"))?;
+            .map_err(|_| Problem::too_slow())?
+            .map_err(|_| Problem::too_large())?;
         let signed = GrantRequest {
             genesis: app.chain.digest(),
             grant,
@@ -84,7 +90,7 @@ impl FromRequest<Arc<App>> for Owned {
                 .map_or(&path, |target| target.as_str()),
             body: &body,
         };
-        signed
+        let request = signed
             .verify(
                 app.suite,
                 &share.key,
@@ -92,8 +98,31 @@ impl FromRequest<Arc<App>> for Owned {
                 app.clock.now(),
             )
             .map_err(|error| Problem::unauthorized(error.code()))?;
+        if change {
+            once(app, request).await?;
+        }
         Ok(Self { grant, body })
     }
+}
+
+/// Takes a signed request once, for as long as its time holds: whoever captured it sends it in vain.
+async fn once(app: &Arc<App>, request: Digest) -> Result<(), Problem> {
+    let until = app.clock.now().saturating_add(2 * TOLERANCE);
+    let note = move |t: &rusqlite::Transaction<'_>| {
+        t.execute(
+            "INSERT OR IGNORE INTO request (digest, until) VALUES (?1, ?2)",
+            params![request.0, int(until)],
+        )
+    };
+    match app.db.write(note).await? {
+        1 => Ok(()),
+        _ => Err(Problem::conflict("request.repeated")),
+    }
+}
+
+/// Forgets requests whose time is over.
+pub(crate) fn prune(t: &rusqlite::Transaction<'_>, now: u64) -> rusqlite::Result<usize> {
+    t.execute("DELETE FROM request WHERE until < ?1", params![int(now)])
 }
 
 fn grant_in(path: &str) -> Option<GrantId> {
@@ -113,7 +142,7 @@ fn signature(headers: &HeaderMap) -> &str {
 
 impl Owned {
     fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_slice(&self.body).map_err(|_| Problem::bad("body.malformed"))
+        json::read(&self.body).map_err(|_| Problem::bad("body.malformed"))
     }
 }
 
@@ -299,7 +328,7 @@ pub(crate) fn end(
 }
 
 /// Sends and waits; what the ledger says later reaches the share through its blocks.
-async fn settle(app: &Arc<App>, id: &medfolder_crypto::Digest) {
+async fn settle(app: &Arc<App>, id: &Digest) {
     app.wake.submit.notify_one();
     app.wake.report.notify_one();
     if let Err(problem) = until_settled(app, id).await {

@@ -13,11 +13,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use medfolder_client::api::share::{DraftId, FileItem, PublishRequest, Published};
 use medfolder_client::card_consent;
 use medfolder_crypto::{Digest, typed};
+use medfolder_http::{Json, Problem};
 use medfolder_ledger::body::{Body, Grant};
 use medfolder_record::GrantId;
 use medfolder_share::rules::passcode::PasscodeState;
@@ -30,7 +30,6 @@ use crate::edge::chain::{self, Queued};
 use crate::edge::db::{Bytes32, int, number};
 use crate::edge::http::card::ActiveCard;
 use crate::edge::outbox::{self, Fate, Kind};
-use crate::edge::problem::Problem;
 use crate::edge::session::Holder;
 
 /// How long a request waits for its Grant to be final.
@@ -284,11 +283,11 @@ pub(super) async fn until_settled(app: &Arc<App>, id: &Digest) -> Result<u64, Pr
                 Some(Fate::Waiting) => {}
             }
             if changes.changed().await.is_err() {
-                return Err(Problem::ledger());
+                return Err(Problem::unavailable("ledger.unreachable"));
             }
         }
     };
     tokio::time::timeout(PATIENCE, wait)
         .await
-        .unwrap_or(Err(Problem::ledger()))
+        .unwrap_or(Err(Problem::unavailable("ledger.unreachable")))
 }

@@ -6,13 +6,13 @@
 use std::io::Read as _;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use medfolder_client::api::zone::{FetchItem, FetchRequest, Info, MAX_FETCH, SealName};
 use medfolder_crypto::{Digest, to_cbor};
+use medfolder_http::{Json, Problem};
 use medfolder_record::limits::MAX_ENVELOPE;
 use medfolder_record::{CardNumber, RecordId, VisitId};
 
@@ -22,7 +22,6 @@ use crate::edge::card;
 use crate::edge::db::DbError;
 use crate::edge::http::card::ReadingCard;
 use crate::edge::http::stream;
-use crate::edge::problem::Problem;
 
 const OCTETS: &str = "application/octet-stream";
 

@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use medfolder_client::api::zone::{ReportRequest, Reported};
+use medfolder_http::{Json, Problem};
 use medfolder_ledger::TxId;
 use medfolder_ledger::body::{Body, ZoneReporter};
 
@@ -16,7 +16,6 @@ use crate::edge::app::App;
 use crate::edge::chain;
 use crate::edge::http::card::ReadingCard;
 use crate::edge::outbox::{self, Kind};
-use crate::edge::problem::Problem;
 
 /// Takes a report of the card that is logged in.
 pub(crate) async fn take(

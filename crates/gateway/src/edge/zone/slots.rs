@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use medfolder_http::Problem;
 use medfolder_record::KeySlot;
 use medfolder_record::VisitId;
 use rusqlite::{Transaction, params};
@@ -19,7 +20,6 @@ use crate::edge::app::App;
 use crate::edge::card;
 use crate::edge::db::int;
 use crate::edge::http::card::ReadingCard;
-use crate::edge::problem::Problem;
 
 /// How long a slot stays beside its successor's, in milliseconds.
 const OLD_SLOT_LIFETIME: u64 = 30 * 24 * 60 * 60 * 1_000;

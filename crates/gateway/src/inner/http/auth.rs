@@ -11,8 +11,8 @@ use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use medfolder_crypto::{Digest, Secret32, Suite, os_rng};
+use medfolder_http::Problem;
 
-use super::problem::Problem;
 use crate::inner::InnerError;
 use crate::inner::config::Config;
 
@@ -93,7 +93,7 @@ pub(super) async fn check(State(gate): State<Gate>, request: Request, next: Next
         .and_then(|value| value.strip_prefix("Bearer "));
     match presented.and_then(|token| gate.tokens.caller(token)) {
         Some(caller) if gate.caller.contains(&caller) => next.run(request).await,
-        Some(_) => Problem::new(403, "token.scope").into_response(),
-        None => Problem::new(401, "token.invalid").into_response(),
+        Some(_) => Problem::forbidden("token.scope").into_response(),
+        None => Problem::unauthorized("token.invalid").into_response(),
     }
 }

@@ -23,8 +23,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
+use medfolder_http::Problem;
 
 use super::InnerError;
 use super::config::Config;
@@ -70,5 +71,7 @@ pub(crate) fn router(zone: Arc<Zone>, config: &Config) -> Result<Router, InnerEr
         .merge(guarded(signer, &[auth::Caller::Signer]))
         .merge(guarded(desk, &[auth::Caller::Desk]))
         .merge(guarded(any, &auth::Caller::ALL))
+        .fallback(|| async { Problem::absent("route.absent") })
+        .layer(from_fn(medfolder_http::alike))
         .with_state(zone))
 }

@@ -3,7 +3,6 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, State};
@@ -12,12 +11,12 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use medfolder_crypto::{from_cbor, to_cbor};
+use medfolder_http::{Json, Problem};
 use medfolder_ledger::body::RevokeReason;
 use medfolder_record::KeyId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::problem::Problem;
 use crate::inner::carried::Delivered;
 use crate::inner::desk::{self, Confirmed, GivenCode};
 use crate::inner::inlet::{self, Taken};
@@ -47,7 +46,7 @@ where
 {
     match tokio::task::spawn_blocking(move || work(&zone)).await {
         Ok(done) => Ok(done?),
-        Err(_) => Err(Problem::new(500, "inner.internal")),
+        Err(_) => Err(Problem::internal()),
     }
 }
 
@@ -62,8 +61,10 @@ pub(super) async fn fhir(
 ) -> Result<Json<Taken>, Problem> {
     let carried = carried(&headers)?;
     let body = body.map_err(|refused| match refused.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(413, "fhir.too_large"),
-        _ => Problem::new(400, "fhir.truncated"),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "fhir.too_large")
+        }
+        _ => Problem::bad("fhir.truncated"),
     })?;
     Ok(Json(
         blocking(zone, move |zone| inlet::take(zone, &body, carried.as_ref())).await?,
@@ -75,7 +76,7 @@ fn carried(headers: &HeaderMap) -> Result<Option<Delivered>, Problem> {
     let all = |name: &str| -> Result<Vec<Vec<u8>>, Problem> {
         let values = headers.get_all(name).iter();
         let decoded: Result<_, _> = values.map(|value| STANDARD.decode(value)).collect();
-        decoded.map_err(|_| Problem::new(400, "carried.form"))
+        decoded.map_err(|_| Problem::bad("carried.form"))
     };
     match all(SIGNATURE)?.into_iter().next() {
         Some(cms) => {
@@ -105,7 +106,7 @@ pub(super) async fn items(
         .filter(|key| !key.is_empty())
         .map(str::parse)
         .collect();
-    let keys = keys.map_err(|_| Problem::new(400, "worklist.keys"))?;
+    let keys = keys.map_err(|_| Problem::bad("worklist.keys"))?;
     let limit = query.limit.unwrap_or(worklist::MAX_ITEMS);
     let bytes = blocking(zone, move |zone| {
         let items = work::items(zone, &keys, query.after, limit)?;
@@ -120,7 +121,7 @@ pub(super) async fn items(
 pub(super) async fn item(State(zone): Shared, Path(id): Path<u64>) -> Result<Response, Problem> {
     let item = blocking(zone, move |zone| work::item(zone, id)).await?;
     item.map(|item| cbor(to_cbor(&item)))
-        .ok_or_else(|| Problem::new(404, work::NO_ITEM))
+        .ok_or_else(|| Problem::absent(work::NO_ITEM))
 }
 
 pub(super) async fn attachment(
@@ -128,7 +129,7 @@ pub(super) async fn attachment(
     Path((id, index)): Path<(u64, usize)>,
 ) -> Result<Response, Problem> {
     let plain = blocking(zone, move |zone| work::attachment(zone, id, index)).await?;
-    let plain = plain.ok_or_else(|| Problem::new(404, work::NO_ITEM))?;
+    let plain = plain.ok_or_else(|| Problem::absent(work::NO_ITEM))?;
     Ok(Body::new(Streamed(Some(plain))).into_response())
 }
 
@@ -162,7 +163,7 @@ impl http_body::Body for Streamed {
 }
 
 pub(super) async fn answers(State(zone): Shared, body: Bytes) -> Result<Response, Problem> {
-    let malformed = || Problem::new(400, "worklist.malformed");
+    let malformed = || Problem::bad("worklist.malformed");
     let answers: Answers = from_cbor(&body, body.len()).map_err(|_| malformed())?;
     if answers.version != worklist::VERSION || answers.answers.len() > worklist::MAX_ITEMS {
         return Err(malformed());
@@ -224,9 +225,7 @@ pub(super) async fn revoke(
     Path(key): Path<String>,
     Json(request): Json<RevokeRequest>,
 ) -> Result<Json<Value>, Problem> {
-    let key: KeyId = key
-        .parse()
-        .map_err(|_| Problem::new(404, "staff.unknown"))?;
+    let key: KeyId = key.parse().map_err(|_| Problem::absent("staff.unknown"))?;
     blocking(zone, move |zone| staff::revoke(zone, key, request.reason)).await?;
     Ok(Json(json!({ "key": key })))
 }
