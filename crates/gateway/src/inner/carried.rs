@@ -13,6 +13,7 @@
 //! with the document as the file that it signs and the roots in which its paths end: whoever verifies
 //! the record later needs nothing else.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use medfolder_crypto::Suite;
@@ -24,7 +25,8 @@ use minicbor::{Decode, Encode};
 
 use super::InnerError;
 use super::draft::Draft;
-use super::inlet::InletError;
+use super::folder::{Folder, Stamp};
+use super::inlet::{Copied, InletError};
 use super::zone::Zone;
 use crate::signer::examine::BODY_MEDIA_TYPE;
 
@@ -71,26 +73,30 @@ impl Delivered {
         fits.then_some(delivered).ok_or(InletError::Carried)
     }
 
-    /// What lies beside a document, with the names of those files.
-    pub(crate) fn beside(document: &Path) -> Result<Option<(Self, Vec<PathBuf>)>, InletError> {
-        let mut paths = Vec::new();
-        let Some(cms) = read(document, SIGNATURE, &mut paths)? else {
+    /// What lies beside a document, with those files.
+    pub(crate) fn beside(
+        root: &Folder,
+        document: &Path,
+    ) -> Result<Option<(Self, Vec<Copied>)>, InletError> {
+        let mut files = Vec::new();
+        let Some(cms) = read(root, document, SIGNATURE, &mut files)? else {
             return Ok(None);
         };
         let mut answers = Vec::new();
         for ending in ANSWERS {
-            answers.extend(read(document, ending, &mut paths)?);
+            answers.extend(read(root, document, ending, &mut files)?);
         }
-        let time_stamp = read(document, TIME_STAMP, &mut paths)?;
-        Ok(Some((Self::new(cms, answers, time_stamp)?, paths)))
+        let time_stamp = read(root, document, TIME_STAMP, &mut files)?;
+        Ok(Some((Self::new(cms, answers, time_stamp)?, files)))
     }
 }
 
-/// The file of a document's name and this ending, if there is one; its name is added to `paths`.
+/// The file of a document's name and this ending, if there is one; which it was is added to `files`.
 fn read(
+    root: &Folder,
     document: &Path,
     ending: &str,
-    paths: &mut Vec<PathBuf>,
+    files: &mut Vec<Copied>,
 ) -> Result<Option<Vec<u8>>, InletError> {
     let Some(mut name) = document.file_name().map(ToOwned::to_owned) else {
         return Ok(None);
@@ -98,15 +104,17 @@ fn read(
     name.push(".");
     name.push(ending);
     let path = document.with_file_name(name);
-    match std::fs::symlink_metadata(&path) {
-        Ok(meta) if meta.is_file() && meta.len() > MAX_LEN as u64 => Err(InletError::Carried),
-        Ok(meta) if meta.is_file() => {
-            let bytes = std::fs::read(&path)?;
-            paths.push(path);
-            Ok(Some(bytes))
-        }
-        _ => Ok(None),
+    let Ok(file) = root.file(&path) else {
+        return Ok(None);
+    };
+    let stamp = Stamp::of_file(&file)?;
+    if stamp.size() > MAX_LEN as u64 {
+        return Err(InletError::Carried);
     }
+    let mut bytes = Vec::new();
+    file.take(stamp.size()).read_to_end(&mut bytes)?;
+    files.push(Copied { path, stamp });
+    Ok(Some(bytes))
 }
 
 /// Reads the roots of the configuration; each must be one of policy's.

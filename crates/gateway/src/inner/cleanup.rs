@@ -37,7 +37,7 @@ pub(crate) fn forget_drafts(db: &Connection, batch: i64) -> Result<Vec<String>, 
 /// be removed is swept at the next start; it is encrypted.
 pub(crate) fn shred_files(zone: &Zone, files: &[String]) {
     for name in files.iter().flat_map(|files| files.split_whitespace()) {
-        if let Err(error) = shred(&zone.files.join(name)) {
+        if let Err(error) = shred(&zone.files, name) {
             tracing::warn!(%error, "a stored file could not be removed");
         }
     }
@@ -56,9 +56,9 @@ pub(crate) fn sweep_files(zone: &Zone) -> Result<(), InnerError> {
         }
         Ok::<_, InnerError>(kept)
     })?;
-    for (name, path) in names(&zone.files)? {
+    for name in names(&zone.files)? {
         if !kept.contains(&name) {
-            shred(&path)?;
+            shred(&zone.files, &name)?;
         }
     }
     Ok(())

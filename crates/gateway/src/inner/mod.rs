@@ -18,6 +18,7 @@ mod config;
 pub mod desk;
 mod draft;
 mod error;
+mod folder;
 mod follow;
 mod http;
 mod inlet;
@@ -43,6 +44,7 @@ use std::sync::{Arc, Mutex};
 
 use medfolder_client::keyfile;
 use medfolder_crypto::os_rng;
+use medfolder_http::Patience;
 use medfolder_ledger::Chain;
 use medfolder_record::AreaId;
 use tokio::sync::watch;
@@ -87,7 +89,7 @@ pub async fn serve(config: Config, shutdown: watch::Receiver<bool>) -> Result<Ru
 pub async fn serve_at(
     config: Config,
     clock: SharedClock,
-    mut shutdown: watch::Receiver<bool>,
+    shutdown: watch::Receiver<bool>,
 ) -> Result<Running, InnerError> {
     let lock = lock(&config.data_dir)?;
     let zone = Arc::new(open(config, clock)?);
@@ -96,21 +98,18 @@ pub async fn serve_at(
     recover(&zone, &mut writer)?;
     let reader = Reader::open(&zone.config.spool_in)?;
     let router = http::router(Arc::clone(&zone), &zone.config)?;
-    let listener = tokio::net::TcpListener::bind(zone.config.listen).await?;
+    let listener = std::net::TcpListener::bind(zone.config.listen)?;
     let addr = listener.local_addr()?;
+    let patience = Patience::of(zone.config.tuning.patience);
     let stop = Arc::new(AtomicBool::new(false));
     let threads = threads(
         &zone,
         Worker::new(Arc::clone(&zone), Mutex::new(writer), reader),
         &stop,
     )?;
+    let serving = medfolder_http::listen(listener, None, router, patience, shutdown)?;
     let task = tokio::spawn(async move {
-        let stopped =
-            async move { while !*shutdown.borrow() && shutdown.changed().await.is_ok() {} };
-        let served = axum::serve(listener, router)
-            .with_graceful_shutdown(stopped)
-            .await;
-        if let Err(error) = served {
+        if let Err(error) = serving.await {
             tracing::error!(%error, "the inner zone's HTTP interface failed");
         }
         stop.store(true, Ordering::SeqCst);

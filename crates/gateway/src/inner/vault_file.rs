@@ -7,15 +7,15 @@
 //! Named by 32 random hexadecimal characters. The last chunk may be empty, and says so.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Error, ErrorKind, Read, Result, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::io::{Error, ErrorKind, Read, Result, Write};
+use std::path::Path;
 
 use medfolder_crypto::aead::{NONCE_LEN, TAG_LEN};
 use medfolder_crypto::{AeadKey, Digest, Hasher, Suite, os_rng};
 use rand_core::Rng;
 use zeroize::Zeroizing;
 
+use super::folder::Folder;
 use super::zone_key::ZoneKey;
 
 const SALT_LEN: usize = 16;
@@ -150,63 +150,21 @@ impl Read for Plain {
     }
 }
 
-/// Overwrites a file with zeros and removes it; a file that is gone is no error. Whoever may write
-/// to the watched folder can put a link in its place: a link is removed, and never followed.
-pub(crate) fn shred(path: &Path) -> Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).custom_flags(libc::O_NOFOLLOW);
-    let mut file = match options.open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => return fs::remove_file(path),
-        opened => opened?,
-    };
-    let meta = file.metadata()?;
-    if meta.nlink() > 1 {
-        return fs::remove_file(path);
-    }
-    let mut left = meta.len();
-    file.seek(SeekFrom::Start(0))?;
-    let zeros = [0; 8 << 10];
-    while left > 0 {
-        let now = left.min(zeros.len() as u64);
-        file.write_all(zeros.get(..now as usize).unwrap_or(&zeros))?;
-        left -= now;
-    }
-    file.sync_data()?;
-    fs::remove_file(path)
+/// Overwrites a stored file with zeros and removes it; one that is gone is no error.
+pub(crate) fn shred(dir: &Path, name: &str) -> Result<()> {
+    Folder::open(dir)?.shred(name.as_ref())
 }
 
 /// Names of all stored files.
-pub(crate) fn names(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let entries = fs::read_dir(dir)?.filter_map(std::result::Result::ok);
-    Ok(entries
-        .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
-        .collect())
+pub(crate) fn names(dir: &Path) -> Result<Vec<String>> {
+    let names = Folder::open(dir)?.names()?.into_iter();
+    Ok(names.filter_map(|name| name.into_string().ok()).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use medfolder_crypto::Secret32;
-
-    #[test]
-    fn a_link_in_a_files_place_is_removed_and_what_it_names_stays() {
-        let dir = tempfile::tempdir().unwrap();
-        let (key, link, other) = (
-            dir.path().join("seal.key"),
-            dir.path().join("link"),
-            dir.path().join("other"),
-        );
-        fs::write(&key, b"key").unwrap();
-        std::os::unix::fs::symlink(&key, &link).unwrap();
-        fs::hard_link(&key, &other).unwrap();
-        shred(&link).unwrap();
-        shred(&other).unwrap();
-        assert_eq!(fs::read(&key).unwrap(), b"key");
-        assert!(!link.exists() && !other.exists());
-        shred(&key).unwrap();
-        assert!(!key.exists());
-    }
 
     #[test]
     fn a_stored_file_is_read_back_and_holds_no_plaintext() {

@@ -24,4 +24,5 @@ mod refused;
 mod signing;
 mod speed;
 mod story;
+mod swapped;
 mod world;

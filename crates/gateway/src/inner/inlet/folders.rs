@@ -4,9 +4,10 @@
 //! again until it changes, so that a look costs what is new.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
+
+use crate::inner::folder::{Entry, Folder, Stamp};
 
 /// Levels of folders below the watched one.
 pub(super) const DEPTH: usize = 16;
@@ -14,8 +15,8 @@ pub(super) const DEPTH: usize = 16;
 /// no coarse clock hides a change.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// Files with size and time of change, in no order.
-pub(super) type Found = Vec<(PathBuf, (u64, Option<SystemTime>))>;
+/// Files with their path below the watched folder, in no order.
+pub(super) type Found = Vec<(PathBuf, Stamp)>;
 
 /// The empty folders of the last look.
 #[derive(Default)]
@@ -26,62 +27,71 @@ pub(super) struct Folders {
 
 #[derive(Clone, Copy)]
 struct Empty {
-    modified: SystemTime,
+    stamp: Stamp,
     since: Instant,
     quiet: bool,
 }
 
 impl Folders {
     /// Every file below `root` that is not being written.
-    pub(super) fn files(&mut self, root: &Path) -> std::io::Result<Found> {
+    pub(super) fn files(&mut self, root: &Folder) -> std::io::Result<Found> {
         let mut found = Found::new();
         self.met = HashMap::with_capacity(self.known.len());
-        self.walk(root, DEPTH, &mut found)?;
+        self.walk(root, Path::new(""), DEPTH, &mut found)?;
         self.known = std::mem::take(&mut self.met);
         Ok(found)
     }
 
-    fn walk(&mut self, folder: &Path, depth: usize, found: &mut Found) -> std::io::Result<bool> {
-        let mut empty = true;
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            empty = false;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with('.') || name.ends_with(".tmp") || name.ends_with(".part") {
+    fn walk(
+        &mut self,
+        folder: &Folder,
+        path: &Path,
+        depth: usize,
+        found: &mut Found,
+    ) -> std::io::Result<bool> {
+        let names = folder.names()?;
+        for name in &names {
+            let text = name.to_string_lossy();
+            if text.starts_with('.') || text.ends_with(".tmp") || text.ends_with(".part") {
                 continue;
             }
-            // Gone again, or a symbolic link: left alone.
-            let Ok(meta) = entry.metadata() else { continue };
-            if meta.is_dir() && depth > 0 {
-                self.enter(entry.path(), &meta, depth - 1, found)?;
-            } else if meta.is_file() {
-                found.push((entry.path(), (meta.len(), meta.modified().ok())));
+            let path = path.join(name);
+            match folder.entry(name) {
+                Some(Entry::Folder(stamp)) if depth > 0 => {
+                    self.enter(folder, path, stamp, depth - 1, found)?;
+                }
+                Some(Entry::File(stamp)) => found.push((path, stamp)),
+                _ => {}
             }
         }
-        Ok(empty)
+        Ok(names.is_empty())
     }
 
+    /// A folder in `folder`; one that is gone again, or something else by now, is left alone.
     fn enter(
         &mut self,
-        folder: PathBuf,
-        meta: &fs::Metadata,
+        folder: &Folder,
+        path: PathBuf,
+        stamp: Stamp,
         depth: usize,
         found: &mut Found,
     ) -> std::io::Result<()> {
-        let modified = meta.modified()?;
-        let before = self.known.get(&folder).copied();
-        let before = before.filter(|empty| empty.modified == modified);
+        let before = self.known.get(&path).copied();
+        let before = before.filter(|empty| empty.stamp == stamp);
         let since = before.map_or_else(Instant::now, |empty| empty.since);
         let quiet = since.elapsed() >= QUIET;
         let known = before.filter(|empty| empty.quiet || !quiet);
         let empty = known.unwrap_or(Empty {
-            modified,
+            stamp,
             since,
             quiet,
         });
-        if known.is_some() || self.walk(&folder, depth, found)? {
-            self.met.insert(folder, empty);
+        if known.is_some() {
+            self.met.insert(path, empty);
+        } else if let Ok(below) = folder.below(path.file_name().unwrap_or_default())
+            && self.walk(&below, &path, depth, found)?
+        {
+            self.met.insert(path, empty);
         }
         Ok(())
     }

@@ -20,6 +20,7 @@ use thiserror::Error;
 use super::InnerError;
 use super::carried::Delivered;
 use super::zone::Zone;
+pub(crate) use attach::Copied;
 pub(crate) use prepare::{Prepared, copies, number_index, patient_indexes, prepare};
 
 /// Why a delivered file is refused.

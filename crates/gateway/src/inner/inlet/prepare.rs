@@ -1,7 +1,5 @@
 //! A file becomes drafts: everything that can be refused is refused here, before the database.
 
-use std::path::{Path, PathBuf};
-
 use medfolder_crypto::{Digest, Secret32, os_rng};
 use medfolder_fhir::json::Limits;
 use medfolder_fhir::{Identifier, RecordDraft, Source, VisitDraft, intake};
@@ -9,7 +7,7 @@ use medfolder_record::limits::{MAX_CODE, MAX_TEXT};
 use medfolder_record::{ContentTree, Kind, Times};
 
 use super::InletError;
-use super::attach::{self, Loaded};
+use super::attach::{self, Beside, Copied, Loaded};
 use crate::inner::carried::Delivered;
 use crate::inner::cleanup;
 use crate::inner::draft::{Draft, line};
@@ -21,7 +19,7 @@ pub(crate) struct Prepared {
     pub(super) token: Digest,
     pub(super) number: Digest,
     pub(super) visits: Vec<PreparedVisit>,
-    sources: Vec<PathBuf>,
+    sources: Vec<Copied>,
 }
 
 pub(super) struct PreparedVisit {
@@ -54,12 +52,12 @@ impl Prepared {
     }
 
     /// Notes a delivered file that is copied in a draft.
-    pub(crate) fn add_source(&mut self, path: PathBuf) {
-        self.sources.push(path);
+    pub(crate) fn add_source(&mut self, source: Copied) {
+        self.sources.push(source);
     }
 
     /// The delivered files that were copied.
-    pub(crate) fn sources(&self) -> &[PathBuf] {
+    pub(crate) fn sources(&self) -> &[Copied] {
         &self.sources
     }
 
@@ -95,7 +93,7 @@ pub(crate) fn number_index(zone: &Zone, number: &str) -> Digest {
 pub(crate) fn prepare(
     zone: &Zone,
     bytes: &[u8],
-    folder: Option<&Path>,
+    beside: Option<Beside<'_>>,
     carried: Option<&Delivered>,
 ) -> Result<Prepared, InletError> {
     let intake = intake::read(bytes, &Limits::default())?;
@@ -116,7 +114,7 @@ pub(crate) fn prepare(
     let (token, number_ix) = patient_indexes(zone, number);
     let mut maker = Maker {
         zone,
-        folder,
+        beside,
         carried,
         token,
         number: &number.value,
@@ -144,25 +142,25 @@ pub(crate) fn prepare(
 }
 
 /// The files beside a bundle of which it says enough to know that they are the ones it names.
-pub(crate) fn copies(bytes: &[u8], folder: Option<&Path>) -> Vec<PathBuf> {
+pub(crate) fn copies(bytes: &[u8], beside: Option<Beside<'_>>) -> Vec<Copied> {
     let Ok(intake) = intake::read(bytes, &Limits::default()) else {
         return Vec::new();
     };
     let records = intake.visits.iter().flat_map(|visit| &visit.records);
     records
         .flat_map(|record| &record.attachments)
-        .filter_map(|named| attach::described(folder, named))
+        .filter_map(|named| attach::described(beside, named))
         .collect()
 }
 
 struct Maker<'a> {
     zone: &'a Zone,
-    folder: Option<&'a Path>,
+    beside: Option<Beside<'a>>,
     carried: Option<&'a Delivered>,
     token: Digest,
     number: &'a str,
     /// Stored name and source of every attachment so far.
-    loaded: Vec<(String, PathBuf)>,
+    loaded: Vec<(String, Copied)>,
 }
 
 impl Maker<'_> {
@@ -198,7 +196,7 @@ impl Maker<'_> {
                 described,
                 file,
                 source,
-            } = attach::load(self.zone, self.folder, named)?;
+            } = attach::load(self.zone, self.beside, named)?;
             self.loaded.push((file.clone(), source));
             files.push(file);
             attachments.push(described);

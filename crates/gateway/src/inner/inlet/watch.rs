@@ -6,17 +6,18 @@
 //! encrypted, with its name and code. Names that begin with a dot or end with `.tmp` or `.part`
 //! are still being written.
 
-use std::collections::{BTreeSet, HashMap};
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use medfolder_crypto::Suite;
 use medfolder_fhir::json::Limits;
 
+use super::attach::{Beside, Copied};
 use super::folders::{DEPTH, Folders, Found};
 use super::{InletError, Prepared, copies, prepare, save};
 use crate::inner::carried::Delivered;
+use crate::inner::folder::{Folder, Stamp};
 use crate::inner::store::Store;
 use crate::inner::zone::{Zone, sql_time};
 use crate::inner::{InnerError, cleanup, in_parallel, in_threads, vault_file};
@@ -29,8 +30,6 @@ const REMOVERS: usize = 8;
 /// A file that no bundle names is rejected after this long.
 const ORPHAN: Duration = Duration::from_secs(10 * 60);
 
-/// Names of files that are being overwritten.
-const GOING: &str = ".medfolder-going-";
 /// Code of a file that no bundle names.
 const NOT_NAMED: &str = "inlet.not_named";
 
@@ -39,20 +38,19 @@ pub(crate) struct Watch {
     root: PathBuf,
     seen: HashMap<PathBuf, Seen>,
     /// Files that a bundle named and that were stored, removed with the last bundle beside them.
-    copied: BTreeSet<PathBuf>,
+    copied: BTreeMap<PathBuf, Stamp>,
     folders: Folders,
 }
 
 #[derive(Clone, Copy)]
 struct Seen {
-    size: u64,
-    modified: Option<SystemTime>,
+    stamp: Stamp,
     since: Instant,
 }
 
 enum Fate {
     /// It is stored, now or before; and the files that it names.
-    Taken(Vec<PathBuf>),
+    Taken(Vec<Copied>),
     Refused(&'static str),
     /// It stays and is looked at again; with a failure of the zone's own.
     Later(Option<InnerError>),
@@ -60,19 +58,20 @@ enum Fate {
 
 impl Watch {
     pub(crate) fn new(root: &Path) -> Result<Self, InnerError> {
-        fs::create_dir_all(root)?;
-        finish_removals(root, DEPTH)?;
+        std::fs::create_dir_all(root)?;
+        Folder::open(root)?.finish_removals(DEPTH)?;
         Ok(Self {
             root: root.to_owned(),
             seen: HashMap::new(),
-            copied: BTreeSet::new(),
+            copied: BTreeMap::new(),
             folders: Folders::default(),
         })
     }
 
     /// One look; returns how many files were dealt with.
     pub(crate) fn look(&mut self, zone: &Zone) -> Result<usize, InnerError> {
-        let found = self.folders.files(&self.root)?;
+        let root = &Folder::open(&self.root)?;
+        let found = self.folders.files(root)?;
         self.remember(found);
         let settle = Duration::from_millis(zone.config.tuning.settle);
         let mut bundles: Vec<(PathBuf, Seen)> = self
@@ -82,23 +81,28 @@ impl Watch {
             .map(|(path, seen)| (path.clone(), *seen))
             .collect();
         bundles.sort_unstable_by(|(a, _), (b, _)| a.as_os_str().cmp(b.as_os_str()));
-        Ok(self.take_all(zone, &bundles)? + self.reject_orphans(zone)?)
+        Ok(self.take_all(zone, root, &bundles)? + self.reject_orphans(zone, root)?)
     }
 
     /// Takes bundles in groups: while one is read, the one before it is saved and the one before
     /// that removed.
-    fn take_all(&mut self, zone: &Zone, bundles: &[(PathBuf, Seen)]) -> Result<usize, InnerError> {
+    fn take_all(
+        &mut self,
+        zone: &Zone,
+        root: &Folder,
+        bundles: &[(PathBuf, Seen)],
+    ) -> Result<usize, InnerError> {
         let (mut rest, mut dealt) = (bundles, 0);
         std::thread::scope(|scope| {
             let (mut saving, mut removing) = (None, None);
             while !rest.is_empty() || saving.is_some() {
                 let (group, later) = rest.split_at(group_len(rest));
-                let read = in_parallel(group, |(path, seen)| prepare_file(zone, path, seen));
+                let read = in_parallel(group, |(path, seen)| prepare_file(zone, root, path, seen));
                 if let Some((group, fates)) = saving.take() {
-                    let gone = self.deal(zone, group, joined(fates));
+                    let gone = self.deal(zone, root, group, joined(fates));
                     dealt += gone.bundles.len();
                     removing.take().map_or(Ok(()), joined)?;
-                    removing = Some(scope.spawn(move || gone.remove()));
+                    removing = Some(scope.spawn(move || gone.remove(root)));
                 }
                 if !group.is_empty() {
                     saving = Some((group, scope.spawn(move || save_files(zone, read))));
@@ -115,45 +119,45 @@ impl Watch {
         let old = std::mem::take(&mut self.seen);
         self.seen = found
             .into_iter()
-            .map(|(path, (size, modified))| {
-                let same = old
-                    .get(&path)
-                    .filter(|seen| seen.size == size && seen.modified == modified);
+            .map(|(path, stamp)| {
+                let same = old.get(&path).filter(|seen| seen.stamp == stamp);
                 let since = same.map_or(now, |seen| seen.since);
-                (
-                    path,
-                    Seen {
-                        size,
-                        modified,
-                        since,
-                    },
-                )
+                (path, Seen { stamp, since })
             })
             .collect();
     }
 
     /// Notes what became of a group; returns what is to be removed.
-    fn deal(&mut self, zone: &Zone, group: &[(PathBuf, Seen)], fates: Vec<Fate>) -> Gone {
+    fn deal(
+        &mut self,
+        zone: &Zone,
+        root: &Folder,
+        group: &[(PathBuf, Seen)],
+        fates: Vec<Fate>,
+    ) -> Gone {
         let (mut bundles, mut failed) = (Vec::new(), None);
-        for ((path, _), fate) in group.iter().zip(fates) {
+        for ((path, seen), fate) in group.iter().zip(fates) {
             match fate {
                 Fate::Later(error) => {
                     failed = error.or(failed);
                     continue;
                 }
-                Fate::Taken(sources) => self.copied.extend(sources),
+                Fate::Taken(sources) => {
+                    let known = sources.into_iter().map(|one| (one.path, one.stamp));
+                    self.copied.extend(known);
+                }
                 Fate::Refused(code) => {
-                    if let Err(error) = keep_rejected(zone, &self.root, path, code) {
+                    if let Err(error) = keep_rejected(zone, root, path, code) {
                         failed = Some(error);
                         continue;
                     }
                 }
             }
             self.seen.remove(path);
-            bundles.push(path.clone());
+            bundles.push((path.clone(), seen.stamp));
         }
         let copied = self.no_more_needed(&bundles);
-        for path in &copied {
+        for (path, _) in &copied {
             self.copied.remove(path);
             self.seen.remove(path);
         }
@@ -165,25 +169,29 @@ impl Watch {
     }
 
     /// Files that were copied for these bundles and that no other bundle beside them needs.
-    fn no_more_needed(&self, bundles: &[PathBuf]) -> Vec<PathBuf> {
+    fn no_more_needed(&self, bundles: &[(PathBuf, Stamp)]) -> Vec<(PathBuf, Stamp)> {
         if self.copied.is_empty() {
             return Vec::new();
         }
-        let folders: BTreeSet<&Path> = bundles.iter().filter_map(|path| path.parent()).collect();
+        let folders: BTreeSet<&Path> = bundles
+            .iter()
+            .filter_map(|(path, _)| path.parent())
+            .collect();
         let waiting: BTreeSet<&Path> = self
             .seen
             .keys()
             .filter(|path| is_bundle(path))
             .filter_map(|path| path.parent())
             .collect();
-        let needless = |path: &&PathBuf| {
+        let needless = |path: &Path| {
             path.ancestors()
                 .any(|above| folders.contains(above) && !waiting.contains(above))
         };
-        self.copied.iter().filter(needless).cloned().collect()
+        let copied = self.copied.iter().filter(|(path, _)| needless(path));
+        copied.map(|(path, stamp)| (path.clone(), *stamp)).collect()
     }
 
-    fn reject_orphans(&mut self, zone: &Zone) -> Result<usize, InnerError> {
+    fn reject_orphans(&mut self, zone: &Zone, root: &Folder) -> Result<usize, InnerError> {
         let bundle_folders: BTreeSet<PathBuf> = self
             .seen
             .keys()
@@ -197,15 +205,15 @@ impl Watch {
                     .ancestors()
                     .any(|folder| bundle_folders.contains(folder))
         };
-        let orphans: Vec<PathBuf> = self
+        let orphans: Vec<(PathBuf, Stamp)> = self
             .seen
             .iter()
             .filter(|(path, seen)| orphan(path, seen))
-            .map(|(path, _)| path.clone())
+            .map(|(path, seen)| (path.clone(), seen.stamp))
             .collect();
-        for path in &orphans {
-            keep_rejected(zone, &self.root, path, NOT_NAMED)?;
-            remove_plaintext(path)?;
+        for (path, stamp) in &orphans {
+            keep_rejected(zone, root, path, NOT_NAMED)?;
+            root.remove(path, stamp)?;
             self.seen.remove(path);
         }
         Ok(orphans.len())
@@ -216,7 +224,7 @@ fn group_len(files: &[(PathBuf, Seen)]) -> usize {
     let mut bytes = 0_u64;
     let fits = files.iter().take(GROUP).take_while(|(_, seen)| {
         let first = bytes == 0;
-        bytes = bytes.saturating_add(seen.size);
+        bytes = bytes.saturating_add(seen.stamp.size());
         first || bytes <= GROUP_BYTES
     });
     fits.count().max(1).min(files.len())
@@ -229,18 +237,18 @@ fn is_bundle(path: &Path) -> bool {
 
 /// Delivered files that are safe elsewhere.
 struct Gone {
-    copied: Vec<PathBuf>,
-    bundles: Vec<PathBuf>,
+    copied: Vec<(PathBuf, Stamp)>,
+    bundles: Vec<(PathBuf, Stamp)>,
     /// Why others are not.
     failed: Option<InnerError>,
 }
 
 impl Gone {
     /// The files that bundles name go first: a crash leaves a bundle, which is recognised.
-    fn remove(self) -> Result<(), InnerError> {
-        let remove = |paths: &[PathBuf]| {
-            let removed = in_threads(REMOVERS, paths, |path| remove_plaintext(path));
-            removed.into_iter().collect::<Result<(), InnerError>>()
+    fn remove(self, root: &Folder) -> Result<(), InnerError> {
+        let remove = |files: &[(PathBuf, Stamp)]| {
+            let removed = in_threads(REMOVERS, files, |(path, stamp)| root.remove(path, stamp));
+            removed.into_iter().collect::<std::io::Result<()>>()
         };
         remove(&self.copied)?;
         remove(&self.bundles)?;
@@ -300,22 +308,18 @@ fn save_group(zone: &Zone, store: &Store, group: &[(usize, Prepared)]) -> Result
     Ok(())
 }
 
-fn prepare_file(zone: &Zone, path: &Path, seen: &Seen) -> Result<Prepared, Fate> {
-    if seen.size > Limits::default().bytes as u64 {
+fn prepare_file(zone: &Zone, root: &Folder, path: &Path, seen: &Seen) -> Result<Prepared, Fate> {
+    if seen.stamp.size() > Limits::default().bytes as u64 {
         return Err(Fate::Refused("fhir.too_large"));
     }
-    let Ok(bytes) = fs::read(path).map(zeroize::Zeroizing::new) else {
+    // Gone again, or written since it was looked at.
+    let Ok(Some(bytes)) = read(root, path, &seen.stamp) else {
         return Err(Fate::Later(None));
     };
     let result = match save::known(zone, &bytes) {
         // Stored before: sent twice, or a crash came before it was removed.
-        Ok(Some(_)) => {
-            let mut files = copies(&bytes, path.parent());
-            let beside = Delivered::beside(path).ok().flatten();
-            files.extend(beside.into_iter().flat_map(|(_, files)| files));
-            return Err(Fate::Taken(files));
-        }
-        Ok(None) => prepare_with_signature(zone, path, &bytes),
+        Ok(Some(_)) => return Err(Fate::Taken(copies(&bytes, beside(root, path)))),
+        Ok(None) => prepare_with_signature(zone, root, path, &bytes),
         Err(error) => Err(error.into()),
     };
     let patience = Duration::from_millis(zone.config.tuning.attachment_wait);
@@ -326,24 +330,45 @@ fn prepare_file(zone: &Zone, path: &Path, seen: &Seen) -> Result<Prepared, Fate>
     })
 }
 
-fn prepare_with_signature(zone: &Zone, path: &Path, bytes: &[u8]) -> Result<Prepared, InletError> {
-    let Some((carried, files)) = Delivered::beside(path)? else {
-        return prepare(zone, bytes, path.parent(), None);
+/// Reads the file that was seen under this path; `None` when it is another one by now.
+fn read(
+    root: &Folder,
+    path: &Path,
+    stamp: &Stamp,
+) -> std::io::Result<Option<zeroize::Zeroizing<Vec<u8>>>> {
+    let mut file = root.file(path)?;
+    let length = usize::try_from(stamp.size()).unwrap_or_default();
+    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(length.saturating_add(1)));
+    file.by_ref().take(stamp.size()).read_to_end(&mut bytes)?;
+    Ok((Stamp::of_file(&file)? == *stamp).then_some(bytes))
+}
+
+/// Where the files lie that a bundle names.
+fn beside<'a>(root: &'a Folder, path: &'a Path) -> Option<Beside<'a>> {
+    let folder = path.parent()?;
+    Some(Beside { root, folder })
+}
+
+fn prepare_with_signature(
+    zone: &Zone,
+    root: &Folder,
+    path: &Path,
+    bytes: &[u8],
+) -> Result<Prepared, InletError> {
+    let beside = beside(root, path);
+    let Some((carried, files)) = Delivered::beside(root, path)? else {
+        return prepare(zone, bytes, beside, None);
     };
-    let mut prepared = prepare(zone, bytes, path.parent(), Some(&carried))?;
+    let mut prepared = prepare(zone, bytes, beside, Some(&carried))?;
     files.into_iter().for_each(|file| prepared.add_source(file));
     Ok(prepared)
 }
 
 /// Keeps an encrypted copy of a refused file with its name and code.
-fn keep_rejected(zone: &Zone, root: &Path, path: &Path, code: &str) -> Result<(), InnerError> {
-    let name = path
-        .strip_prefix(root)
-        .unwrap_or(path)
-        .to_string_lossy()
-        .into_owned();
+fn keep_rejected(zone: &Zone, root: &Folder, path: &Path, code: &str) -> Result<(), InnerError> {
+    let name = path.to_string_lossy();
     tracing::warn!(code, "a delivered file is refused");
-    let file = fs::File::open(path)?;
+    let file = root.file(path)?;
     let stored = vault_file::store(&zone.key, zone.suite(), &zone.files, file, |_| ())?;
     let index = zone
         .key
@@ -361,36 +386,5 @@ fn keep_rejected(zone: &Zone, root: &Path, path: &Path, code: &str) -> Result<()
             ),
         )
     })?;
-    Ok(())
-}
-
-/// Overwrites and removes a delivered file. It gets a hidden name first, so that a half
-/// overwritten one is never taken for a delivery. One that has another name elsewhere is only
-/// removed here: its content is not ours to destroy.
-fn remove_plaintext(path: &Path) -> Result<(), InnerError> {
-    if fs::symlink_metadata(path).is_err() {
-        return Ok(());
-    }
-    let Some(name) = path.file_name() else {
-        return Ok(());
-    };
-    let digest = Suite::International.hash(&[name.as_encoded_bytes()]);
-    let hidden = path.with_file_name(format!("{GOING}{digest}"));
-    fs::rename(path, &hidden)?;
-    Ok(vault_file::shred(&hidden)?)
-}
-
-/// Finishes removals that a crash cut off.
-fn finish_removals(folder: &Path, depth: usize) -> Result<(), InnerError> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let Ok(meta) = entry.metadata() else { continue };
-        let going = entry.file_name().to_string_lossy().starts_with(GOING);
-        if meta.is_dir() && depth > 0 {
-            finish_removals(&entry.path(), depth - 1)?;
-        } else if meta.is_file() && going {
-            vault_file::shred(&entry.path())?;
-        }
-    }
     Ok(())
 }
