@@ -97,7 +97,7 @@ fn check(fixture: &Fixture) -> Result<(f64, f64), BenchError> {
 }
 
 fn failed(error: MapError) -> BenchError {
-    StoreError(error.to_string()).into()
+    StoreError::Failed(error.to_string()).into()
 }
 
 fn update(dir: &Path, keys: u64) -> Result<f64, BenchError> {

@@ -1,11 +1,11 @@
 //! Checkpoints and proofs that a newer one continues an older one; public.
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use medfolder_client::api::Blob;
 use medfolder_client::api::ledger::{CheckpointAnswer, ConsistencyAnswer};
 use medfolder_crypto::to_cbor;
+use medfolder_http::Json;
 use medfolder_ledger::log::{ConsistencyProof, LogError};
 use medfolder_ledger::policy::Action;
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::caller::permit;
 use super::problem::Refused;
 use super::{Shared, blocking};
+use crate::store::StoreError;
 
 /// The newest checkpoint.
 pub(super) async fn latest(
@@ -59,11 +60,19 @@ pub(super) async fn consistency(
         return Err(Refused::new(StatusCode::BAD_REQUEST, "log.range"));
     }
     blocking(move || {
-        let made = ConsistencyProof::make(app.ledger.chain().suite(), &app.ledger.tree, from, to);
+        let suite = app.ledger.chain().suite();
+        let made = ConsistencyProof::make(suite, &app.ledger.tree, from, to);
         let proof = made.map_err(|error| match error {
             LogError::Range => Refused::new(StatusCode::BAD_REQUEST, "log.range"),
             LogError::Missing | LogError::Store(_) => Refused::storage(),
         })?;
+        let roots = (app.ledger.log_root(from)?, app.ledger.log_root(to)?);
+        let (Some(old), Some(new)) = roots else {
+            return Err(Refused::new(StatusCode::BAD_REQUEST, "log.range"));
+        };
+        if !proof.verify(suite, &old, &new) {
+            return Err(StoreError::Damaged.into());
+        }
         Ok(Json(ConsistencyAnswer {
             proof: Blob(to_cbor(&proof)),
         }))

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -10,7 +9,8 @@ use medfolder_client::api::Blob;
 use medfolder_client::api::ledger::{
     SubmitRequest, Submitted, TransactionState, TransactionStatus,
 };
-use medfolder_ledger::log::InclusionProof;
+use medfolder_http::Json;
+use medfolder_ledger::log::{InclusionProof, LogNodes as _, NodeId};
 use medfolder_ledger::policy::Action;
 use medfolder_ledger::proof::{Receipt, RefusalProof};
 use medfolder_ledger::{Refusal, TxId};
@@ -147,7 +147,16 @@ fn settled_status(app: &App, settled: &Settled) -> Result<TransactionStatus, Ref
         Ok(position) => {
             let (suite, size) = (app.ledger.chain().suite(), checkpoint.header.log_size);
             let inclusion = InclusionProof::make(suite, &app.ledger.tree, position, size)
-                .map_err(|error| StoreError(error.to_string()))?;
+                .map_err(|error| StoreError::Failed(error.to_string()))?;
+            let leaf = NodeId {
+                level: 0,
+                index: position,
+            };
+            let leaf = app.ledger.tree.node(leaf).ok().flatten();
+            let root = leaf.and_then(|leaf| inclusion.root(suite, leaf));
+            if root != Some(checkpoint.header.log_root) {
+                return Err(StoreError::Damaged.into());
+            }
             status.position = Some(position);
             status.receipt = Some(Blob(
                 Receipt {

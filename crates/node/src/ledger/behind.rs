@@ -106,7 +106,7 @@ impl Behind {
         let sent = self.blocks.as_ref().map(|blocks| blocks.send(block));
         match sent {
             Some(Ok(())) => Ok(()),
-            _ => Err(StoreError("no index".to_owned())),
+            _ => Err(StoreError::Failed("no index".to_owned())),
         }
     }
 
@@ -180,7 +180,7 @@ fn keep_state(ledger: &Ledger, folding: &Folding) {
 
 fn fold(ledger: &Ledger, height: u64, root: Digest) -> Result<(), WriteError> {
     if !ledger.index.reach(height) {
-        return Err(StoreError("the index does not follow".to_owned()).into());
+        return Err(StoreError::Failed("the index does not follow".to_owned()).into());
     }
     let begun = Instant::now();
     ledger.map.fold(root.0)?;

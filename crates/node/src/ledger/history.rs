@@ -15,7 +15,7 @@ const ENOUGH: usize = 4 << 20;
 
 impl From<StateError> for StoreError {
     fn from(error: StateError) -> Self {
-        Self(error.to_string())
+        Self::Failed(error.to_string())
     }
 }
 
@@ -48,7 +48,7 @@ impl Ledger {
 
     /// The subject's entry with its proof, and the length of its list.
     fn subject_entry(&self, subject: &Subject) -> Result<(EntryProof, u64), StoreError> {
-        let failed = |error: crate::state::MapError| StoreError(error.to_string());
+        let failed = |error: crate::state::MapError| StoreError::Failed(error.to_string());
         let suite = self.chain.suite();
         let view = self.view().map_err(failed)?;
         let entry = view.entry(&subject.state_key(suite)).map_err(failed)?;
@@ -57,7 +57,7 @@ impl Ledger {
 
     fn items(&self, subject: &Subject, from: u64, to: u64) -> Result<Vec<HistoryItem>, StoreError> {
         if !self.index.reach(self.head().header.height) {
-            return Err(StoreError("the index does not follow".to_owned()));
+            return Err(StoreError::Failed("the index does not follow".to_owned()));
         }
         let (mut items, mut size) = (Vec::new(), 0);
         let mut last = None;
@@ -95,14 +95,14 @@ impl Ledger {
                 block_time,
             }));
         }
-        let damaged = |_| StoreError("a stored step is damaged".to_owned());
+        let damaged = |_| StoreError::Damaged;
         from_cbor(&entry.step, entry.step.len())
             .map(HistoryItem::Access)
             .map_err(damaged)
     }
 
     fn block_time(&self, height: u64) -> Result<u64, StoreError> {
-        let damaged = || StoreError("a stored header is damaged".to_owned());
+        let damaged = || StoreError::Damaged;
         let (header, _) = self.blocks.header(height)?.ok_or_else(damaged)?;
         let header: Header = from_cbor(&header, header.len()).map_err(|_| damaged())?;
         Ok(header.time)

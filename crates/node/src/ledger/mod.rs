@@ -23,8 +23,8 @@ pub use writer::{Candidate, WriteError, Writer};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use medfolder_crypto::from_cbor;
-use medfolder_ledger::block::MAX_CHECKPOINT_LEN;
+use medfolder_crypto::{Digest, from_cbor};
+use medfolder_ledger::block::{MAX_CHECKPOINT_LEN, transactions_digest};
 use medfolder_ledger::{
     Block, BlockTransaction, Certificate, Chain, Checkpoint, Header, StateError, StateKey,
     StateRead,
@@ -109,17 +109,44 @@ impl Ledger {
     pub fn blocks(&self, from: u64, limit: usize) -> Result<Vec<(Block, Certificate)>, StoreError> {
         let head = self.head().header.height;
         let stored = self.blocks.blocks(from, limit)?;
-        stored
-            .into_iter()
-            .filter(|block| block.height <= head)
-            .map(unpack)
-            .collect()
+        let stored = stored.into_iter().filter(|block| block.height <= head);
+        let suite = self.chain.suite();
+        // Rows that are gone as a whole are missed here.
+        let whole = |(height, stored): (u64, StoredBlock)| {
+            let (block, certificate) = unpack(stored)?;
+            let digest = transactions_digest(suite, &block.results(suite));
+            let holds = block.header.height == height && block.header.transactions == digest;
+            holds
+                .then_some((block, certificate))
+                .ok_or(StoreError::Damaged)
+        };
+        (from..).zip(stored).map(whole).collect()
+    }
+
+    /// The log's root when it had `size` leaves, as the header of that block says; `None` when no
+    /// block ended there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn log_root(&self, size: u64) -> Result<Option<Digest>, StoreError> {
+        let (mut low, mut high) = (0, self.head().header.height);
+        while low < high {
+            let middle = low.midpoint(high);
+            let checkpoint = self.checkpoint(middle)?.ok_or(StoreError::Damaged)?;
+            if checkpoint.header.log_size < size {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let header = self.checkpoint(low)?.ok_or(StoreError::Damaged)?.header;
+        Ok((header.log_size == size).then_some(header.log_root))
     }
 }
 
 /// Decodes a stored header and certificate.
 fn read(header: &[u8], certificate: &[u8]) -> Result<Checkpoint, StoreError> {
-    let damaged = |_| StoreError("a stored block is damaged".to_owned());
+    let damaged = |_| StoreError::Damaged;
     Ok(Checkpoint {
         header: from_cbor::<Header>(header, MAX_CHECKPOINT_LEN).map_err(damaged)?,
         certificate: from_cbor::<Certificate>(certificate, MAX_CHECKPOINT_LEN).map_err(damaged)?,

@@ -65,7 +65,7 @@ impl OpenError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            OpenError::Store(_) => "node.storage",
+            OpenError::Store(error) => error.code(),
             OpenError::Busy(_) => "node.busy_folder",
             OpenError::OtherChain => "node.other_chain",
             OpenError::NoCertificate => "block.certificate",
@@ -77,7 +77,7 @@ impl OpenError {
 
 impl From<MapError> for OpenError {
     fn from(error: MapError) -> Self {
-        Self::Store(StoreError(error.to_string()))
+        Self::Store(StoreError::Failed(error.to_string()))
     }
 }
 
@@ -111,7 +111,7 @@ pub fn open(
         Some(blocks) => blocks.clone(),
         None => Arc::new(SqliteBlocks::open(&parts.dir.join(BLOCKS))?),
     };
-    let last = blocks.last()?;
+    let (last, suite) = (blocks.last()?, parts.chain.suite());
     let mut derived = Derived::open(&parts)?;
     // Blocks are durable before anything is derived from them. Where they are behind, they were lost
     // or put back from an older copy: to go on would write other blocks at heights that readers know.
@@ -119,13 +119,13 @@ pub fn open(
     if last.map_or(!derived.is_new(), |last| known > last) {
         return Err(OpenError::BlocksLost);
     }
-    if base_height(&derived, blocks.as_ref(), last)?.is_none() && !derived.is_new() {
+    if base_height(&derived, blocks.as_ref(), last, suite)?.is_none() && !derived.is_new() {
         tracing::warn!("state, log and index do not fit the blocks and are made anew");
         drop(derived);
         clear(&parts.dir)?;
         derived = Derived::open(&parts)?;
     }
-    let base = base_height(&derived, blocks.as_ref(), last)?;
+    let base = base_height(&derived, blocks.as_ref(), last, suite)?;
     start(parts, blocks, derived, base, last, certify)
 }
 
@@ -166,7 +166,7 @@ impl Derived {
 fn map<M>(opened: Result<M, MapError>, dir: &Path) -> Result<M, OpenError> {
     opened.map_err(|error| match error.to_string() {
         text if text.contains("lock") => OpenError::Busy(dir.to_path_buf()),
-        text => OpenError::Store(StoreError(text)),
+        text => OpenError::Store(StoreError::Failed(text)),
     })
 }
 
@@ -183,7 +183,7 @@ pub(crate) fn clear(dir: &Path) -> io::Result<()> {
 }
 
 fn header(blocks: &dyn BlockStore, height: u64) -> Result<Header, OpenError> {
-    let missing = || StoreError(format!("block {height} is missing"));
+    let missing = || StoreError::Failed(format!("block {height} is missing"));
     let (header, certificate) = blocks.header(height)?.ok_or_else(missing)?;
     Ok(read(&header, &certificate)?.header)
 }
@@ -193,6 +193,7 @@ fn base_height(
     derived: &Derived,
     blocks: &dyn BlockStore,
     last: Option<u64>,
+    suite: Suite,
 ) -> Result<Option<u64>, OpenError> {
     let (root, indexed) = (derived.map.base_root(), derived.index.progress());
     let Some(last) = last else { return Ok(None) };
@@ -201,8 +202,11 @@ fn base_height(
         return Ok(None);
     }
     for height in (0..=indexed.height).rev() {
-        if header(blocks, height)?.state_root == Digest(root) {
-            return Ok(Some(height));
+        let header = header(blocks, height)?;
+        if header.state_root == Digest(root) {
+            let log = Frontier::load(&derived.tree, header.log_size);
+            let fits = log.is_ok_and(|log| log.root(suite) == header.log_root);
+            return Ok(fits.then_some(height));
         }
     }
     Ok(None)
@@ -219,7 +223,8 @@ fn start(
     let checkpoint = match base {
         Some(height) => {
             let found = blocks.header(height)?;
-            let (header, certificate) = found.ok_or_else(|| StoreError("no base".to_owned()))?;
+            let (header, certificate) =
+                found.ok_or_else(|| StoreError::Failed("no base".to_owned()))?;
             read(&header, &certificate)?
         }
         None => genesis(
@@ -237,13 +242,13 @@ fn start(
     if let Some(last) = last {
         let (header, certificate) = blocks
             .header(last)?
-            .ok_or_else(|| StoreError("no last block".to_owned()))?;
+            .ok_or_else(|| StoreError::Failed("no last block".to_owned()))?;
         let last = read(&header, &certificate)?;
         last.verify(&parts.chain)
             .map_err(|_| OpenError::NoCertificate)?;
     }
     let frontier = Frontier::load(&derived.tree, header.log_size)
-        .map_err(|error| StoreError(error.to_string()))?;
+        .map_err(|error| StoreError::Failed(error.to_string()))?;
     let recent = recent(&parts.chain, blocks.as_ref(), header.height, header.time)?;
     let Derived { map, index, tree } = derived;
     let ledger = Arc::new(Ledger {
@@ -281,7 +286,7 @@ fn genesis(
         Some(_) => {
             let found = blocks
                 .header(0)?
-                .ok_or_else(|| StoreError("no block 0".to_owned()))?;
+                .ok_or_else(|| StoreError::Failed("no block 0".to_owned()))?;
             read(&found.0, &found.1)?
         }
         None => {

@@ -50,7 +50,8 @@ impl WriteError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            WriteError::Store(_) | WriteError::State(_) => "node.storage",
+            WriteError::Store(error) => error.code(),
+            WriteError::State(_) => "node.storage",
             WriteError::Block(error) => error.code(),
             WriteError::Transaction(refusal) => refusal.code(),
         }

@@ -5,12 +5,21 @@
 //! After an error the caller must not append again before it has read the last block anew.
 //! Any error of reading is fatal for the request only.
 //!
-//! One SQLite file, WAL, `synchronous = FULL`: one sync of the write-ahead log per block.
+//! One SQLite file, WAL, `synchronous = FULL`: one sync of the write-ahead log per block. Each value
+//! ends with a sum over it and its place, so that what a disk changed is never taken for what was
+//! written:
+//!
+//! ```text
+//! value ‖ first 8 bytes of SHA-256(column ‖ at, 8 bytes ‖ value)      a transaction's value is code, 2 bytes ‖ bytes
+//! ```
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, TransactionBehavior, params};
+use medfolder_crypto::Suite;
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, TransactionBehavior, params,
+};
 use thiserror::Error;
 
 /// A block as it is kept: encodings only.
@@ -34,26 +43,48 @@ pub type StoredHeader = (Vec<u8>, Vec<u8>);
 
 /// The block store could not read or write.
 #[derive(Clone, Debug, Error)]
-#[error("the block store cannot be read or written: {0}")]
-pub struct StoreError(pub String);
+pub enum StoreError {
+    /// The system or SQLite refused.
+    #[error("the block store cannot be read or written: {0}")]
+    Failed(String),
+    /// What is read is not what was written, or is gone.
+    #[error("a file of the ledger was changed, or a part of it is gone")]
+    Damaged,
+}
 
 impl StoreError {
     /// Stable code of the error.
     #[must_use]
     pub const fn code(&self) -> &'static str {
-        "node.storage"
+        match self {
+            Self::Failed(_) => "node.storage",
+            Self::Damaged => "node.damaged",
+        }
     }
 }
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self(error.to_string())
+        use rusqlite::Error as E;
+        let damaged = match &error {
+            E::FromSqlConversionFailure(..) | E::InvalidColumnType(..) => true,
+            // Nobody asks for what was never written.
+            E::QueryReturnedNoRows => true,
+            error => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+            ),
+        };
+        match damaged {
+            true => Self::Damaged,
+            false => Self::Failed(error.to_string()),
+        }
     }
 }
 
 impl From<std::io::Error> for StoreError {
     fn from(error: std::io::Error) -> Self {
-        Self(error.to_string())
+        Self::Failed(error.to_string())
     }
 }
 
@@ -142,9 +173,42 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS block (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS tx (
     at    INTEGER PRIMARY KEY NOT NULL,
-    code  INTEGER NOT NULL,
     bytes BLOB NOT NULL
 ) STRICT;";
+
+/// Bytes of a sum.
+const SUM: usize = 8;
+
+fn sum(column: &str, at: i64, value: &[u8]) -> [u8; SUM] {
+    let parts = [column.as_bytes(), &at.to_be_bytes(), value];
+    let [a, b, c, d, e, f, g, h, ..] = Suite::International.hash(&parts).0;
+    [a, b, c, d, e, f, g, h]
+}
+
+/// A value as it is stored.
+fn summed(column: &str, at: i64, mut value: Vec<u8>) -> Vec<u8> {
+    let sum = sum(column, at, &value);
+    value.extend(sum);
+    value
+}
+
+/// A value of a row, if it is the one that was stored there.
+fn value(row: &Row<'_>, index: usize, column: &str, at: i64) -> rusqlite::Result<Vec<u8>> {
+    let mut stored: Vec<u8> = row.get(index)?;
+    let holds = stored
+        .split_last_chunk::<SUM>()
+        .is_some_and(|(value, end)| sum(column, at, value) == *end);
+    if !holds {
+        let why = format!("{column} of {at}").into();
+        return Err(rusqlite::Error::FromSqlConversionFailure(
+            index,
+            rusqlite::types::Type::Blob,
+            why,
+        ));
+    }
+    stored.truncate(stored.len().saturating_sub(SUM));
+    Ok(stored)
+}
 
 /// Readers kept open at most.
 const KEPT_READERS: usize = 8;
@@ -207,38 +271,48 @@ fn at(height: u64, place: u16) -> i64 {
 }
 
 fn transaction(row: &Row<'_>) -> Result<(u16, Vec<u8>), rusqlite::Error> {
-    Ok((row.get(0)?, row.get(1)?))
+    let mut bytes = value(row, 1, "tx", row.get(0)?)?;
+    let code = bytes.first_chunk().copied().unwrap_or_default();
+    bytes.drain(..bytes.len().min(2));
+    Ok((u16::from_be_bytes(code), bytes))
+}
+
+fn stored_transaction(at: i64, code: u16, bytes: &[u8]) -> Vec<u8> {
+    summed("tx", at, [&code.to_be_bytes(), bytes].concat())
 }
 
 fn block(reader: &Connection, row: &Row<'_>) -> Result<StoredBlock, rusqlite::Error> {
-    let height = row.get::<_, i64>(0)?.cast_unsigned();
+    let at_height: i64 = row.get(0)?;
+    let height = at_height.cast_unsigned();
     let transactions = reader
-        .prepare_cached("SELECT code, bytes FROM tx WHERE at >= ?1 AND at < ?2 ORDER BY at")?
+        .prepare_cached("SELECT at, bytes FROM tx WHERE at >= ?1 AND at < ?2 ORDER BY at")?
         .query_map([at(height, 0), at(height + 1, 0)], transaction)?
         .collect::<Result<_, _>>()?;
     Ok(StoredBlock {
         height,
-        header: row.get(1)?,
-        certificate: row.get(2)?,
-        ids: row.get(3)?,
+        header: value(row, 1, "header", at_height)?,
+        certificate: value(row, 2, "certificate", at_height)?,
+        ids: value(row, 3, "ids", at_height)?,
         transactions,
     })
 }
 
 fn insert(writer: &rusqlite::Transaction<'_>, block: &StoredBlock) -> Result<(), rusqlite::Error> {
+    let height = sql(block.height);
     writer
         .prepare_cached(
             "INSERT INTO block (height, header, certificate, ids) VALUES (?1, ?2, ?3, ?4)",
         )?
         .execute(params![
-            sql(block.height),
-            block.header,
-            block.certificate,
-            block.ids
+            height,
+            summed("header", height, block.header.clone()),
+            summed("certificate", height, block.certificate.clone()),
+            summed("ids", height, block.ids.clone())
         ])?;
-    let mut row = writer.prepare_cached("INSERT INTO tx (at, code, bytes) VALUES (?1, ?2, ?3)")?;
+    let mut row = writer.prepare_cached("INSERT INTO tx (at, bytes) VALUES (?1, ?2)")?;
     for ((code, bytes), place) in block.transactions.iter().zip(0..) {
-        row.execute(params![at(block.height, place), code, bytes])?;
+        let at = at(block.height, place);
+        row.execute(params![at, stored_transaction(at, *code, bytes)])?;
     }
     Ok(())
 }
@@ -268,7 +342,7 @@ impl BlockStore for SqliteBlocks {
     fn transaction(&self, height: u64, place: u16) -> Result<(u16, Vec<u8>), StoreError> {
         self.read(|reader| {
             reader
-                .prepare_cached("SELECT code, bytes FROM tx WHERE at = ?1")?
+                .prepare_cached("SELECT at, bytes FROM tx WHERE at = ?1")?
                 .query_row([at(height, place)], transaction)
         })
     }
@@ -277,7 +351,13 @@ impl BlockStore for SqliteBlocks {
         self.read(|reader| {
             reader
                 .prepare_cached("SELECT header, certificate FROM block WHERE height = ?1")?
-                .query_row([sql(height)], |row| Ok((row.get(0)?, row.get(1)?)))
+                .query_row([sql(height)], |row| {
+                    let at = sql(height);
+                    Ok((
+                        value(row, 0, "header", at)?,
+                        value(row, 1, "certificate", at)?,
+                    ))
+                })
                 .optional()
         })
     }
@@ -303,16 +383,19 @@ impl BlockStore for SqliteBlocks {
         self.read(|reader| {
             reader
                 .prepare_cached(
-                    "SELECT ids FROM block WHERE height >= ?1 AND height <= ?2 ORDER BY height",
+                    "SELECT ids, height FROM block
+                     WHERE height >= ?1 AND height <= ?2 ORDER BY height",
                 )?
-                .query_map([sql(from), sql(to)], |row| row.get(0))?
+                .query_map([sql(from), sql(to)], |row| {
+                    value(row, 0, "ids", row.get(1)?)
+                })?
                 .collect()
         })
     }
 
     fn probe(&self) -> Result<(), StoreError> {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.execute("INSERT INTO tx VALUES (-1, 0, zeroblob(262144))", [])?;
+        writer.execute("INSERT INTO tx VALUES (-1, zeroblob(262144))", [])?;
         writer.execute("DELETE FROM tx WHERE at < 0", [])?;
         Ok(())
     }

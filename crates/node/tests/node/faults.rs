@@ -23,11 +23,11 @@ struct Faulty {
 impl BlockStore for Faulty {
     fn append(&self, block: &StoredBlock) -> Result<(), StoreError> {
         match self.mode.load(Ordering::SeqCst) {
-            NOT_PERSISTED => Err(StoreError("no space left on device".to_owned())),
+            NOT_PERSISTED => Err(StoreError::Failed("no space left on device".to_owned())),
             PERSISTED_BUT_REPORTED_FAILED => {
                 self.inner.append(block)?;
                 self.mode.store(WORKS, Ordering::SeqCst);
-                Err(StoreError("input/output error".to_owned()))
+                Err(StoreError::Failed("input/output error".to_owned()))
             }
             _ => self.inner.append(block),
         }
@@ -36,7 +36,7 @@ impl BlockStore for Faulty {
     fn probe(&self) -> Result<(), StoreError> {
         match self.mode.load(Ordering::SeqCst) {
             WORKS => self.inner.probe(),
-            _ => Err(StoreError("no space left on device".to_owned())),
+            _ => Err(StoreError::Failed("no space left on device".to_owned())),
         }
     }
 

@@ -142,16 +142,16 @@ async fn what_the_framework_refuses_is_a_problem_with_a_code_too() {
         transaction: Blob(vec![0; 200_000]),
     };
     let answer = node.http.post::<Submitted>(&path, None, &large).await;
-    assert_eq!(answer.unwrap_err().code(), "http.too_large");
+    assert_eq!(answer.unwrap_err().code(), "body.too_large");
     let answer = node
         .http
         .post::<Submitted>(&path, None, &serde_json::json!({"no": 1}))
         .await;
-    assert_eq!(answer.unwrap_err().code(), "http.malformed");
+    assert_eq!(answer.unwrap_err().code(), "body.malformed");
     for (path, code) in [
         ("v1/nothing", "http.not_found"),
         ("v1/sessions", "http.method"),
-        ("v1/cards/not-a-number/entries", "http.malformed"),
+        ("v1/cards/not-a-number/entries", "request.malformed"),
         ("v1/checkpoints/99", "http.not_found"),
         ("v1/proofs/consistency?from=2&to=1", "log.range"),
     ] {

@@ -9,6 +9,7 @@ mod api;
 mod bench;
 mod clock;
 mod faults;
+mod flips;
 mod follower;
 mod kill;
 mod limits;

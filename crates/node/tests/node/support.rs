@@ -12,7 +12,7 @@ use medfolder_ledger::login::LoginSubject;
 use medfolder_ledger::proof::HistoryPage;
 use medfolder_node::bench::fixture::{Card, Fixture};
 use medfolder_node::clock::{Clock as _, ManualClock, SystemClock};
-use medfolder_node::{Config, Running, Seams, serve_with};
+use medfolder_node::{Config, Running, Seams, ServeError, serve_with};
 use tokio::sync::watch;
 use url::Url;
 
@@ -38,21 +38,30 @@ pub(crate) async fn start(dir: &std::path::Path, fixture: &Arc<Fixture>) -> Node
     start_with(fixture, config, Seams::default()).await
 }
 
-pub(crate) async fn start_with(fixture: &Arc<Fixture>, config: Config, mut seams: Seams) -> Node {
+pub(crate) async fn start_with(fixture: &Arc<Fixture>, config: Config, seams: Seams) -> Node {
+    try_start(fixture, config, seams).await.unwrap()
+}
+
+/// The same, unless the node refuses to start.
+pub(crate) async fn try_start(
+    fixture: &Arc<Fixture>,
+    config: Config,
+    mut seams: Seams,
+) -> Result<Node, ServeError> {
     let clock = ManualClock::at(SystemClock.now());
     seams.clock.get_or_insert_with(|| Arc::new(clock.clone()));
     let (stop, shutdown) = watch::channel(false);
-    let running = serve_with(config.clone(), seams, shutdown).await.unwrap();
+    let running = serve_with(config.clone(), seams, shutdown).await?;
     let http = Http::new(HttpOptions::default()).unwrap();
     let fixture = fixture.clone();
-    Node {
+    Ok(Node {
         fixture,
         config,
         clock,
         running: Some(running),
         stop,
         http,
-    }
+    })
 }
 
 impl Node {
