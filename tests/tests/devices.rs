@@ -114,36 +114,57 @@ fn a_killed_sync_loses_nothing_and_the_words_bring_everything_back_elsewhere() {
     what_the_edge_lost_is_reported_once(&served, place.path(), &words, &first);
 }
 
-/// The hospital's edge deletes one record's ciphertext, serves another patient's for a second and
-/// changes the core of a third: the patient's next device names each and tells the ledger; neither
-/// that device nor a further one tells it again.
+/// The hospital's edge deletes one record's ciphertext, serves another patient's for a second,
+/// changes the core of a third, the content of a fourth and the key slot of a visit: the patient's
+/// next device names each and tells the ledger what is the edge's doing; neither that device nor a
+/// further one tells it again. When the true ones are back, nothing of it is left.
 fn what_the_edge_lost_is_reported_once(served: &Served, place: &Path, words: &str, whole: &Device) {
     let records: Vec<String> = whole.records().into_iter().collect();
     let edge = Edge::of(served);
+    let kept = edge.keep(&records);
+    let locked = edge.change_slot(&records[4]);
+    let mut named: BTreeMap<&str, &str> = locked
+        .iter()
+        .map(|record| (record.as_str(), "record.slot"))
+        .collect();
     fs::remove_file(edge.blob(&edge.envelope(&records[0]))).unwrap();
     edge.serve_a_strangers(&records[1], &records);
     edge.change_core(&records[2]);
-    let named: BTreeMap<&str, &str> = [
+    edge.change_content(&records[3]);
+    named.extend([
         (records[0].as_str(), "zone.missing"),
         (records[1].as_str(), "record.leaf"),
         (records[2].as_str(), "record.leaf"),
-    ]
-    .into();
-    for (name, reported) in [("third-device", 3), ("fourth-device", 0)] {
-        let device = device(served, place, name);
-        restore(&device, words);
+        (records[3].as_str(), "record.sealed_content"),
+    ]);
+    let devices = ["third-device", "fourth-device"].map(|name| device(served, place, name));
+    for (device, reported) in devices.iter().zip([4, 0]) {
+        restore(device, words);
         for reported in [reported, 0] {
             let synced = told(&mut device.folder(&["sync"]));
             let failed = synced.last()["failed"].as_array().unwrap().iter();
             let failed =
                 failed.map(|f| (f["record"].as_str().unwrap(), f["check"].as_str().unwrap()));
-            assert_eq!(failed.collect::<BTreeMap<_, _>>(), named, "{name}");
-            assert_eq!(synced.last()["reported"], reported, "{name}");
+            assert_eq!(failed.collect::<BTreeMap<_, _>>(), named);
+            assert_eq!(synced.last()["reported"], reported);
             assert_eq!(synced.last()["complete"], true);
         }
-        assert_eq!(device.records().len(), records.len() - 3);
+        let there = device.records();
+        let hurt = records
+            .iter()
+            .filter(|record| named.contains_key(record.as_str()));
+        assert_eq!(there.len(), records.len() - hurt.count());
+    }
+    edge.put_back(&kept);
+    for device in &devices {
+        let synced = told(&mut device.folder(&["sync"]));
+        assert_eq!(synced.last()["failed"], Value::Array(Vec::new()));
+        assert_eq!(device.records(), whole.records());
     }
 }
+
+/// What the edge had of a record: its id, the name and bytes of its envelope, its slot.
+type Kept = (Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>);
 
 /// The disk of the first hospital's edge, in malicious hands.
 struct Edge {
@@ -173,6 +194,54 @@ impl Edge {
     fn blob(&self, name: &[u8]) -> PathBuf {
         let name = hex::encode(name);
         self.blobs.join(&name[..2]).join(&name)
+    }
+
+    /// What is there before anybody touches it.
+    fn keep(&self, records: &[String]) -> Vec<Kept> {
+        let sql = "SELECT slot FROM slot JOIN record USING (visit, seq) WHERE record.id = ?1";
+        let kept = records.iter().map(|record| {
+            let (id, name) = (hex::decode(record).unwrap(), self.envelope(record));
+            let slot = self.index.query_row(sql, [&id], |row| row.get(0)).unwrap();
+            let bytes = fs::read(self.blob(&name)).unwrap();
+            (id, name, bytes, slot)
+        });
+        kept.collect()
+    }
+
+    fn put_back(&self, kept: &[Kept]) {
+        for (id, name, bytes, slot) in kept {
+            fs::write(self.blob(name), bytes).unwrap();
+            let sql = "UPDATE record SET envelope = ?2 WHERE id = ?1";
+            assert_eq!(self.index.execute(sql, [id, name]).unwrap(), 1);
+            self.set_slot(id, slot);
+        }
+    }
+
+    fn set_slot(&self, record: &[u8], slot: &[u8]) {
+        let sql = "UPDATE slot SET slot = ?2
+            WHERE (visit, seq) = (SELECT visit, seq FROM record WHERE id = ?1)";
+        assert_eq!(self.index.execute(sql, [record, slot]).unwrap(), 1);
+    }
+
+    /// Changes a byte of the key slot of a record's seal; gives all records of that seal.
+    fn change_slot(&self, record: &str) -> Vec<String> {
+        let (id, _, _, mut slot) = self.keep(&[record.to_owned()]).remove(0);
+        let middle = slot.len() / 2;
+        slot[middle] ^= 1;
+        self.set_slot(&id, &slot);
+        let sql = "SELECT lower(hex(id)) FROM record
+            WHERE (visit, seq) = (SELECT visit, seq FROM record WHERE id = ?1)";
+        let mut all = self.index.prepare(sql).unwrap();
+        let all = all.query_map([id], |row| row.get(0)).unwrap();
+        all.map(Result::unwrap).collect()
+    }
+
+    /// Changes the last byte of the envelope, which is of the encrypted content.
+    fn change_content(&self, record: &str) {
+        let path = self.blob(&self.envelope(record));
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(path, bytes).unwrap();
     }
 
     /// Lets a record's name lead to the envelope of a record that is none of `own`.
