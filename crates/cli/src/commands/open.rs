@@ -144,7 +144,7 @@ fn describe(record: &ReceivedRecord, known: Option<&Chain>, files: &[ReceivedAtt
         "date": statement.map(|statement| date(statement.times.authored)),
         "hospital": report.hospital, "seal": report.seal,
         "record": report.record, "trust": report.trust, "standing": report.standing,
-        "attachments": attachments,
+        "attachments": attachments, "carried": report.carried,
     });
     if let Some(check) = report.failed() {
         line["check"] = json!(check.code);
@@ -262,8 +262,17 @@ fn heading(record: &Value, output: Output) -> String {
         .into_iter()
         .chain(named)
         .chain(written)
+        .chain(originals(record, output))
         .collect();
     parts.join("  ")
+}
+
+/// Who signed the hospital's own file, beside the hospital's seal.
+fn originals<'a>(record: &'a Value, output: Output) -> impl Iterator<Item = String> + 'a {
+    let told = output.say("原件签名：", "original signed by ");
+    let carried = record["carried"].as_array().into_iter().flatten();
+    let signers = carried.filter_map(|carried| carried["signer"].as_str());
+    signers.map(move |signer| format!("{told}{signer}"))
 }
 
 fn seal_word(record: &Value, output: Output) -> &'static str {
