@@ -239,6 +239,7 @@ fn evidence_verifies_and_a_changed_one_exits_with_three(served: &Served, place: 
     assert_eq!(verified.last()["seal"], "verified");
     assert_eq!(verified.last()["trust"], "known");
     words::a_verified_file_says_whose_record_it_is(&path, listed.last());
+    words::what_a_stranger_wrote_commands_no_terminal(&path);
     // A folder of this device that trusts the ledger is asked by itself; a stranger's device says
     // first that nobody vouches for it.
     let folder = &served.ready["folders"][0];

@@ -47,9 +47,16 @@ impl Output {
         let text = if self.json {
             serde_json::to_string(value).unwrap_or_default()
         } else {
-            person()
+            harmless(&person())
         };
         heed(writeln!(std::io::stdout().lock(), "{text}"));
+    }
+
+    /// Prints a picture for a person: the one thing that may set a terminal's colours.
+    pub(crate) fn picture(self, text: &str) {
+        if !self.json {
+            heed(writeln!(std::io::stdout().lock(), "{text}"));
+        }
     }
 
     /// Prints a result byte for byte, with nothing added.
@@ -83,7 +90,7 @@ impl Output {
     /// Tells what is going on, on standard error.
     pub(crate) fn progress(self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
+            let _ = writeln!(std::io::stderr().lock(), "{}", harmless(text));
         }
     }
 
@@ -98,7 +105,7 @@ impl Output {
                 detail => format!(" — {detail}"),
             };
             let text = format!("{message}  [{}]{detail}\n{hint}", error.code);
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
+            let _ = writeln!(std::io::stderr().lock(), "{}", harmless(&text));
         }
     }
 
@@ -132,6 +139,16 @@ fn heed(written: std::io::Result<()>) {
     if written.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
         LOST.store(true, Ordering::Relaxed);
     }
+}
+
+/// A text that commands no terminal: what strangers wrote may hold control characters, or turn the
+/// direction of what stands around it.
+fn harmless(text: &str) -> String {
+    let commands = |c: char| {
+        let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        turns || (c.is_control() && c != '\n' && c != '\t')
+    };
+    text.replace(commands, "\u{fffd}")
 }
 
 /// What a detail adds to the message: paths, names and figures, not the same again in English. A

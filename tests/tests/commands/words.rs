@@ -197,7 +197,7 @@ pub(crate) fn lists_stand_in_columns_and_details_are_no_second_sentence(served: 
     assert!(unknown.starts_with("There is no such record in this folder.  [record.unknown]\n"));
     let which = error(&["list", "--hospital", "x"], "zh");
     assert!(
-        which.contains("[member.unknown] — 浦江市") && !which.contains("consortium"),
+        which.contains("浦江市儿童医院") && !which.contains("consortium"),
         "{which}"
     );
     let kinds = error(&["list", "--kind", "x"], "en");
@@ -224,6 +224,23 @@ fn for_locale(command: &Command, lang: &str) -> Command {
             .filter_map(|(name, value)| Some((name, value?))),
     );
     plain
+}
+
+/// A name that would command the terminal, in a pack that nobody signed like that.
+pub(crate) fn what_a_stranger_wrote_commands_no_terminal(pack: &str) {
+    let bytes = fs::read(pack).unwrap();
+    let mut hostile = bytes.clone();
+    let (name, command) = ("王秀兰".as_bytes(), b"\\u001babc");
+    let places: Vec<usize> = memchr::memmem::find_iter(&bytes, name).collect();
+    for at in places {
+        hostile[at..at + name.len()].copy_from_slice(command);
+    }
+    let file = format!("{pack}.hostile");
+    fs::write(&file, hostile).unwrap();
+    let ended = for_a_person(&medfolder(&["verify", &file]));
+    assert_eq!(ended.exit, 3);
+    assert!(ended.stdout.contains("\u{fffd}abc"), "{}", ended.stdout);
+    assert!(!ended.stdout.contains('\u{1b}') && !ended.stderr.contains('\u{1b}'));
 }
 
 pub(crate) fn a_verified_file_says_whose_record_it_is(pack: &str, listed: &Value) {

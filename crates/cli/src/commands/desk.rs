@@ -66,27 +66,31 @@ async fn code(
         true => String::new(),
         false => qr::lines(&code.link)?,
     };
+    let heading = match output.lang {
+        Lang::Zh => format!("病案号 {patient} 的绑定码，请让病人扫码，或照着输入："),
+        Lang::En => format!("Linking code for patient {patient}, to be scanned or typed:"),
+    };
+    output.picture(&format!("{heading}\n\n{blocks}\n"));
     let line = json!({
         "code": code.code, "link": code.link, "expires": rfc3339(code.expires), "qr": picture,
     });
-    output.line(&line, || told(&code, patient, &blocks, output));
+    output.line(&line, || told(&code, config, output));
     file.map_or(Ok(()), |file| qr::write(file, &code.link))
 }
 
-fn told(code: &Code, patient: &str, blocks: &str, output: Output) -> String {
+fn told(code: &Code, config: &Path, output: Output) -> String {
+    let config = config.display();
     let expires = local_time(code.expires);
     let Code { code, link, .. } = code;
     match output.lang {
         Lang::Zh => format!(
-            "病案号 {patient} 的绑定码，请让病人扫码，或照着输入：\n\n{blocks}\n\n\
-             绑定码：{code}\n链接：{link}\n有效至：{expires}，只能用一次\n\n\
-             病人认领后，请核对她屏幕上卡号的最后八位：\n  medfolder desk confirm {code} --card-end …"
+            "绑定码：{code}\n链接：{link}\n有效至：{expires}，只能用一次\n\n\
+             病人认领后，请核对她屏幕上卡号的最后八位：\n  medfolder desk confirm {code} --config {config} --card-end …"
         ),
         Lang::En => format!(
-            "Linking code for patient {patient}, to be scanned or typed:\n\n{blocks}\n\n\
-             Code: {code}\nLink: {link}\nValid until {expires}, for one use\n\n\
+            "Code: {code}\nLink: {link}\nValid until {expires}, for one use\n\n\
              Then compare the end of the card number on the patient’s screen:\n  \
-             medfolder desk confirm {code} --card-end …"
+             medfolder desk confirm {code} --config {config} --card-end …"
         ),
     }
 }

@@ -120,11 +120,11 @@ fn heading(report: &Report, patient: Option<&str>, output: Output) -> String {
     match output.lang {
         Lang::Zh => format!(
             "{title}{claimed}\n医院：{hospital}\n日期：{day}\n病人：{whose}（本院病案号 {number}）\n\
-             医生：{author}\n签章：不晚于 {sealed}\n"
+             签署：{author}\n签章：不晚于 {sealed}\n"
         ),
         Lang::En => format!(
             "{title}{claimed}\nHospital: {hospital}\nDate: {day}\n\
-             Patient: {whose} (the hospital’s number {number})\nAuthor: {author}\n\
+             Patient: {whose} (the hospital’s number {number})\nSigned by: {author}\n\
              Sealed before: {sealed}\n"
         ),
     }
