@@ -50,9 +50,17 @@ impl Ended {
 /// All Rust sources of crates and tests in one text.
 #[must_use]
 pub fn sources() -> String {
+    sources_of(&["crates", "tests/tests"])
+}
+
+/// The Rust sources of these files and folders, named from the repository's root.
+#[must_use]
+pub fn sources_of(places: &[&str]) -> String {
     let mut text = String::new();
-    for folder in ["crates", "tests/tests"] {
-        read_sources(&root().join(folder), &mut text);
+    for place in places {
+        let place = root().join(place);
+        text.push_str(&std::fs::read_to_string(&place).unwrap_or_default());
+        read_sources(&place, &mut text);
     }
     text
 }

@@ -17,7 +17,7 @@
     reason = "tests"
 )]
 
-use medfolder_tests::{root, sources};
+use medfolder_tests::{root, sources_of};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -137,15 +137,11 @@ fn each_mutation_still_fits_the_sources_and_names_tests_that_exist() {
     assert!(list.len() >= FEWEST, "{}", list.len());
     let names: BTreeSet<&str> = list.iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(names.len(), list.len(), "two have one name");
-    let sources = sources();
-    let wrong: Vec<String> = list
-        .iter()
-        .filter_map(|entry| wrong(entry, &sources))
-        .collect();
+    let wrong: Vec<String> = list.iter().filter_map(wrong).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn wrong(entry: &Mutation, sources: &str) -> Option<String> {
+fn wrong(entry: &Mutation) -> Option<String> {
     let text = fs::read_to_string(root().join(&entry.file)).unwrap_or_default();
     if entry.rule.is_empty() || entry.changes.is_empty() || entry.tests.is_empty() {
         return Some(format!("{}: something is missing", entry.name));
@@ -156,11 +152,22 @@ fn wrong(entry: &Mutation, sources: &str) -> Option<String> {
             entry.name, entry.file
         ));
     }
+    let sources = sources_of_tests(entry);
     let unknown = entry.tests.iter().find(|test| {
         let name = test.rsplit("::").next().unwrap_or_default();
         !sources.contains(&format!("fn {name}("))
     })?;
     Some(format!("{}: there is no test {unknown}", entry.name))
+}
+
+/// The sources of the target that a mutation names: a test that lies elsewhere would not run.
+fn sources_of_tests(entry: &Mutation) -> String {
+    let package = entry.package.trim_start_matches("medfolder-");
+    let tests = format!("crates/{package}/tests/{}", entry.target);
+    match entry.target.as_str() {
+        "lib" => sources_of(&[&format!("crates/{package}/src")]),
+        _ => sources_of(&[&tests, &format!("{tests}.rs")]),
+    }
 }
 
 /// What became of a mutation.

@@ -181,6 +181,12 @@ pub enum FolderError {
     /// No session with a hospital or share host.
     #[error(transparent)]
     Login(#[from] LoginFailure),
+    /// The newest block that this device has verified is of a later time than its clock shows.
+    #[error("this device's clock is behind the ledger's")]
+    DeviceClock,
+    /// A hospital's clock is ahead of the ledger's and this device's.
+    #[error("the hospital's clock is ahead of the ledger's and this device's")]
+    EdgeClock,
     /// A server could not be asked, or refused.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -249,6 +255,8 @@ impl FolderError {
             Self::Link(error) => error.code(),
             Self::Jwe(error) => error.code(),
             Self::Login(error) => error.code(),
+            Self::DeviceClock => "sync.device_clock",
+            Self::EdgeClock => "sync.hospital_clock",
             Self::Http(error) => error.code(),
             Self::EmptySearch => "search.empty",
         }
@@ -258,7 +266,11 @@ impl FolderError {
     pub(crate) const fn is_of_an_edge(&self) -> bool {
         matches!(
             self,
-            Self::Zone(_) | Self::Login(_) | Self::Http(_) | Self::MemberWithoutEdge
+            Self::Zone(_)
+                | Self::Login(_)
+                | Self::Http(_)
+                | Self::MemberWithoutEdge
+                | Self::EdgeClock
         )
     }
 

@@ -286,6 +286,8 @@ async fn a_device_whose_clock_is_wrong_by_a_day_reads_on_and_is_told_to_set_it()
     assert_eq!(world.sync(&folder, behind).await, "login.clock");
     assert_eq!(world.sync(&folder, ahead).await, LEDGER_SATISFIED);
     assert_eq!(waiting(&folder), [leaf(1)]);
+    // It knows a block now, whose time is no clock's guess.
+    assert_eq!(world.sync(&folder, behind).await, "sync.device_clock");
     assert_eq!(code(folder.search("青霉素", 5).err()), "");
     node.end().await;
 }

@@ -21,8 +21,12 @@ use medfolder_client::clock::Clock;
 use medfolder_client::ledger::LedgerClient;
 use medfolder_client::zone::ZoneClient;
 use medfolder_record::RecordId;
+use medfolder_record::limits::CLOCK_TOLERANCE_MS;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Code of a log-in that failed because two clocks differ.
+const WRONG_CLOCK: &str = "login.clock";
 
 /// How far a sync has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +102,21 @@ impl Folder<'_> {
     /// that fails is no error: the report names it. A hospital that cannot be reached is one, after
     /// the others were asked.
     pub async fn sync(&self, options: &SyncOptions<'_>) -> Result<SyncReport, FolderError> {
+        match self.sync_all(options).await {
+            Err(error) if error.code() == WRONG_CLOCK && self.is_behind(&options.clock)? => {
+                Err(FolderError::DeviceClock)
+            }
+            done => done,
+        }
+    }
+
+    /// Whether this device's clock shows an earlier time than the newest block it has verified.
+    fn is_behind(&self, clock: &Clock) -> Result<bool, FolderError> {
+        let known = self.checkpoint()?.map_or(0, |known| known.header.time);
+        Ok(known > clock.now().saturating_add(CLOCK_TOLERANCE_MS))
+    }
+
+    async fn sync_all(&self, options: &SyncOptions<'_>) -> Result<SyncReport, FolderError> {
         // Before all else: somebody may be reading what she no longer wants to share.
         let ended = self.end_waiting(&options.clock).await?;
         let ledger = self.ledger_client(&options.clock)?;
@@ -119,6 +138,10 @@ impl Folder<'_> {
             report.new += self.take_in_card(&ledger, card, options).await?;
             (options.progress)(Progress::Cards(done + 1, cards.len()));
             match self.sync_zone(&ledger, card, options, &mut report).await {
+                // The ledger, asked a moment ago, goes by this device's time.
+                Err(error) if error.code() == WRONG_CLOCK => {
+                    silent.get_or_insert(FolderError::EdgeClock);
+                }
                 // The other hospitals' records are fetched all the same.
                 Err(error) if error.is_of_an_edge() => {
                     silent.get_or_insert(error);

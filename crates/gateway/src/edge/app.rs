@@ -141,6 +141,11 @@ impl App {
         self.clock.now().max(self.head.time.load(Ordering::SeqCst))
     }
 
+    /// The host's clock or block time, whichever is earlier: what destroying goes by.
+    pub(crate) fn earlier(&self) -> u64 {
+        self.clock.now().min(self.head.time.load(Ordering::SeqCst))
+    }
+
     /// The address in a link.
     pub(crate) fn manifest_url(&self, segment: &ShareId) -> String {
         format!("{}/s/{segment}", self.origin)

@@ -18,6 +18,7 @@ const MESSAGES: usize = 64;
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Between two looks for records that can be assigned or sealed, when nothing roused us.
 const SEAL_EVERY: Duration = Duration::from_millis(200);
+const RESIGN_EVERY: Duration = Duration::from_secs(60);
 const ASSIGN_EVERY: Duration = Duration::from_secs(1);
 /// Between two cuts of the write-ahead log while drafts are being deleted.
 const WIPE_EVERY: Duration = Duration::from_secs(5);
@@ -36,6 +37,7 @@ pub(crate) struct Worker {
 struct Due {
     seal: Instant,
     assign: Instant,
+    resign: Option<Instant>,
     wipe: Instant,
     forget: Instant,
     unwiped: bool,
@@ -48,6 +50,7 @@ impl Worker {
         let due = Due {
             seal: now,
             assign: now,
+            resign: None,
             wipe: now,
             forget: now,
             unwiped: true,
@@ -116,12 +119,21 @@ impl Worker {
             }
             read += 1;
         }
-        if read > 0
-            && let Some((_, time)) = follow::head(&self.zone)?
-        {
+        self.resign(read > 0)?;
+        Ok(read)
+    }
+
+    /// Looks for what lapsed, with every block, and now and then because clocks are set right.
+    fn resign(&mut self, news: bool) -> Result<(), InnerError> {
+        let due = |last: Instant| last.elapsed() >= RESIGN_EVERY;
+        if !news && !self.due.resign.is_none_or(due) {
+            return Ok(());
+        }
+        self.due.resign = Some(Instant::now());
+        if let Some((_, time)) = follow::head(&self.zone)? {
             seal::resign_lapsed(&self.zone, time)?;
         }
-        Ok(read)
+        Ok(())
     }
 
     fn assign(&mut self, news: bool) -> Result<usize, InnerError> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use medfolder_record::VisitId;
+use medfolder_record::limits::CLOCK_TOLERANCE_MS;
 use serde::{Deserialize, Serialize};
 
 use super::InnerError;
@@ -133,6 +134,10 @@ fn troubles(zone: &Zone, head: Option<Head>) -> BTreeSet<String> {
     let known_until = head.map_or(0, |head| head.time.saturating_add(patience));
     if known_until < zone.now() {
         codes.insert("inner.ledger_old".to_owned());
+    }
+    let certified = head.map_or(0, |head| head.time);
+    if certified > zone.now().saturating_add(CLOCK_TOLERANCE_MS) {
+        codes.insert("inner.clock_behind".to_owned());
     }
     codes
 }

@@ -189,6 +189,19 @@ fn another_transaction_in_the_seals_place_is_named() {
 }
 
 #[test]
+fn a_seal_that_the_hospital_did_not_sign_is_named_though_the_log_holds_it() {
+    let mut world = World::with_card(Suite::International);
+    let (record, seal) = world.seal_record(0);
+    let pack = making(&world, &record, &seal).whole(false).unwrap();
+    let report = pack.verify(Some(&world.chain), Some(BODY.as_bytes()));
+    assert!(report.failed().is_none());
+    let forged = world.forge(&seal);
+    let pack = making(&world, &record, &forged).whole(false).unwrap();
+    let report = pack.verify(Some(&world.chain), Some(BODY.as_bytes()));
+    assert_eq!(report.failed().unwrap().code, "evidence.seal");
+}
+
+#[test]
 fn an_entry_of_somebody_else_is_named() {
     let mut case = whole(Suite::International);
     let key = StateKey::staff(case.world.suite, &doctor(case.world.suite));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use medfolder_crypto::merkle::leaf_hash;
 use medfolder_crypto::{Digest, EncryptionSecret, PublicKeyBytes, Secret32, SigningKey, Suite};
 use medfolder_ledger::block::{EngineSigner, Roots};
 use medfolder_ledger::body::{
@@ -297,6 +298,23 @@ impl World {
         self.header = block.header.clone();
         let certificate = engine(self.suite).certify(self.suite, &block.header);
         self.blocks.push((block, certificate));
+    }
+
+    /// A ledger that lies has a transaction in its log with one bit of its signature changed; gives
+    /// its bytes.
+    pub(crate) fn forge(&mut self, stored: &[u8]) -> Vec<u8> {
+        let mut forged = stored.to_vec();
+        *forged.last_mut().unwrap() ^= 1;
+        self.log = MemoryLog::default();
+        for bytes in &mut self.stored {
+            if bytes == stored {
+                bytes.clone_from(&forged);
+            }
+            let leaf = leaf_hash(self.suite, &[bytes]);
+            self.log.append(self.suite, leaf);
+        }
+        self.close(Vec::new(), &[]);
+        forged
     }
 
     pub(crate) fn checkpoint(&self) -> Checkpoint {

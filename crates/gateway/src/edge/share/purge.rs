@@ -2,7 +2,8 @@
 //!
 //! Revoked: at once. Expired: after a day, in which an Extend that is on its way may still arrive.
 //! Drafts: at their end. A blob goes when no row names it. What the owner may ask for stays: state
-//! and records of accesses.
+//! and records of accesses. Nothing goes before both clocks, the host's and the ledger's, say so:
+//! one that is wrong keeps a share closed and destroys nothing.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ const EXPIRED_LIFETIME: u64 = 24 * 60 * 60 * 1_000;
 
 /// One round over everything that may have ended.
 pub(crate) async fn round(app: &Arc<App>) -> Result<(), DbError> {
-    let now = app.now();
+    let now = app.earlier();
     let blobs = app
         .db
         .write(move |t| {

@@ -3,11 +3,14 @@
 //! when the seal key is rotated.
 //!
 //! It has lapsed when a verified block is not before its valid-until and no block up to there held
-//! it: then no later block can.
+//! it: then no later block can. One that was signed by a clock that was ahead no node takes yet: it
+//! is signed again when the clock is right. A clock that is behind signs nothing again, as it would
+//! lapse at once.
 
 use medfolder_crypto::Digest;
 use medfolder_ledger::body::{Body, Mark};
 use medfolder_ledger::{Transaction, TxId};
+use medfolder_record::limits::CLOCK_TOLERANCE_MS;
 use rusqlite::Connection;
 
 use crate::inner::InnerError;
@@ -19,9 +22,17 @@ use crate::spool::Out;
 
 /// Signs again what lapsed by `block_time`, or was refused for now until then; returns how many.
 pub(crate) fn resign_lapsed(zone: &Zone, block_time: u64) -> Result<usize, InnerError> {
-    let until = sql_time(block_time);
-    let seals = pending(zone, "state = 1 AND valid_until <= ?1 LIMIT 64", until)?;
-    let staff = pending_staff(zone, until)?;
+    let longest = zone.now().saturating_add(zone.config.tuning.seal_validity);
+    if longest <= block_time {
+        return Ok(0);
+    }
+    let (until, ahead) = (
+        sql_time(block_time),
+        sql_time(longest.saturating_add(CLOCK_TOLERANCE_MS)),
+    );
+    let lapsed = "state = 1 AND (valid_until <= ?1 OR valid_until > ?2) LIMIT 64";
+    let seals = pending(zone, lapsed, until, ahead)?;
+    let staff = pending_staff(zone, until, ahead)?;
     if seals.is_empty() && staff.is_empty() {
         return Ok(0);
     }
@@ -33,8 +44,9 @@ pub(crate) fn resign_lapsed(zone: &Zone, block_time: u64) -> Result<usize, Inner
 
 /// Signs again all that is not on the ledger yet: the seal key is another one.
 pub(crate) fn resign_all(zone: &Zone) -> Result<(), InnerError> {
-    let seals = pending(zone, "state = 1 AND valid_until <= ?1", i64::MAX)?;
-    let staff = pending_staff(zone, i64::MAX)?;
+    let all = "state = 1 AND (valid_until <= ?1 OR valid_until > ?2)";
+    let seals = pending(zone, all, i64::MAX, i64::MAX)?;
+    let staff = pending_staff(zone, i64::MAX, i64::MAX)?;
     zone.store.write(|db| {
         resign(zone, db, &seals, &staff)?;
         desk::resign(zone, db)
@@ -44,23 +56,20 @@ pub(crate) fn resign_all(zone: &Zone) -> Result<(), InnerError> {
 /// Identifier and bytes of a transaction whose outcome is not known.
 type Pending = (Vec<u8>, Vec<u8>);
 
-fn pending(zone: &Zone, which: &str, until: i64) -> Result<Vec<Pending>, InnerError> {
-    listed(
-        zone,
-        &format!("SELECT tx_id, tx FROM batches WHERE {which}"),
-        until,
-    )
+fn pending(zone: &Zone, which: &str, until: i64, ahead: i64) -> Result<Vec<Pending>, InnerError> {
+    let sql = format!("SELECT tx_id, tx FROM batches WHERE {which}");
+    listed(zone, &sql, until, ahead)
 }
 
-fn pending_staff(zone: &Zone, until: i64) -> Result<Vec<Pending>, InnerError> {
-    let sql = "SELECT tx_id, tx FROM staff WHERE tx <> x'' AND tx_until <= ?1";
-    listed(zone, sql, until)
+fn pending_staff(zone: &Zone, until: i64, ahead: i64) -> Result<Vec<Pending>, InnerError> {
+    let sql = "SELECT tx_id, tx FROM staff WHERE tx <> x'' AND (tx_until <= ?1 OR tx_until > ?2)";
+    listed(zone, sql, until, ahead)
 }
 
-fn listed(zone: &Zone, sql: &str, until: i64) -> Result<Vec<Pending>, InnerError> {
+fn listed(zone: &Zone, sql: &str, until: i64, ahead: i64) -> Result<Vec<Pending>, InnerError> {
     zone.store.read(|db| {
         let mut statement = db.prepare_cached(sql)?;
-        let rows = statement.query_map([until], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows = statement.query_map([until, ahead], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, rusqlite::Error>>()?)
     })
 }
