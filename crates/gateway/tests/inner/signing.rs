@@ -6,6 +6,8 @@ use medfolder_gateway::signer::examine::{self, Chain, Refusal};
 use medfolder_gateway::signer::keyfile::DoctorKey;
 use medfolder_gateway::worklist::{Answer, Answered, Answers, Item, Items, Taken, VERSION};
 use medfolder_record::{ContentSalt, Draft, MemberId, Statement};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::ledger::MEMBER;
 use crate::world::{Patient, World, bundle, doctor};
@@ -93,7 +95,7 @@ async fn one_bad_signature_holds_the_whole_visit_until_it_is_signed_properly() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signer_refuses_other_members_and_authors_and_a_changed_attachment() {
+async fn a_signer_refuses_other_members_and_authors() {
     let mut world = World::new(SUITE).await;
     let key = doctor(SUITE, 1);
     world.enrol(&key, "YS-0001").await;
@@ -131,6 +133,52 @@ async fn a_signer_refuses_other_members_and_authors_and_a_changed_attachment() {
     let (_, retried) = world.desk("held/retry", serde_json::json!({})).await;
     assert_eq!(retried["records"], 1);
     assert_eq!(world.status().await.to_sign, 1);
+}
+
+/// An address that leads to `server`, where `from` in what it answers becomes `to`.
+async fn changing(server: &str, from: &'static [u8], to: &'static [u8]) -> String {
+    let (server, listener) = (
+        server.trim_start_matches("http://").to_owned(),
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+    );
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(&server).await.unwrap();
+            let ((mut asks, mut hears), (mut says, mut takes)) =
+                (client.into_split(), server.into_split());
+            tokio::spawn(async move { tokio::io::copy(&mut asks, &mut takes).await });
+            tokio::spawn(async move {
+                let mut part = vec![0; 64 * 1024];
+                while let Ok(length @ 1..) = says.read(&mut part).await {
+                    let found = part[..length].windows(from.len()).position(|w| w == from);
+                    if let Some(at) = found {
+                        part[at..at + to.len()].copy_from_slice(to);
+                    }
+                    hears.write_all(&part[..length]).await.unwrap();
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signer_to_whom_another_attachment_is_shown_than_the_work_list_says_does_not_sign() {
+    let mut world = World::new(SUITE).await;
+    let key = doctor(SUITE, 1);
+    world.enrol(&key, "YS-0001").await;
+    let honest = world.url.clone();
+    world.url = changing(&honest, b"IHDR", b"IHDX").await;
+    world.start_signer(vec![key]);
+    world.url = honest;
+    world.drop_family("wang-xiulan/2020-07-15-pujiang-first-atrial-fibrillation");
+    world
+        .until_status("the others are signed", |s| {
+            s.signed == 4 && s.held.len() == 1
+        })
+        .await;
+    assert_eq!(world.status().await.held[0].reason, "signer.attachment");
 }
 
 #[tokio::test(flavor = "multi_thread")]
