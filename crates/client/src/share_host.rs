@@ -267,7 +267,7 @@ impl ShareOwner {
             grant: self.grant,
             method: method.as_str(),
             origin: &origin(&url),
-            path: url.path(),
+            path: &asked(&url),
             body: &body,
         }
         .sign(&self.key, self.clock.now());
@@ -282,6 +282,12 @@ impl ShareOwner {
         }
         json(send(request).await?).await
     }
+}
+
+/// Path and query, as the host sees them.
+fn asked(url: &Url) -> String {
+    let query = url.query().map(|query| format!("?{query}"));
+    format!("{}{}", url.path(), query.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Deterministic CBOR (RFC 8949, section 4.2.1) for everything that is signed or hashed.
 //!
 //! The rule is checked, not assumed: what was decoded is encoded again and must give the same
-//! bytes, with nothing left over. Structures are arrays in field order; absent options are null
+//! bytes, with nothing left over, and no unsigned integer above 2⁵³ − 1. Structures are arrays in field order; absent options are null
 //! inside an array and left out at its end, as `minicbor`'s derive writes them.
 
 use minicbor::{Decode, Encode};
+
+use crate::uint::all_exact;
 
 /// Why bytes were not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +64,9 @@ pub fn from_cbor<T: for<'b> Decode<'b, ()> + Encode<()>>(
     }
     if to_cbor(&value) != bytes {
         return Err(CborError::NotCanonical);
+    }
+    if !all_exact(bytes) {
+        return Err(CborError::Malformed);
     }
     Ok(value)
 }
@@ -144,6 +149,7 @@ pub struct NotHex;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::MAX_UINT;
     use minicbor::{Decode, Encode};
 
     #[derive(Debug, PartialEq, Encode, Decode)]
@@ -173,6 +179,13 @@ mod tests {
             from_cbor::<Pair>(&indefinite, LIMIT),
             Err(CborError::NotCanonical)
         );
+    }
+
+    #[test]
+    fn a_number_that_not_every_program_holds_exactly_is_refused() {
+        let of = |number| from_cbor::<Pair>(&to_cbor(&Pair { number, text: None }), LIMIT);
+        assert!(of(MAX_UINT).is_ok());
+        assert_eq!(of(MAX_UINT + 1), Err(CborError::Malformed));
     }
 
     #[test]

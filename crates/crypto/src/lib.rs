@@ -24,6 +24,7 @@ mod sm2_scalar;
 pub mod suite;
 pub mod tree;
 pub mod typed;
+mod uint;
 pub mod words;
 pub mod wrap;
 
@@ -34,6 +35,7 @@ pub use public_key::PublicKeyBytes;
 pub use secret::Secret32;
 pub use sign::{Signature, SigningKey, VerifyingKey};
 pub use suite::{Digest, Hasher, Suite};
+pub use uint::{MAX_UINT, all_exact};
 pub use wrap::{EncryptionPublic, EncryptionSecret};
 
 /// A cryptographic check failed because of what a peer sent. Deliberately says nothing more.

@@ -82,7 +82,12 @@ fn open_hpke(
     wrapped: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, Opaque> {
     let (enc, ciphertext) = wrapped.split_at_checked(HPKE_ENC_LEN).ok_or(Opaque)?;
+    // One encoding of the sender's key, as of every other: RFC 7748 would mask what is not.
+    let canonical = <&[u8; 32]>::try_from(enc).is_ok_and(is_montgomery);
     let enc = <Kem as hpke::Kem>::EncappedKey::from_bytes(enc).map_err(|_| Opaque)?;
+    if !canonical {
+        return Err(Opaque);
+    }
     hpke::single_shot_open::<Aead, Kdf, Kem>(&OpModeR::Base, key, &enc, context, ciphertext, &[])
         .map(Zeroizing::new)
         .map_err(|_| Opaque)

@@ -1,15 +1,12 @@
 //! Blocks with their certificates, as nodes serve them and as the spool carries them.
 //!
 //! ```text
-//! spool    [block, certificate]                    one CBOR array each
-//! node     the same one behind the other, or block ‖ certificate without the array around
+//! [block, certificate]        one CBOR array each in the spool, one behind the other from a node
 //! ```
 
-use medfolder_crypto::to_cbor;
-use medfolder_ledger::block::{Block, BlockError, Certificate, Checkpoint, Header};
+use medfolder_crypto::{CborError, from_cbor, to_cbor};
+use medfolder_ledger::block::{Block, BlockError, Certificate, Checkpoint, Header, MAX_LEN};
 use medfolder_ledger::genesis::Chain;
-use minicbor::data::Type;
-use minicbor::decode::Error;
 use minicbor::{Decode, Decoder, Encode};
 
 /// A block and why it is final; nothing is verified yet.
@@ -31,20 +28,20 @@ impl Certified {
         to_cbor(self)
     }
 
-    /// Reads all that stand one behind the other.
+    /// Reads strictly all that stand one behind the other.
     ///
     /// # Errors
-    /// [`Error`] at the first that is none.
-    pub fn read_all(bytes: &[u8]) -> Result<Vec<Self>, Error> {
-        let (mut decoder, mut all) = (Decoder::new(bytes), Vec::new());
-        while decoder.position() < bytes.len() {
-            all.push(match is_bare(&decoder)? {
-                true => Self {
-                    block: decoder.decode()?,
-                    certificate: decoder.decode()?,
-                },
-                false => decoder.decode()?,
-            });
+    /// [`CborError`] at the first that is none.
+    pub fn read_all(mut bytes: &[u8]) -> Result<Vec<Self>, CborError> {
+        let mut all = Vec::new();
+        while !bytes.is_empty() {
+            let mut decoder = Decoder::new(bytes);
+            decoder.skip().map_err(|_| CborError::Malformed)?;
+            let (one, rest) = bytes
+                .split_at_checked(decoder.position())
+                .ok_or(CborError::Malformed)?;
+            all.push(from_cbor(one, MAX_LEN)?);
+            bytes = rest;
         }
         Ok(all)
     }
@@ -68,11 +65,46 @@ impl Certified {
     }
 }
 
-/// Whether a block stands here without an array around it and its certificate: its first item is
-/// then the header, whose first item is a number.
-fn is_bare(decoder: &Decoder<'_>) -> Result<bool, Error> {
-    let mut ahead = decoder.clone();
-    ahead.array()?;
-    ahead.array()?;
-    Ok(ahead.datatype()? != Type::Array)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use medfolder_crypto::{Digest, Signature};
+
+    fn one(height: u64) -> Certified {
+        let header = Header {
+            version: 0,
+            genesis: Digest([1; 32]),
+            height,
+            epoch: 0,
+            previous: Digest([2; 32]),
+            transactions: Digest([3; 32]),
+            log_size: 0,
+            log_root: Digest([4; 32]),
+            state_root: Digest([5; 32]),
+            time: 6,
+        };
+        Certified {
+            block: Block {
+                header,
+                transactions: Vec::new(),
+            },
+            certificate: Certificate::Embedded {
+                ed25519: Signature([7; 64]),
+                sm2: None,
+            },
+        }
+    }
+
+    #[test]
+    fn blocks_are_read_one_behind_the_other_and_in_one_form_only() {
+        let blocks = [one(1), one(2)];
+        let bytes: Vec<u8> = blocks.iter().flat_map(Certified::to_bytes).collect();
+        assert_eq!(Certified::read_all(&bytes).unwrap(), blocks);
+        let (block, certificate) = (to_cbor(&blocks[0].block), to_cbor(&blocks[0].certificate));
+        let bare = [&block[..], &certificate].concat();
+        let longer = [&[0x98, 2], &bytes[1..]].concat();
+        for other in [&bare, &longer, &[&bytes[..], &[0]].concat()] {
+            assert!(Certified::read_all(other).is_err());
+        }
+    }
 }

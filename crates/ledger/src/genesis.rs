@@ -9,10 +9,11 @@
 
 use core::net::Ipv4Addr;
 use medfolder_crypto::{
-    CborError, Digest, KeyError, Label, PublicKeyBytes, Suite, VerifyingKey, from_cbor, to_cbor,
+    CborError, Digest, KeyError, Label, PublicKeyBytes, Suite, VerifyingKey, all_exact, from_cbor,
+    to_cbor,
 };
 use medfolder_record::statement::breaks_line;
-use medfolder_record::{AreaId, MemberId};
+use medfolder_record::{AreaId, MemberId, is_other_version};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -22,7 +23,6 @@ use std::sync::Arc;
 use crate::member::{ConsensusKey, Member, MemberKeys, StorageArea, is_p256, is_tls};
 use crate::policy::Policy;
 use crate::state::{AreaEntry, MemberEntry, StateKey};
-use crate::uint::all_exact;
 
 /// Version of the format.
 pub const VERSION: u8 = 0;
@@ -339,6 +339,9 @@ impl Chain {
     /// # Errors
     /// [`GenesisError`], by its first failing rule.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, GenesisError> {
+        if is_other_version(bytes) {
+            return Err(GenesisError::Version);
+        }
         Self::new(from_cbor(bytes, MAX_LEN)?)
     }
 

@@ -35,7 +35,6 @@ pub mod refusal;
 pub mod state;
 pub mod transaction;
 pub mod tree;
-mod uint;
 
 pub use apply::{Accepted, Executed, Executor, Outcome, RecentIds, execute};
 pub use block::{Block, BlockError, BlockTransaction, Certificate, Checkpoint, Header};

@@ -55,8 +55,8 @@ pub enum ProofError {
     /// The list is not the whole list: something was left out, added or changed.
     #[error("the list is not whole: an entry was hidden, added or changed")]
     Incomplete,
-    /// The block accepted the transaction, or says that an earlier one did.
-    #[error("the transaction was accepted, not refused")]
+    /// The block accepted the transaction, or refuses it in a way that an accepted one may meet, too.
+    #[error("the transaction was accepted, or may have been")]
     NotRefused,
     /// An item of the list is no transaction.
     #[error("an item of the list is malformed: {0}")]
@@ -158,7 +158,8 @@ impl RefusalProof {
     ///
     /// # Errors
     /// [`ProofError::Checkpoint`] or [`ProofError::Inclusion`]; [`ProofError::NotRefused`] when the
-    /// block accepted it or calls it a copy of one that was accepted.
+    /// block accepted it, calls it a copy of one that was accepted, or looked at it after its
+    /// valid-until: the state then says whether an earlier block took it.
     pub fn verify(&self, chain: &Chain, stored: &[u8]) -> Result<Refusal, ProofError> {
         self.checkpoint.verify(chain)?;
         let suite = chain.suite();
@@ -172,11 +173,23 @@ impl RefusalProof {
             return Err(ProofError::NotRefused);
         };
         match refusals.first() {
-            Some(_) if refusals.contains(&Refusal::Replayed) => Err(ProofError::NotRefused),
+            Some(_)
+                if refusals
+                    .iter()
+                    .any(|refusal| says_nothing_of_before(*refusal)) =>
+            {
+                Err(ProofError::NotRefused)
+            }
             Some(refusal) => Ok(*refusal),
             None => Err(ProofError::Inclusion),
         }
     }
+}
+
+/// Time is looked at first, then whether the id was accepted before: an accepted transaction that
+/// is handed in again meets one or the other.
+const fn says_nothing_of_before(refusal: Refusal) -> bool {
+    matches!(refusal, Refusal::Expired | Refusal::Replayed)
 }
 
 /// Verifies that `newer` continues `older`; both must be certified.

@@ -120,6 +120,7 @@ refusals! {
     GrantEarlier = 120, "grant.earlier", "The new end is before the present one.";
     GrantLater = 121, "grant.later", "The new end is not before the present one.";
     GrantScope = 122, "grant.scope", "The new list is not longer than the present one.";
+    GrantMoved = 123, "grant.moved", "The end that the grant is extended from is not the present one.";
 
     AccessShape = 130, "access.shape", "A batch has 1 to 256 entries with bounded bitmaps.";
     AnchorKind = 140, "anchor.kind", "The kind of an anchor is 1 to 64 printable characters.";

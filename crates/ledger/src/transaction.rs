@@ -12,7 +12,9 @@
 //! twice. Valid while block time < valid-until ≤ block time + 24 h (room grants marked late: 7
 //! days); accepted ids are remembered exactly that long, so a replay is refused.
 
-use medfolder_crypto::{CborError, Digest, PublicKeyBytes, Signature, SigningKey, merkle};
+use medfolder_crypto::{
+    CborError, Digest, PublicKeyBytes, Signature, SigningKey, all_exact, merkle,
+};
 use minicbor::{Decoder, Encoder};
 use serde::Serialize;
 
@@ -22,7 +24,6 @@ use crate::refusal::Refusal;
 use crate::state::{
     CardEntry, FolderEntry, GrantEntry, MemberEntry, StateError, StateKey, StateRead, read,
 };
-use crate::uint::all_exact;
 
 /// Version of the format.
 pub const VERSION: u8 = 0;

@@ -10,7 +10,7 @@ use crate::check::Check;
 use crate::id::{ContentRoot, RecordId};
 use crate::limits::{FORMAT_VERSION, MAX_CORE, MAX_ENVELOPE};
 use crate::record_core::{self, Core};
-use crate::version::is_other;
+use crate::version::is_other_version;
 use medfolder_crypto::{Digest, Suite};
 use minicbor::decode::{Decoder, Error};
 use minicbor::{Encoder, encode};
@@ -36,7 +36,7 @@ impl<'a> Envelope<'a> {
         if bytes.len() > MAX_ENVELOPE {
             return Err(Check::Envelope);
         }
-        let envelope = Self::decode(bytes).map_err(|_| match is_other(bytes) {
+        let envelope = Self::decode(bytes).map_err(|_| match is_other_version(bytes) {
             true => Check::Version,
             false => Check::Envelope,
         })?;

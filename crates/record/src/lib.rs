@@ -52,6 +52,7 @@ pub use signature::{Custody, DoctorSignature, RecordSignature, Signatures};
 pub use slot::{KeySlot, SlotPlace};
 pub use staff::{Ended, SealedAt, StaffKey, StaffKeys};
 pub use statement::{Author, Kind, Statement, StatementError, StatementFields, Times};
+pub use version::{Version, is_other_version};
 
 #[cfg(test)]
 mod tests;

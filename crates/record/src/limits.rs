@@ -14,9 +14,7 @@ pub const MAX_STATEMENT: usize = 8 * 1024;
 pub const MAX_TIME: i64 = 253_402_300_799_999;
 /// Longest body.
 pub const MAX_BODY: usize = 16 * 1024 * 1024;
-/// Largest unsigned integer of a transaction, a genesis and a doctor's signature: 2⁵³ − 1, which
-/// every program holds exactly.
-pub const MAX_UINT: u64 = (1 << 53) - 1;
+pub use medfolder_crypto::MAX_UINT;
 /// Deepest nesting of objects and arrays in a body; the outermost object is 1 deep.
 pub const MAX_DEPTH: usize = 64;
 /// Most entries that a body is cut into.

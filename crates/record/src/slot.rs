@@ -12,10 +12,8 @@ use crate::check::Check;
 use crate::id::{CardNumber, MemberId, VisitId};
 use crate::keys::SealKey;
 use crate::limits::{MAX_SLOT, MAX_WRAPPED};
-use crate::version::Version;
-use medfolder_crypto::{
-    CborError, EncryptionPublic, EncryptionSecret, Label, Opaque, from_cbor, to_cbor,
-};
+use crate::version::{Version, is_other_version};
+use medfolder_crypto::{EncryptionPublic, EncryptionSecret, Label, Opaque, from_cbor, to_cbor};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
@@ -95,11 +93,14 @@ impl KeySlot {
     /// Reads a slot strictly.
     ///
     /// # Errors
-    /// [`CborError`], also for a slot beyond its limits.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CborError> {
-        let slot: Self = from_cbor(bytes, MAX_SLOT)?;
+    /// [`Check::Version`] for another version, [`Check::Slot`] for every other encoding or length.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Check> {
+        let slot: Self = from_cbor(bytes, MAX_SLOT).map_err(|_| match is_other_version(bytes) {
+            true => Check::Version,
+            false => Check::Slot,
+        })?;
         if slot.wrapped.len() > MAX_WRAPPED {
-            Err(CborError::Malformed)
+            Err(Check::Slot)
         } else {
             Ok(slot)
         }

@@ -7,14 +7,15 @@ use minicbor::{Decode, Encode};
 
 /// Encodes as [`FORMAT_VERSION`]; decoding refuses every other version.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Version;
+pub struct Version;
 
 /// Whether `bytes` begin as an array of another version does, whatever follows. Then they are not
 /// damaged: a newer program wrote them.
-pub(crate) fn is_other(bytes: &[u8]) -> bool {
+#[must_use]
+pub fn is_other_version(bytes: &[u8]) -> bool {
     let mut d = Decoder::new(bytes);
-    let version = d.array().and_then(|_| d.u8());
-    version.is_ok_and(|version| version != FORMAT_VERSION)
+    let version = d.array().and_then(|_| d.u64());
+    version.is_ok_and(|version| version != u64::from(FORMAT_VERSION))
 }
 
 impl<C> Encode<C> for Version {

@@ -5,6 +5,8 @@
 //! file r … e−1    attachments ≤ 4 MiB, each a FHIR Binary                  id = SHA-256 of its bytes, 64 hex digits
 //! file e          the evidence file: a Bundle, type collection             one entry per record, in their order
 //!
+//! identifier      {system urn:medfolder:grant, value: the grant's number, 64 hex digits}: the host, who
+//!                 has no link key, cannot name another share in a receipt
 //! entry.resource  Binary {id = SHA-256 of the record's body, contentType application/vnd.medfolder.evidence, data}
 //! entry.extension one per attachment that did not travel: urn:medfolder:attachment-withheld
 //!                 {digest, size in bytes (decimal), name, mediaType}: “ask for the original”
@@ -17,6 +19,7 @@
 //! Source: sharing design, “How it travels inside a SMART Health Link”.
 
 use medfolder_crypto::Suite;
+use medfolder_record::GrantId;
 use rand_core::CryptoRng;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -28,6 +31,7 @@ use crate::key::LinkKey;
 
 /// Largest attachment that travels inside a link, in bytes.
 pub const MAX_ATTACHMENT_BYTES: u64 = 4 << 20;
+pub(crate) const GRANT: &str = "urn:medfolder:grant";
 pub(crate) const WITHHELD: &str = "urn:medfolder:attachment-withheld";
 
 /// A record to be shared.
@@ -102,8 +106,8 @@ pub struct SealedFile {
     pub jwe: String,
 }
 
-/// Lays out the files of a share.
-pub fn package(records: &[SharedRecord<'_>]) -> Vec<PlainFile> {
+/// Lays out the files of a share under this grant.
+pub fn package(grant: &GrantId, records: &[SharedRecord<'_>]) -> Vec<PlainFile> {
     let bodies = records.iter().enumerate().map(|(k, record)| PlainFile {
         part: Part::Record(k),
         content: Zeroizing::new(record.body.to_vec()),
@@ -120,7 +124,7 @@ pub fn package(records: &[SharedRecord<'_>]) -> Vec<PlainFile> {
     }
     files.push(PlainFile {
         part: Part::Evidence,
-        content: evidence_file(records),
+        content: evidence_file(grant, records),
     });
     files
 }
@@ -163,9 +167,14 @@ fn binary(id: &str, media_type: &str, bytes: &[u8]) -> Value {
     })
 }
 
-fn evidence_file(records: &[SharedRecord<'_>]) -> Zeroizing<Vec<u8>> {
+fn evidence_file(grant: &GrantId, records: &[SharedRecord<'_>]) -> Zeroizing<Vec<u8>> {
     let entries: Vec<Value> = records.iter().map(evidence_entry).collect();
-    let bundle = json!({ "resourceType": "Bundle", "type": "collection", "entry": entries });
+    let bundle = json!({
+        "resourceType": "Bundle",
+        "identifier": { "system": GRANT, "value": grant },
+        "type": "collection",
+        "entry": entries,
+    });
     Zeroizing::new(serde_json::to_vec(&bundle).unwrap_or_default())
 }
 

@@ -20,7 +20,7 @@
 use medfolder_crypto::{
     Digest, Label, PublicKeyBytes, Signature, SigningKey, Suite, from_cbor, to_cbor,
 };
-use medfolder_record::{GrantId, MemberId};
+use medfolder_record::{GrantId, MemberId, Version};
 use minicbor::{Decode, Encode};
 use serde_json::{Value, json};
 
@@ -29,12 +29,15 @@ use crate::encoding::{from_base64url, to_base64url};
 /// A host must have the entry on the ledger within this time, in milliseconds.
 pub const RECEIPT_DEADLINE_MS: u64 = 10 * 60 * 1000;
 
+/// How far a host's clock may be off the reader's: a later time would put off the deadline.
+const CLOCK_TOLERANCE_MS: u64 = 10 * 60 * 1000;
+
 /// What a host knows of one access. Times are milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct AccessRecord {
     #[n(0)]
-    version: u8,
+    version: Version,
     /// The grant.
     #[n(1)]
     pub grant: GrantId,
@@ -69,7 +72,7 @@ impl AccessRecord {
         reader_value: Option<&str>,
     ) -> Self {
         Self {
-            version: 0,
+            version: Version,
             grant,
             host_ms,
             session,
@@ -151,11 +154,12 @@ impl SignedReceipt {
         Suite::ALL.into_iter().find(fits)
     }
 
-    /// Whether it is for the request that carried this value, and promises no later time than
-    /// hosts may.
-    pub fn answers(&self, reader_value: &str) -> bool {
+    /// Whether it is for the request that carried this value and was answered about `now_ms`, and
+    /// promises no later time than hosts may.
+    pub fn answers(&self, reader_value: &str, now_ms: u64) -> bool {
         let record = &self.record;
         record.reader_value == reader_value
+            && record.host_ms.abs_diff(now_ms) <= CLOCK_TOLERANCE_MS
             && record.deadline_ms <= record.host_ms.saturating_add(RECEIPT_DEADLINE_MS)
     }
 
@@ -200,7 +204,7 @@ mod tests {
             let receipt = SignedReceipt::sign(suite, &key(6), genesis, host, record);
             let read = SignedReceipt::read(&receipt.to_json()).unwrap();
             assert_eq!(read, receipt);
-            assert!(read.answers("fresh") && !read.answers("stale"));
+            assert!(read.answers("fresh", 5) && !read.answers("stale", 5));
             assert!(read.is_signed_by(&key(6).public()) && !read.is_signed_by(&key(7).public()));
             let mut other = read.clone();
             other.genesis = Digest([9; 32]);
@@ -208,7 +212,45 @@ mod tests {
             let mut other = read;
             other.record.deadline_ms += 1;
             assert!(SignedReceipt::read(&other.to_json()).is_none());
-            assert!(!other.answers("fresh"));
+            assert!(!other.answers("fresh", 5));
         }
+    }
+
+    #[test]
+    fn a_host_whose_clock_runs_ahead_puts_off_no_deadline() {
+        let key = SigningKey::from_seed(Suite::International, &Secret32::new([6; 32]));
+        let (grant, digest) = (GrantId(Digest([1; 32])), Digest([2; 32]));
+        let now = 1_000 * CLOCK_TOLERANCE_MS;
+        let signed = |host_ms| {
+            let record = AccessRecord::new(grant, host_ms, digest, [3; 32], "Dr. Li", Some("x"));
+            SignedReceipt::sign(
+                Suite::International,
+                &key,
+                digest,
+                MemberId([5; 16]),
+                record,
+            )
+        };
+        for off in [1, CLOCK_TOLERANCE_MS] {
+            assert!(signed(now + off).answers("x", now) && signed(now - off).answers("x", now));
+        }
+        let off = CLOCK_TOLERANCE_MS + 1;
+        assert!(!signed(now + off).answers("x", now) && !signed(now - off).answers("x", now));
+    }
+
+    #[test]
+    fn a_record_of_another_version_is_no_receipt() {
+        let record = AccessRecord::new(
+            GrantId(Digest([1; 32])),
+            5,
+            Digest([2; 32]),
+            [3; 32],
+            "Dr. Li",
+            None,
+        );
+        let mut bytes = to_cbor(&record);
+        assert!(from_cbor::<AccessRecord>(&bytes, MAX_RECORD_BYTES).is_ok());
+        bytes[1] = 1;
+        assert!(from_cbor::<AccessRecord>(&bytes, MAX_RECORD_BYTES).is_err());
     }
 }

@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use medfolder_record::GrantId;
 use serde_json::Value;
 
 use crate::content_type::{EVIDENCE, same};
 use crate::encoding::from_base64;
-use crate::package::{WITHHELD, pairing_id};
+use crate::package::{GRANT, WITHHELD, pairing_id};
 
 /// Most attachments that one record may list as withheld.
 const MAX_WITHHELD: usize = 256;
@@ -54,38 +55,56 @@ pub struct ReceivedAttachment {
 /// What a link held.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Received {
+    /// The grant that the evidence names: a receipt of another one is not for this share.
+    pub grant: Option<GrantId>,
     /// In the order of the link.
     pub records: Vec<ReceivedRecord>,
     /// In the order of the link.
     pub attachments: Vec<ReceivedAttachment>,
 }
 
-/// Sorts decrypted FHIR files, each with its position in the link, by what they are.
+/// Sorts decrypted FHIR files, each with its position in the link, by what they are. A file that the
+/// evidence names is a record, whatever it looks like.
 pub fn unpack(files: Vec<(usize, Vec<u8>)>) -> Received {
     let mut received = Received::default();
-    let mut evidence = BTreeMap::new();
+    let (mut evidence, mut others) = (BTreeMap::new(), Vec::new());
     for (file, content) in files {
         match sort(&content) {
-            Sorted::Evidence(entries) => collect(&mut evidence, entries),
-            Sorted::Attachment { media_type, bytes } => {
-                received.attachments.push(ReceivedAttachment {
-                    file,
-                    media_type,
-                    bytes,
-                });
+            Sorted::Evidence { grant, entries } => {
+                received.grant = received.grant.or(grant);
+                collect(&mut evidence, entries);
             }
-            Sorted::Record => received.records.push(ReceivedRecord {
-                file,
-                body: content,
-                evidence: None,
-                withheld: Vec::new(),
-            }),
+            Sorted::Binary { media_type, bytes } => {
+                others.push((file, content, Some((media_type, bytes))));
+            }
+            Sorted::Record => others.push((file, content, None)),
         }
     }
-    for record in &mut received.records {
-        pair(record, &mut evidence);
+    for (file, content, binary) in others {
+        let entry = pair(&content, &mut evidence);
+        match (entry, binary) {
+            (None, Some((media_type, bytes))) => received.attachments.push(ReceivedAttachment {
+                file,
+                media_type,
+                bytes,
+            }),
+            (entry, _) => received.records.push(record(file, content, entry)),
+        }
     }
     received
+}
+
+fn record(file: usize, body: Vec<u8>, entry: Option<Entry>) -> ReceivedRecord {
+    let (evidence, withheld) = match entry {
+        Some(entry) => (Some(entry.evidence), entry.withheld),
+        None => (None, Vec::new()),
+    };
+    ReceivedRecord {
+        file,
+        body,
+        evidence,
+        withheld,
+    }
 }
 
 struct Entry {
@@ -96,8 +115,14 @@ struct Entry {
 
 enum Sorted {
     Record,
-    Attachment { media_type: String, bytes: Vec<u8> },
-    Evidence(Vec<Entry>),
+    Binary {
+        media_type: String,
+        bytes: Vec<u8>,
+    },
+    Evidence {
+        grant: Option<GrantId>,
+        entries: Vec<Entry>,
+    },
 }
 
 type Waiting = BTreeMap<String, VecDeque<Entry>>;
@@ -112,14 +137,8 @@ fn collect(waiting: &mut Waiting, entries: Vec<Entry>) {
 }
 
 /// Two records with equal bodies take the entries of that digest in their order.
-fn pair(record: &mut ReceivedRecord, waiting: &mut Waiting) {
-    let entry = waiting
-        .get_mut(&pairing_id(&record.body))
-        .and_then(VecDeque::pop_front);
-    if let Some(entry) = entry {
-        record.evidence = Some(entry.evidence);
-        record.withheld = entry.withheld;
-    }
+fn pair(content: &[u8], waiting: &mut Waiting) -> Option<Entry> {
+    waiting.get_mut(&pairing_id(content))?.pop_front()
 }
 
 fn sort(content: &[u8]) -> Sorted {
@@ -127,15 +146,15 @@ fn sort(content: &[u8]) -> Sorted {
         return Sorted::Record;
     };
     match value.get("resourceType").and_then(Value::as_str) {
-        Some("Binary") => attachment(&value).unwrap_or(Sorted::Record),
-        Some("Bundle") => evidence(&value).map_or(Sorted::Record, Sorted::Evidence),
+        Some("Binary") => binary(&value).unwrap_or(Sorted::Record),
+        Some("Bundle") => evidence(&value).unwrap_or(Sorted::Record),
         _ => Sorted::Record,
     }
 }
 
-fn attachment(binary: &Value) -> Option<Sorted> {
+fn binary(binary: &Value) -> Option<Sorted> {
     let (media_type, bytes) = binary_content(binary)?;
-    Some(Sorted::Attachment { media_type, bytes })
+    Some(Sorted::Binary { media_type, bytes })
 }
 
 fn binary_content(binary: &Value) -> Option<(String, Vec<u8>)> {
@@ -144,12 +163,20 @@ fn binary_content(binary: &Value) -> Option<(String, Vec<u8>)> {
 }
 
 /// A Bundle whose every entry is evidence; any other Bundle is a record.
-fn evidence(bundle: &Value) -> Option<Vec<Entry>> {
+fn evidence(bundle: &Value) -> Option<Sorted> {
     let entries = bundle.get("entry")?.as_array()?;
     if entries.is_empty() {
         return None;
     }
-    entries.iter().map(evidence_entry).collect()
+    let entries = entries.iter().map(evidence_entry).collect::<Option<_>>()?;
+    let grant = grant(bundle);
+    Some(Sorted::Evidence { grant, entries })
+}
+
+fn grant(bundle: &Value) -> Option<GrantId> {
+    let identifier = bundle.get("identifier")?;
+    let ours = identifier.get("system")?.as_str()? == GRANT;
+    ours.then(|| identifier.get("value")?.as_str()?.parse().ok())?
 }
 
 fn evidence_entry(entry: &Value) -> Option<Entry> {

@@ -7,7 +7,8 @@
 
 use std::collections::BTreeSet;
 
-use medfolder_crypto::{os_rng, to_cbor};
+use medfolder_crypto::{Digest, os_rng, to_cbor};
+use medfolder_record::GrantId;
 use medfolder_share::content_type::{FHIR_JSON, HEALTH_CARD};
 use medfolder_share::jwe::{JweLimits, Zip, decrypt, encrypt};
 use medfolder_share::link::{IssueError, share_url};
@@ -117,7 +118,14 @@ fn item_04_nothing_that_the_host_gets_holds_the_key() {
         evidence: b"e",
     };
     let mut seen: Vec<u8> = Vec::new();
-    for file in seal(&package(&[record]), link.key(), Zip::None, &mut os_rng()).unwrap() {
+    for file in seal(
+        &package(&GrantId(Digest([7; 32])), &[record]),
+        link.key(),
+        Zip::None,
+        &mut os_rng(),
+    )
+    .unwrap()
+    {
         seen.extend_from_slice(file.jwe.as_bytes());
     }
     seen.extend_from_slice(&status_request(link.key()));

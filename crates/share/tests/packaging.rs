@@ -8,7 +8,8 @@
 mod common;
 
 use common::*;
-use medfolder_crypto::os_rng;
+use medfolder_crypto::{Digest, os_rng};
+use medfolder_record::GrantId;
 use medfolder_share::content_type::FHIR_JSON;
 use medfolder_share::jwe::{JweLimits, Zip, decrypt};
 use medfolder_share::package::{
@@ -26,11 +27,12 @@ fn attachment<'a>(name: &'a str, bytes: &'a [u8]) -> SharedAttachment<'a> {
     }
 }
 
+const GRANT: GrantId = GrantId(Digest([7; 32]));
 const ONE: &[u8] = b"{\"resourceType\":\"Bundle\",\"type\":\"document\",\"entry\":[{}] }";
 const TWO: &[u8] = "{\"resourceType\":\"Bundle\",\"title\":\"青霉素过敏\"}".as_bytes();
 
 fn travel(records: &[SharedRecord<'_>]) -> Vec<(usize, Vec<u8>)> {
-    let sealed = seal(&package(records), &key(), Zip::None, &mut os_rng()).unwrap();
+    let sealed = seal(&package(&GRANT, records), &key(), Zip::None, &mut os_rng()).unwrap();
     let open = |jwe: &str| decrypt(&key(), jwe, &JweLimits::default()).unwrap();
     let opened = sealed.iter().map(|file| {
         assert_eq!(file.content_type, FHIR_JSON);
@@ -55,7 +57,10 @@ fn bodies_come_first_byte_for_byte_then_attachments_then_evidence() {
             evidence: b"e2",
         },
     ];
-    let parts: Vec<Part> = package(&records).iter().map(|file| file.part).collect();
+    let parts: Vec<Part> = package(&GRANT, &records)
+        .iter()
+        .map(|file| file.part)
+        .collect();
     assert_eq!(
         parts,
         [
@@ -102,6 +107,23 @@ fn a_reader_pairs_by_digest_whatever_the_order_of_the_files() {
         (picture.bytes.as_slice(), picture.media_type.as_str()),
         (b"pixels".as_slice(), "image/png")
     );
+}
+
+#[test]
+fn a_record_that_is_a_binary_stays_a_record_and_the_grant_is_told() {
+    let body = br#"{"resourceType":"Binary","contentType":"text/plain","data":"YQ=="}"#;
+    let mut files = travel(&[SharedRecord {
+        body,
+        attachments: vec![attachment("a.png", b"pixels")],
+        evidence: b"e1",
+    }]);
+    files.reverse();
+    let received = unpack(files);
+    assert_eq!(received.grant, Some(GRANT));
+    assert_eq!(received.records[0].body, body);
+    assert_eq!(received.records[0].evidence.as_deref(), Some(&b"e1"[..]));
+    assert_eq!(received.attachments[0].bytes, b"pixels");
+    assert_eq!((received.records.len(), received.attachments.len()), (1, 1));
 }
 
 #[test]

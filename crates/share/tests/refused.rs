@@ -13,11 +13,13 @@ use medfolder_crypto::{
 use medfolder_ledger::log::ConsistencyProof;
 use medfolder_ledger::proof::{EntryProof, HistoryPage, Receipt, RefusalProof};
 use medfolder_ledger::{Block, Chain, Checkpoint, Prepared};
+use medfolder_record::carried::files_match;
 use medfolder_record::{
-    Attachment, Core, Disclosure, Envelope, KeySlot, Signatures, Statement, pieces,
+    Attachment, CarriedFile, Core, Disclosure, Envelope, KeySlot, Signatures, Statement, pieces,
 };
 use medfolder_share::ShareState;
 use medfolder_share::evidence::Evidence;
+use minicbor::bytes::ByteVec;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -77,6 +79,7 @@ impl Vector {
             "attachment" => told(Attachment::from_bytes(bytes), |error| error.code()),
             "disclosure" => told(Disclosure::from_bytes(bytes), |error| error.code()),
             "signatures" => told(Signatures::from_bytes(bytes), |error| error.code()),
+            "files" => self.files(bytes),
             "core" => told(Core::from_bytes(bytes), |error| error.code()),
             "envelope" => told(Envelope::from_bytes(bytes), |error| error.code()),
             "slot" => told(KeySlot::from_bytes(bytes), |error| error.code()),
@@ -109,6 +112,15 @@ impl Vector {
             key.verify(Label::RECORD_SIGNATURE, &[&message], &signature),
             |_| "",
         )
+    }
+
+    /// Carried files, and the signatures beside which they lie.
+    fn files(&self, bytes: &[u8]) -> Result<(), String> {
+        let (files, signatures): (Vec<CarriedFile>, ByteVec) =
+            from_cbor(bytes, usize::MAX).map_err(|error| error.code().to_owned())?;
+        let signatures = Signatures::from_bytes(&signatures).map_err(|e| e.code().to_owned())?;
+        let fit = files_match(self.suite(), &files, signatures.carried());
+        fit.then_some(()).ok_or_else(String::new)
     }
 
     fn wrapped(&self, bytes: &[u8]) -> Result<(), String> {

@@ -6,11 +6,11 @@
 
 use std::path::{Path, PathBuf};
 
-use medfolder_crypto::{Digest, Secret32, Suite};
-use medfolder_record::{GrantId, RecordId};
+use medfolder_crypto::{Digest, Secret32, SigningKey, Suite};
+use medfolder_record::{GrantId, MemberId, RecordId};
 use medfolder_share::link::share_url;
 use medfolder_share::package::{SharedAttachment, SharedRecord, package};
-use medfolder_share::receipt::AccessRecord;
+use medfolder_share::receipt::{AccessRecord, SignedReceipt};
 use medfolder_share::rules::location::Ticket;
 use medfolder_share::rules::opening::OpeningKey;
 use medfolder_share::rules::passcode::PasscodeState;
@@ -75,6 +75,7 @@ fn host() -> Value {
         "token": ticket.token(&pepper, &share),
         "session": OpeningKey::session(&pepper, &share, "one").digest().to_string(),
         "visitor": OpeningKey::visitor(&pepper, &share, "Dr. Li", "192.0.2.1").digest().to_string(),
+        "typed": typed_passcodes(&pepper, &share),
         "state": hex(&ShareState::new(terms.clone()).unwrap().to_bytes()),
         "opened": hex(&opened(terms, &pepper, &share)),
     })
@@ -93,8 +94,19 @@ fn opened(terms: ShareTerms, pepper: &Pepper, share: &ShareId) -> Vec<u8> {
     state.to_bytes()
 }
 
+/// The state's code of a passcode typed in other characters, and of ones that only NFKC tells.
+fn typed_passcodes(pepper: &Pepper, share: &ShareId) -> Value {
+    let typed = ["ｌｉ－２ ４６８", "ﬁve⑥", "e\u{301}tude 1"];
+    let code = |text: &&str| {
+        let made = medfolder_crypto::to_cbor(&PasscodeState::new(pepper, share, 0, text));
+        json!({ "typed": text, "code": hex(&made) })
+    };
+    typed.iter().map(code).collect()
+}
+
 fn grant(suite: Suite) -> Value {
     let seed = GrantSeed::from_bytes([4; 32]);
+    let host = SigningKey::from_seed(suite, &Secret32::new([12; 32]));
     let records = [RecordId(Digest([5; 32])), RecordId(Digest([6; 32]))];
     let grant = GrantId(Digest([7; 32]));
     let record = AccessRecord::new(
@@ -109,6 +121,7 @@ fn grant(suite: Suite) -> Value {
         "publicKey": hex(seed.signing_key(suite).public().as_bytes()),
         "scope": seed.scope(suite, &records).unwrap().digest.to_string(),
         "receipt": record.digest(suite).to_string(),
+        "promise": SignedReceipt::sign(suite, &host, Digest([10; 32]), MemberId([11; 16]), record).to_json(),
     })
 }
 
@@ -129,8 +142,13 @@ fn packaged() -> Value {
         attachments: vec![small, attachment("b.png", None)],
         evidence: b"evidence",
     };
+    let binary = SharedRecord {
+        body: br#"{"resourceType":"Binary","contentType":"text/plain","data":"YQ=="}"#,
+        attachments: Vec::new(),
+        evidence: b"of a binary",
+    };
     let text = |content: &[u8]| String::from_utf8(content.to_vec()).unwrap();
-    package(&[record])
+    package(&GrantId(Digest([7; 32])), &[record, binary])
         .iter()
         .map(|file| text(&file.content))
         .collect()

@@ -106,5 +106,5 @@ fn sorted(files: &str) -> Answer {
             })
         })
         .collect();
-    crate::json(&json!({ "records": records, "attachments": attachments }))
+    crate::json(&json!({ "grant": received.grant, "records": records, "attachments": attachments }))
 }

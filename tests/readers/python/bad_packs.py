@@ -4,7 +4,7 @@ import cbor
 import state
 from forge import (
     BODY, CARD, CARRIED, DAY, DOCTOR, HEIGHT, HOST, MEMBER, OLD_SEAL, OTHER, POSITION, SEAL, SEALED_AT, THIEF,
-    TIME, Plan, World, make, seed, staff,
+    TIME, VISIT, Plan, World, make, seed, staff,
 )
 from suites import SUITES
 from vectors import accepted, changed
@@ -62,6 +62,12 @@ def ended(position: int, time: int, reason: int, declared=None):
 
 def seal_of(place: int, value):
     return lambda world: Plan(seal_body=lambda body: body[:place] + [value] + body[place + 1 :])
+
+
+def replacing(mark: int, named: bytes | None):
+    """A seal that puts the record into the place of another one, and what its statement names."""
+    body = lambda b: [*b[:7], mark, [[b[8][0][0], EARLIER]], [[VISIT, 5, [bytes(32)]]]]
+    return lambda world: Plan(seal_body=body, statement=lambda f: [*f[:9], named, *f[10:]])
 
 
 def statement_of(place: int, value):
@@ -172,7 +178,11 @@ def again(items: list) -> list:
     return items + items[:1]
 
 
+EARLIER = [VISIT, 5, 0]
+
 GOOD = {
+    "replacing another": replacing(0, CARD),
+    "delivered again": replacing(2, None),
     "claimed five minutes ahead": claimed(SEALED_AT + 5 * MINUTE),
     "claimed at the start of validity": entry(**{"from": TIME}),
     "ended after the seal": ended(POSITION + 1, SEALED_AT, COMPROMISED),
@@ -225,6 +235,9 @@ BAD = {
     "other signatures": ("leaf", pack_of((4,), lambda data: data[:-1] + flip(data[-1:]))),
     "a statement of another member": ("statement", statement_of(1, OTHER)),
     "a statement of another visit": ("statement", statement_of(2, bytes(16))),
+    "a statement that replaces nothing, in the place of another": ("statement", replacing(0, None)),
+    "a late one, too": ("statement", replacing(1, None)),
+    "a statement that replaces another, in nothing's place": ("statement", statement_of(9, CARD)),
     "a statement of two lines": ("statement", statement_of(5, "a\nb")),
     "a statement that ends before it starts": ("statement", statement_of(8, [TIME, TIME - 1, TIME])),
     "another statement": ("statement", pack_of((5, 4), lambda data: data.replace(b"Note", b"Nope"))),

@@ -75,8 +75,8 @@ def genesis_cases(fields: list):
     yield "a folder head's window of 0", None, (7, 1, 8), 0
     yield "release rules twice", "policy", (7, 6), lambda rules: rules + rules
     yield "the greatest time", None, (4,), FAR - 1
-    yield "a time of 2⁵³", "number", (4,), FAR
-    yield "a window of 2⁵³", "number", (7, 1, 0), FAR
+    yield "a time of 2⁵³", "encoding", (4,), FAR
+    yield "a window of 2⁵³", "encoding", (7, 1, 0), FAR
 
 
 def transactions(given: list):

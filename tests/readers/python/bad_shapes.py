@@ -29,11 +29,16 @@ def forms(data: bytes, versioned: bool):
         yield "version 1", data[:start] + b"\1" + rest
         yield "version 23", data[:start] + b"\x17" + rest
         yield "version 1 and a field more", head(count + 1) + b"\1" + rest + b"\0"
+        yield "version 1 and nothing else", b"\x81\1"
+        yield "version 1 and a list of another kind", b"\x83\1\x82\xf6\xf6\x40"
         yield "version 0 in two bytes", data[:start] + b"\x18\0" + rest
         yield "version 256", data[:start] + b"\x19\1\0" + rest
         yield "version −1", data[:start] + b"\x20" + rest
         yield "version false", data[:start] + b"\xf4" + rest
         yield "version 0.0", data[:start] + b"\xf9\0\0" + rest
+    at, end = last_number(data, 0) or (0, 0)
+    if end:
+        yield "the last number 2⁵³", data[:at] + b"\x1b\0\x20" + bytes(6) + data[end:]
     for kind, (at, end) in first_of_each(data, start).items():
         yield from of_kind(kind, data, at, end)
 
@@ -67,6 +72,20 @@ def first_of_each(data: bytes, at: int, depth: int = 0) -> dict:
                 for kind, place in first_of_each(data[:end], inside, depth + 1).items():
                     found.setdefault(kind, place)
         at = end
+    return found
+
+
+def last_number(data: bytes, at: int):
+    """Where the last unsigned integer below an item lies."""
+    end = cbor.item(data, at)[1]
+    if data[at] >> 5 == 0:
+        return at, end
+    found = None
+    if data[at] >> 5 == 4:
+        count, at = cbor.head(data, at, data[at] & 31)
+        for _ in range(count):
+            found = last_number(data, at) or found
+            at = cbor.skip(data, at, 1)
     return found
 
 

@@ -4,7 +4,8 @@ import bad_bodies
 import bad_rules
 import cbor
 from bad_shapes import forms
-from vectors import accepted, changed
+from suites import SUITES
+from vectors import accepted, changed, refused
 
 SUITE = "international"
 # What is read: the code of its refusals, of another version, and whether it has a version.
@@ -15,7 +16,7 @@ CODES = {
     "signatures": ("cbor.", False),
     "core": ("cbor.", True),
     "envelope": ("record.", True),
-    "slot": ("cbor.", True),
+    "slot": ("record.", True),
     "genesis": ("genesis.", True),
     "transaction": ("transaction.", True),
     "checkpoint": ("cbor.", False),
@@ -28,6 +29,9 @@ CODES = {
     "evidence": ("evidence.", True),
     "share-state": ("cbor.", True),
 }
+# Structures that a reader says are of another version, whatever follows it.
+TELL_VERSION = {"envelope": "record", "slot": "record", "genesis": "genesis", "evidence": "evidence"}
+OTHER_VERSIONS = ("version 1", "version 23", "version 256")
 # Forms that the formats allow: of lists, of byte strings of any length, of fields that may be absent.
 ALLOWED = {
     ("signatures", "one field less"),
@@ -38,6 +42,10 @@ ALLOWED = {
     (9, "one field less"),
     (16, "one field less"),
     (17, "one field less"),
+}
+MEDIA_TYPES = {
+    "no media type": "", "a media type without a subtype": "text/", "a media type of two lines": "a/b\nc",
+    "a media type beyond ASCII": "a/é", "a media type of 129 bytes": "a/" + "b" * 127,
 }
 MALFORMED = "transaction.malformed"
 BODY_FORMS = ("a longer head", "one field less", "one field more, 0", "an array of indefinite length")
@@ -59,8 +67,37 @@ def of_records(record: dict):
     twice = cbor.decode(hexed("signatures"))
     name, code = "signatures: a key signs twice", "cbor."
     yield changed(base_of("signatures", hexed("signatures")), name, cbor.encode(twice[:1] * 2), code)
+    yield from carried()
     yield from bad_bodies.statements(hexed("statement"))
     yield from bad_bodies.attachments(bytes.fromhex(record["attachments"]["small_piece"]))
+
+
+def carried():
+    """Carried signatures and their files."""
+    hash_of = SUITES[SUITE].hash
+    one = lambda data, kind: [1, [hash_of(data), kind, b"cms", [], [], b""]]
+    pdf = "application/pdf"
+    base = accepted("signatures, one carried", "signatures", SUITE, cbor.encode([one(b"a", pdf)]))
+    yield base
+    for name, kind in MEDIA_TYPES.items():
+        yield changed(base, f"signatures, one carried: {name}", cbor.encode([one(b"a", kind)]), "cbor.")
+    beside = lambda files, signed: cbor.encode([files, cbor.encode([one(*each) for each in signed])])
+    ours = lambda name, files, signed, make=refused: make(name, "files", SUITE, beside(files, signed))
+    a, b = [pdf, b"a"], [pdf, b"b"]
+    yield ours("files: one, signed twice", [a], [(b"a", pdf)] * 2, accepted)
+    yield ours("files: one under two media types", [a, ["a/b", b"a"]], [(b"a", pdf), (b"a", "a/b")], accepted)
+    yield ours("files: one twice", [a, a], [(b"a", pdf)] * 2)
+    yield ours("files: one that nobody signed", [a, b], [(b"a", pdf)])
+    yield ours("files: one that is not there", [a], [(b"a", pdf), (b"b", pdf)])
+    yield ours("files: under another media type", [a], [(b"a", "a/b")])
+    yield ours("files: nine", [[pdf, bytes([n])] for n in range(9)], [(bytes([n]), pdf) for n in range(9)])
+    for name, make, over in (("16 MiB", accepted, 0), ("a byte more than 16 MiB", refused, 1)):
+        halves = [(8 << 20) + over, 8 << 20]
+        signatures = cbor.encode([one(bytes([k]) * length, pdf) for k, length in enumerate(halves)])
+        parts = [(b"\x82\x82", 1)]
+        for k, length in enumerate(halves):
+            parts += [(b"\x82" + cbor.encode(pdf) + cbor.start(2, length), 1), (bytes([k]), length)]
+        yield make(f"files: {name}", "files", SUITE, [*parts, (cbor.encode(signatures), 1)])
 
 
 def of_ledger(ledger: dict):
@@ -123,6 +160,7 @@ def structure(what: str, data: bytes):
     for name, bad in forms(data, versioned):
         if (what, name) in ALLOWED:
             continue
-        yield changed(base, f"{what}: {name}", bad, code)
+        other = what in TELL_VERSION and name.startswith(OTHER_VERSIONS)
+        yield changed(base, f"{what}: {name}", bad, f"{TELL_VERSION[what]}.version" if other else code)
 
 

@@ -2,6 +2,7 @@
 
 from bad_keys import flip
 from curves import MONTGOMERY, little
+from points import P as FIELD
 from suites import CURVE, N, SUITES, be, decompress, sm2
 from vectors import accepted, refused
 
@@ -40,6 +41,10 @@ def international(suite):
     yield ours("cut short", good[:-1])
     yield ours("a byte more", good + b"\0")
     yield ours("nothing but the key", enc)
+    high = enc[:-1] + bytes([enc[-1] | 0x80])
+    yield ours("a sender's key with bit 255", seal(suite, public, high, shared))
+    above = little(9 + FIELD)
+    yield ours("a sender's key above p", seal(suite, public, above, suite.exchange(private, little(9))))
     for u in MONTGOMERY:
         point = little(u)
         yield ours(f"a sender's key of small order, u = {u:x}"[:46], seal(suite, public, point, bytes(32)))

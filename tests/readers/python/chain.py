@@ -10,6 +10,12 @@ from transaction import Keys, Transaction
 
 MOST = 4 << 20
 # A subject's kind: its kind in the state, and where its entry has the running digest.
+# Numbers of *Refusals*, and those which an accepted transaction may meet, too.
+REFUSALS = {
+    *range(1, 11), *range(20, 31), *range(40, 46), *range(50, 54), *range(60, 71), *range(80, 96),
+    *range(110, 124), 130, 140, 141,
+}
+NO_REFUSAL = (0, 5, 7)
 SUBJECTS = {1: (state.CARD, 5), 2: (state.GRANT, 7), 3: (state.FOLDER, 4)}
 
 
@@ -98,6 +104,21 @@ class Genesis:
         found = merkle.root_from_path(self.suite, leaf, index, size, path)
         equal("log root", found, header.log_root)
         return index, header
+
+    def refusal(self, stored: bytes, proof: bytes) -> int:
+        """The number with which a block refused a stored transaction."""
+        fields = cbor.decode(proof)
+        shapes.refusal(fields)
+        results, checkpoint = fields
+        digest = self.suite.labelled("medfolder/block-transactions", cbor.encode(results))
+        equal("transactions of the block", digest, self.checkpoint(checkpoint).transactions)
+        leaf = merkle.leaf(self.suite, stored)
+        numbers = [result for digest, result in results if digest == leaf]
+        if not numbers:
+            raise Refused("the transaction is not in the block")
+        if any(number in NO_REFUSAL or number not in REFUSALS for number in numbers):
+            raise Refused("the transaction was accepted, or may have been")
+        return numbers[0]
 
     def entry(self, key: bytes, value: list):
         """The bytes of a state entry, or None where the key is proven to have none."""

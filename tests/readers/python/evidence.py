@@ -15,6 +15,7 @@ from record import content_root_of, disclosed, piece_leaf, read_signatures
 from suites import Refused, be, equal
 from transaction import SEAL, Transaction
 
+DELIVERED_AGAIN = 2
 MOST, MOST_FILES = 42 << 20, 16 << 20
 T_M = 13
 # The checks in their order: method → code. Two structures are read before the check that they are for.
@@ -145,6 +146,10 @@ class Verifier:
         self.fields = statement.read(data)
         equal("member", self.fields[1], self.transaction.body[0])
         equal("visit", self.fields[2], self.transaction.body[2])
+        mark, sealed = self.transaction.body[7:9]
+        [place] = [one[1:] for one in sealed if one[0] == self.record]
+        if mark != DELIVERED_AGAIN and bool(place) != (self.fields[9] is not None):
+            raise Refused("a record that replaces another in the seal or in its statement alone")
 
     def content(self):
         return self.whole() if self.pack.kind == 0 else self.part()

@@ -10,6 +10,8 @@ import shape
 from link import HASH, decode64, encode64
 from suites import Refused, Suite, be, equal
 
+TEN_MINUTES = 600_000
+
 # A share's state at its host.
 locked = shape.Optional(shape.uint)
 passcode = shape.array(shape.digest, shape.uint, shape.small(5), locked)
@@ -50,6 +52,34 @@ def receipt(suite, grant, time, session, salt, recipient, value="") -> bytes:
     """The digest that goes into the ledger; the deadline is ten minutes after the opening."""
     fields = [0, grant, time, session, salt, recipient, value, time + 600_000]
     return suite.labelled("medfolder/access-receipt", cbor.encode(fields))
+
+
+access_record = shape.array(
+    shape.version, shape.digest, shape.uint, shape.digest, shape.digest, shape.text, shape.text,
+    shape.uint,
+)
+
+
+class Receipt:
+    """A host's signed record of a reader's opening."""
+
+    def __init__(self, suite: Suite, given: dict):
+        self.suite, self.signature = suite, bytes.fromhex(given["signature"])
+        self.genesis, self.digest = (bytes.fromhex(given[name]) for name in ("genesis", "digest"))
+        record = decode64(given["record"])
+        fields = cbor.decode(record)
+        access_record(fields)
+        _, self.grant, self.time, _, _, _, self.value, self.deadline = fields
+        equal("digest", suite.labelled("medfolder/access-receipt", record), self.digest)
+
+    def check(self, host: bytes, value: str, now: int):
+        """For whoever sent `value` and was answered at `now`."""
+        if self.value != value or self.deadline > self.time + TEN_MINUTES:
+            raise Refused("the receipt of another request, or a later deadline")
+        if abs(self.time - now) > TEN_MINUTES:
+            raise Refused("a host's clock that is off")
+        data = self.genesis + self.digest
+        self.suite.verify(host, "medfolder/access-promise", data, self.signature)
 
 
 def typed(code: str) -> str:

@@ -118,6 +118,12 @@ def check_proofs(genesis: Genesis, vector: dict, transactions: list):
     must_refuse("another transaction", genesis.receipt, transactions[0], proof)
     yield "a receipt proves its transaction's place in the log, and no other"
 
+    refused, *others = vector["fates"]
+    check_refusal(genesis, refused)
+    for fate in others:
+        must_refuse("no refusal", genesis.refusal, *map(bytes.fromhex, (fate["stored"], fate["proof"])))
+    yield "a refusal is proven; acceptance, a copy of it and a copy after its time are none"
+
     for name in ("present", "withdrawn", "in_force"):
         check_entry(genesis, vector[name])
     yield "the state proves an entry, a withdrawn record, and by absence one in force"
@@ -130,6 +136,14 @@ def check_proofs(genesis: Genesis, vector: dict, transactions: list):
     grown = lambda data: check_grown(genesis, roots, data)
     must_refuse_flips("consistency", bytes.fromhex(given["proof"]), 5, grown)
     yield "the newer log begins with the older one"
+
+
+def check_refusal(genesis: Genesis, given: dict):
+    stored, proof = bytes.fromhex(given["stored"]), bytes.fromhex(given["proof"])
+    if genesis.refusal(stored, proof) != given["result"]:
+        raise Refused("another refusal")
+    must_refuse("another transaction", genesis.refusal, stored + b"\0", proof)
+    must_refuse_flips("refusal", proof, 3, lambda data: genesis.refusal(stored, data))
 
 
 def check_entry(genesis: Genesis, given: dict):

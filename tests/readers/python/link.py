@@ -4,6 +4,7 @@ import base64
 import json
 import zlib
 
+from genesis_rules import is_local
 from suites import SUITES, Refused
 
 HASH = SUITES["international"]  # Links are international on every chain.
@@ -45,8 +46,7 @@ class Link:
     def _check(self):
         if len(self.key) != 32 or len(self.url) > 128:
             raise Refused("key or url of a link")
-        loopback = self.url.startswith(("http://127.0.0.1", "http://localhost", "http://[::1]"))
-        if not self.url.startswith("https://") and not loopback:
+        if not self.url.startswith("https://") and not is_local(self.url):
             raise Refused("no https")
         if {"P", "U"} <= self.flags:
             raise Refused("P with U")

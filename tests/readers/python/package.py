@@ -16,20 +16,29 @@ class Package:
     """Records with their evidence, attachments by digest, and what was withheld."""
 
     def __init__(self, files: list):
-        self.records, self.attachments, evidence = [], {}, []
+        self.records, self.attachments, self.grant, evidence = [], {}, None, []
+        others = []
         for file in files:
             value = json.loads(file)
             if is_evidence(value):
                 evidence += value["entry"]
-            elif value["resourceType"] == "Binary":
-                data = binary(value)
-                if value["id"] != digest(data) or len(data) > MOST_ATTACHMENT:
-                    raise Refused("an attachment's digest or size")
-                self.attachments[value["id"]] = value["contentType"], data
+                self.grant = grant(value)
+            else:
+                others.append((file, value))
+        self.withheld = [withheld(one) for entry in evidence for one in entry.get("extension", [])]
+        named = {entry["resource"]["id"] for entry in evidence}
+        for file, value in others:
+            if value["resourceType"] == "Binary" and digest(file) not in named:
+                self._attach(value)
             else:
                 self.records.append(file)
-        self.withheld = [withheld(one) for entry in evidence for one in entry.get("extension", [])]
         self.packs = self._pair([entry["resource"] for entry in evidence])
+
+    def _attach(self, value: dict):
+        data = binary(value)
+        if value["id"] != digest(data) or len(data) > MOST_ATTACHMENT:
+            raise Refused("an attachment's digest or size")
+        self.attachments[value["id"]] = value["contentType"], data
 
     def _pair(self, resources: list) -> list:
         """Each record's pack, by digest; records with equal bodies take theirs in order."""
@@ -40,6 +49,14 @@ class Package:
         if resources:
             raise Refused("evidence of a record that is not there")
         return packs
+
+
+def grant(bundle: dict) -> bytes:
+    """The grant that the share's receipts must name."""
+    identifier = bundle["identifier"]
+    if identifier["system"] != "urn:medfolder:grant":
+        raise Refused("no grant's number")
+    return bytes.fromhex(identifier["value"])
 
 
 def digest(data: bytes) -> str:

@@ -8,6 +8,7 @@ from body import checked_object, cut
 from suites import Refused, Suite, be, equal
 
 CHUNK = 65_536
+MOST_FILES = 16 << 20
 MOST_CORE, MOST_SLOT, MOST_SIGNATURES, MOST_CONTENT = 16 << 10, 512, 4 << 20, 38_273_024
 
 
@@ -29,7 +30,21 @@ def read_signatures(data: bytes) -> list:
     signers = [fields[0] for kind, fields in signatures if kind == 0]
     if len(signers) != len(set(signers)):
         raise Refused("a key signs twice")
+    for kind, fields in signatures:
+        if kind == 1:
+            statement.media_type(fields[1])
     return signatures
+
+
+def check_files(suite: Suite, files: list, signatures: list):
+    """Each carried file is named, each one named is there, and none stands twice."""
+    shapes.files(files)
+    if sum(len(data) for _, data in files) > MOST_FILES:
+        raise Refused("too long for carried files")
+    kept = [(suite.hash(data), kind) for kind, data in files]
+    named = {(fields[0], fields[1]) for kind, fields in signatures if kind == 1}
+    if set(kept) != named or len(kept) != len(named):
+        raise Refused("carried files")
 
 
 def open_slot(suite: Suite, slot: bytes, place: dict, private) -> bytes:
@@ -122,13 +137,7 @@ class Record:
         equal("content root", self.root(), self.envelope.content_root)
         digest = self.suite.labelled("medfolder/record-signatures", self.signature_bytes)
         equal("signatures", digest, self.envelope.signatures)
-        self._check_files()
-
-    def _check_files(self):
-        files = {(self.suite.hash(data), kind) for kind, data in self.files}
-        named = {(fields[0], fields[1]) for kind, fields in self.signatures if kind == 1}
-        if files != named:
-            raise Refused("carried files")
+        check_files(self.suite, self.files, self.signatures)
 
     def root(self) -> bytes:
         pieces = [(0, self.statement_bytes)]

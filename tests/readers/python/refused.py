@@ -7,6 +7,7 @@ import cbor
 import evidence
 import grant
 import record
+import shape
 import shapes
 import statement
 from chain import Genesis, Header
@@ -76,6 +77,13 @@ def slot(suite, vector: dict, data: bytes):
     shapes.slot(cbor.decode(data))
 
 
+def files(suite, vector: dict, data: bytes):
+    """Carried files, and the signatures beside which they lie."""
+    fields = cbor.decode(data)
+    shape.array(shape.many(shape.array(shape.text, shape.blob)), shape.blob)(fields)
+    record.check_files(suite, fields[0], record.read_signatures(fields[1]))
+
+
 def pack(suite, vector: dict, data: bytes):
     """Reading alone; verified, too, where the vector names a genesis."""
     read_pack = evidence.Pack(data)
@@ -97,6 +105,7 @@ READERS = {
     "attachment": lambda suite, vector, data: statement.read_attachment(data),
     "disclosure": disclosure,
     "signatures": lambda suite, vector, data: record.read_signatures(data),
+    "files": files,
     "core": lambda suite, vector, data: record.read_core(data),
     "envelope": lambda suite, vector, data: record.Envelope(suite, data),
     "slot": slot,

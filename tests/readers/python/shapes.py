@@ -19,9 +19,10 @@ disclosure = array(one_of(0, 1, 2, 3), U32, U32, digest, blob, path)
 native = array(digest, uint, one_of(0, 1), signature)
 carried = array(digest, text, blob, many(blob, most=16), many(blob, most=16), blob)
 signatures = many(choice(n0_native=native, n1_carried=carried), least=1, most=16)
+files = many(array(text, blob), most=8)
 content = array(
     version, digest, blob, blob, many(attachment, most=256), blob,
-    many(array(text, blob), most=8),
+    files,
 )
 core = array(
     version, digest, member, digest, visit, U32, U32, digest,
@@ -84,7 +85,7 @@ bodies = {
     16: array(
         key, member, grantee, scope, uint, uint, boolean, consent, Optional(U32),
     ),
-    17: array(digest, member, uint, Optional(scope)),
+    17: array(digest, member, uint, uint, Optional(scope)),
     18: array(digest, uint),
     19: array(digest),
     20: array(member, many(access)),

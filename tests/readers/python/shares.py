@@ -2,7 +2,7 @@
 
 import cbor
 import link
-from grant import Grant, Host, items, read_state, receipt
+from grant import Grant, Host, Receipt, items, read_state, receipt
 from link import Link
 from package import Package
 from suites import SUITES, Refused, be, equal, must_refuse, must_refuse_flips
@@ -43,6 +43,7 @@ def check_link(given: dict):
 
     for what, change in REFUSED_LINKS.items():
         must_refuse(what, Link, change(opened))
+    Link(link.write(opened.url.replace("https://edge.example", "http://127.0.0.1:80"), KEY, "", None))
     yield f"{len(REFUSED_LINKS)} links that the page forbids are refused"
 
     secret = opened.status_secret()
@@ -55,6 +56,9 @@ def check_link(given: dict):
 REFUSED_LINKS = {
     "P with U": lambda l: link.write(l.url, KEY, "PU", None),
     "http": lambda l: link.write(l.url.replace("https", "http"), KEY, "", None),
+    "http to a host that begins as loopback": lambda l: link.write(
+        l.url.replace("https://edge.example", "http://127.0.0.1.evil.example"), KEY, "", None
+    ),
     "a short key": lambda l: link.write(l.url, KEY[1:], "", None),
     "a long address": lambda l: link.write(l.url + "x" * 80, KEY, "", None),
     "a link cut short": lambda l: link.write(l.url, KEY, "", None)[:-9],
@@ -85,6 +89,10 @@ def check_host(given: dict, status: bytes):
         raise Refused("another state")
     check_openings(bytes.fromhex(given["opened"]), host, fields)
     equal("passcode", host.passcode(0, " ２４ ６８"), code[0])
+    for typed in given["typed"]:
+        [mac, generation, tries] = cbor.decode(bytes.fromhex(typed["code"]))
+        equal("typed passcode", host.passcode(0, typed["typed"]), mac)
+    equal("NFKC", host.passcode(0, "ﬁve⑥"), host.passcode(0, "five6"))
     must_refuse("another version", read_state, bytes([data[0], 1]) + data[2:])
     must_refuse("a byte more", read_state, data + b"\0")
     yield "a new share's state is what its terms say, with the passcode's code"
@@ -107,21 +115,40 @@ def check_grant(suite, given: dict):
     equal("scope", grant.scope(RECORDS), bytes.fromhex(given["scope"]))
     told = (GRANT, END, SESSION, SALT, "Dr. Li", "x")
     equal("receipt", receipt(suite, *told), bytes.fromhex(given["receipt"]))
+    check_promise(suite, given["promise"], bytes.fromhex(given["receipt"]))
     must_differ = [RECORDS[::-1], RECORDS[:1], RECORDS + [be(0, 32)]]
     if any(grant.scope(other) == bytes.fromhex(given["scope"]) for other in must_differ):
         raise Refused("two scopes with one digest")
 
 
+def check_promise(suite, given: dict, digest: bytes):
+    """The member `_receipt` of a manifest."""
+    promised = Receipt(suite, given)
+    equal("record", promised.digest, digest)
+    equal("grant", promised.grant, GRANT)
+    host = suite.signing_public(bytes([12]) * 32)
+    promised.check(host, "x", END)
+    must_refuse("another reader's value", promised.check, host, "y", END)
+    must_refuse("another key", promised.check, suite.signing_public(bytes([13]) * 32), "x", END)
+    must_refuse("a clock that runs ahead", promised.check, host, "x", END - 600_001)
+    must_refuse("another chain", Receipt(suite, given | {"genesis": "00" * 32}).check, host, "x", END)
+    must_refuse("another digest", Receipt, suite, given | {"digest": "00" * 32})
+    record = link.decode64(given["record"])
+    later = link.encode64(record[:1] + b"\1" + record[2:])
+    must_refuse("another version", Receipt, suite, given | {"record": later})
+
+
 def check_package(files: list):
     package = Package(files)
-    if package.records != files[:1] or package.packs != [b"evidence"]:
+    equal("grant", package.grant, GRANT)
+    if package.records != files[:2] or package.packs != [b"evidence", b"of a binary"]:
         raise Refused("records and evidence")
     if [kept for kept in package.attachments.values()] != [("image/png", b"abc")]:
         raise Refused("attachments")
     if [told["name"] for told in package.withheld] != ["b.png"]:
         raise Refused("what was withheld")
-    must_refuse("evidence of another record", Package, files[1:])
-    must_refuse("a changed attachment", Package, [files[0], files[1].replace(b"YWJj", b"YWJk")])
+    must_refuse("evidence of another record", Package, [files[0], *files[2:]])
+    must_refuse("a changed attachment", Package, [*files[:2], files[2].replace(b"YWJj", b"YWJk")])
     Package(files[::-1])
     yield "a package's files are paired by digest, in whatever order they come"
 

@@ -13,12 +13,14 @@ use crate::time::{date, local, rfc3339};
 use medfolder_client::clock::Clock;
 use medfolder_client::viewer::{OpenError, OpenOptions, OpenedLink, Reach, open_link};
 use medfolder_crypto::{Suite, os_rng};
-use medfolder_ledger::Chain;
+use medfolder_ledger::member::Member;
+use medfolder_ledger::state::MemberEntry;
+use medfolder_ledger::{Chain, StateKey};
 use medfolder_record::Attachment;
 use medfolder_share::evidence::{Evidence, SealState};
 use medfolder_share::manifest::ManifestStatus;
 use medfolder_share::receipt::SignedReceipt;
-use medfolder_share::unpack::{ReceivedAttachment, ReceivedRecord};
+use medfolder_share::unpack::{Received, ReceivedAttachment, ReceivedRecord};
 use serde_json::{Value, json};
 use std::io::IsTerminal as _;
 use zeroize::Zeroizing;
@@ -44,7 +46,7 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
     let line = json!({
         "status": opened.status.map_or("opened", ManifestStatus::word), "label": opened.label, "files": opened.files.len(),
         "records": records, "problems": problems,
-        "receipt": receipt.map(|receipt| describe_receipt(receipt, &received.records)),
+        "receipt": receipt.map(|receipt| describe_receipt(receipt, &received)),
     });
     output.line(&line, || told(&line, &received.records, output));
     // Shown first: an opening that cannot be saved was an opening all the same.
@@ -93,26 +95,40 @@ fn plaintexts(opened: &OpenedLink) -> Vec<(usize, Vec<u8>)> {
     contents.collect()
 }
 
-/// The host's word that the ledger will have this opening, and whether the host's key on the ledger
-/// that came with the records signed it.
-fn describe_receipt(receipt: &SignedReceipt, records: &[ReceivedRecord]) -> Value {
-    let genesis = records.iter().find_map(|record| {
+/// The host's word that the ledger will have this opening: whether it is about this share, and
+/// signed with the host's key on the ledger that came with the records.
+fn describe_receipt(receipt: &SignedReceipt, received: &Received) -> Value {
+    let packs = received.records.iter().filter_map(|record| {
         let evidence = Evidence::from_bytes(record.evidence.as_deref()?).ok()?;
         let chain = Chain::from_bytes(evidence.genesis_file.as_deref()?).ok()?;
-        (chain.digest() == receipt.genesis).then_some(chain)
+        (chain.digest() == receipt.genesis).then(|| host(receipt, &evidence, &chain))
     });
-    let host = genesis
-        .as_ref()
-        .and_then(|chain| chain.member(&receipt.host));
-    let signature = match host.map(|member| receipt.is_signed_by(&member.keys.host)) {
-        Some(true) => "verified",
-        Some(false) => "failed",
+    // Of several entries the newest.
+    let known = packs.max_by_key(|(height, _)| *height);
+    let host = known.and_then(|(_, host)| host);
+    let signature = match &host {
+        _ if received.grant != Some(receipt.record.grant) => "other_share",
+        Some(member) if receipt.is_signed_by(&member.keys.host) => "verified",
+        // A forgery, or a key that is newer than what came with the records.
+        Some(_) => "unknown_key",
         None => "unknown_ledger",
     };
     json!({
-        "digest": receipt.digest, "host": host.map(|member| member.name.clone()),
+        "digest": receipt.digest, "host": host.map(|member| member.name),
         "deadline": rfc3339(receipt.record.deadline_ms), "signature": signature,
     })
+}
+
+/// The host as a pack's proven entry shows it, or else as it was in genesis; with the height.
+fn host(receipt: &SignedReceipt, evidence: &Evidence, chain: &Chain) -> (u64, Option<Member>) {
+    let key = StateKey::member(chain.suite(), &receipt.host);
+    match evidence.member.verify::<MemberEntry>(chain, &key) {
+        Ok(Some(entry)) => {
+            let height = evidence.member.checkpoint.header.height;
+            (height, Some(entry.member))
+        }
+        _ => (0, chain.member(&receipt.host).cloned()),
+    }
 }
 
 fn problem(file: &medfolder_share::viewer::ViewedFile) -> Option<Value> {
@@ -237,6 +253,16 @@ fn told(line: &Value, bodies: &[ReceivedRecord], output: Output) -> String {
             line["receipt"]["digest"].as_str().unwrap_or_default()
         ));
     }
+    if line["receipt"]["signature"] == "other_share" {
+        lines.push(
+            output
+                .say(
+                    "主机的回执说的是另一份分享：病人可能看不到您这次调阅。",
+                    "The host's receipt names another share: the patient may never see this opening.",
+                )
+                .to_owned(),
+        );
+    }
     // Whoever invents a ledger can name a hospital on it as she likes.
     if records().any(|record| record["trust"] == "self_declared") {
         let unknown = output.say(
@@ -304,5 +330,32 @@ fn standing(record: &Value, output: Output) -> Option<&'static str> {
             "The hospital withdrew this record; ask the patient.",
         )),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use medfolder_crypto::{Digest, Secret32, SigningKey};
+    use medfolder_record::{GrantId, MemberId};
+    use medfolder_share::receipt::AccessRecord;
+
+    #[test]
+    fn a_receipt_of_another_share_is_not_verified() {
+        let suite = Suite::International;
+        let key = SigningKey::from_seed(suite, &Secret32::new([1; 32]));
+        let (own, digest) = (GrantId(Digest([2; 32])), Digest([3; 32]));
+        let record = AccessRecord::new(own, 5, digest, [4; 32], "Dr. Li", Some("x"));
+        let receipt = SignedReceipt::sign(suite, &key, digest, MemberId([5; 16]), record);
+        let word = |grant| {
+            let received = Received {
+                grant,
+                ..Received::default()
+            };
+            describe_receipt(&receipt, &received)["signature"].clone()
+        };
+        assert_eq!(word(Some(own)), "unknown_ledger");
+        assert_eq!(word(Some(GrantId(digest))), "other_share");
+        assert_eq!(word(None), "other_share");
     }
 }

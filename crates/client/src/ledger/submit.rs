@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use medfolder_ledger::proof::{Receipt, RefusalProof};
+use medfolder_ledger::proof::{ProofError, Receipt, RefusalProof};
 use medfolder_ledger::{Refusal, Transaction, TxId};
 use reqwest::{Method, StatusCode};
 use tokio::time::Instant;
@@ -244,7 +244,14 @@ impl LedgerClient {
             }
             TransactionState::Refused => {
                 let proof = status.refusal.ok_or(HttpError::Malformed)?;
-                self.refused(id, stored, &proof.0).map(Some)
+                let expired = status.code.filter(|code| code == Refusal::Expired.code());
+                match (self.refused(id, stored, &proof.0), expired) {
+                    // An earlier block may have taken it: this node's word, as before ordering.
+                    (Err(LedgerError::Proof(ProofError::NotRefused)), Some(code)) => {
+                        Err(LedgerError::Rejected(code))
+                    }
+                    (refused, _) => refused.map(Some),
+                }
             }
         }
     }

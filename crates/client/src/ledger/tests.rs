@@ -17,7 +17,7 @@ use medfolder_crypto::{Digest, Suite, to_cbor};
 use medfolder_ledger::body::{By, FreezeCard};
 use medfolder_ledger::login::{LoginSubject, ShownKeys};
 use medfolder_ledger::proof::{HistoryItem, RefusalProof};
-use medfolder_ledger::{Prepared, StateKey, Subject};
+use medfolder_ledger::{Prepared, Refusal, StateKey, Subject};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;
@@ -37,6 +37,8 @@ enum Mood {
     Refuses,
     /// Says "final" without a receipt that fits.
     Boasts,
+    /// Shows what became of the newest copy and not of an accepted one.
+    ShowsCopy,
 }
 
 #[derive(Clone)]
@@ -115,7 +117,7 @@ async fn consistency(
     })
 }
 
-fn fate(world: &World, bytes: &[u8]) -> TransactionStatus {
+fn fate(world: &World, mood: Mood, bytes: &[u8]) -> TransactionStatus {
     let id = Prepared::read(&world.chain, bytes.to_vec()).unwrap().id();
     let mut status = TransactionStatus {
         id,
@@ -131,6 +133,7 @@ fn fate(world: &World, bytes: &[u8]) -> TransactionStatus {
         for tx in block.transactions.iter().filter(|tx| tx.bytes == bytes) {
             status.height = Some(block.header.height);
             status.state = TransactionState::Refused;
+            status.code = Refusal::of(tx.result).map(|refusal| refusal.code().to_owned());
             let proof = RefusalProof {
                 results: block.results(world.chain.suite()),
                 checkpoint: Checkpoint {
@@ -142,6 +145,9 @@ fn fate(world: &World, bytes: &[u8]) -> TransactionStatus {
             if tx.result == 0 {
                 status.state = TransactionState::Final;
                 status.receipt = Some(Blob(world.receipt(bytes).to_bytes()));
+                if mood != Mood::ShowsCopy {
+                    return status;
+                }
             }
         }
     }
@@ -162,13 +168,15 @@ async fn submit(
     if served.mood == Mood::Refuses {
         return Err(no(422, "tx.signature"));
     }
-    if fate(&world, &bytes).state == TransactionState::Unknown && served.mood != Mood::Boasts {
+    if fate(&world, served.mood, &bytes).state == TransactionState::Unknown
+        && served.mood != Mood::Boasts
+    {
         world.commit(vec![bytes.clone()]);
     }
     if served.mood == Mood::BreaksOff && count == 0 {
         return Err(no(503, "node.stopping"));
     }
-    let mut status = fate(&world, &bytes);
+    let mut status = fate(&world, served.mood, &bytes);
     if served.mood == Mood::Boasts {
         let other = world.stored[0].clone();
         status.state = TransactionState::Final;
@@ -184,7 +192,7 @@ async fn status(State(served): State<Served>, Path(id): Path<String>) -> Json<Tr
         .iter()
         .flat_map(|(block, _)| &block.transactions);
     let found = all
-        .map(|tx| fate(&world, &tx.bytes))
+        .map(|tx| fate(&world, served.mood, &tx.bytes))
         .find(|status| status.id.to_string() == id);
     let unknown = TransactionStatus {
         id: id.parse().unwrap(),
@@ -455,6 +463,31 @@ async fn a_refusal_is_believed_with_the_block_that_says_so() {
     let done = client.submit(&twice, patience()).await.unwrap();
     assert!(matches!(done, Submission::Refused { .. }), "{done:?}");
     assert_eq!(done.accepted().unwrap_err().code(), "card.exists");
+}
+
+#[tokio::test]
+async fn the_expired_copy_of_an_accepted_transaction_is_no_proof_that_it_was_refused() {
+    let world = shared(ledger(1));
+    let tx = freeze(&world.lock().unwrap());
+    {
+        let mut world = world.lock().unwrap();
+        assert_eq!(world.commit(vec![tx.clone()]), [0]);
+        world.time += 2 * medfolder_ledger::policy::DAY;
+        assert_eq!(world.commit(vec![tx.clone()]), [Refusal::Expired.number()]);
+    }
+    let liar = serve(Arc::clone(&world), Mood::ShowsCopy).await.0;
+    let honest = serve(world, Mood::Honest).await.0;
+    let alone = client(vec![liar.clone()], None);
+    let only_its_word = alone.submit(&tx, patience()).await.unwrap_err();
+    assert_eq!(only_its_word.code(), "transaction.expired");
+    let both = client(vec![liar, honest], None);
+    assert!(
+        both.submit(&tx, patience())
+            .await
+            .unwrap()
+            .accepted()
+            .is_ok()
+    );
 }
 
 #[tokio::test]

@@ -204,3 +204,10 @@ async fn the_owner_signs_every_request_with_the_grant_key() {
     let stranger = owner(SigningKey::from_seed(SUITE, &Secret32::new([9; 32])));
     assert_eq!(stranger.state().await.unwrap_err().status(), Some(403));
 }
+
+#[test]
+fn a_request_is_signed_with_its_query_as_the_host_sees_it() {
+    let asked = |text: &str| super::asked(&Url::parse(text).unwrap());
+    assert_eq!(asked("https://edge.example/v1/a?b=c&d"), "/v1/a?b=c&d");
+    assert_eq!(asked("https://edge.example/v1/a"), "/v1/a");
+}

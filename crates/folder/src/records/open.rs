@@ -177,7 +177,7 @@ pub(crate) fn reopen(
     } = stored;
     let chain = &folder.consortium;
     let keys = folder.keys(database)?.card(&member.0, stored.index);
-    let slot = KeySlot::from_bytes(&stored.slot).map_err(|_| FolderError::VaultDamaged)?;
+    let slot = KeySlot::from_bytes(&stored.slot)?;
     let seal_key = slot.open(
         &SlotPlace {
             member,

@@ -87,7 +87,7 @@ impl<'k> Source<'k> {
             .is_none_or(|(seal, _)| *seal != stored.seal)
         {
             let slot = stored.slot.as_deref().ok_or(Check::Slot)?;
-            let slot = KeySlot::from_bytes(slot).map_err(|_| Check::Slot)?;
+            let slot = KeySlot::from_bytes(slot)?;
             let (member, index) = (stored.place.member, stored.index);
             let card = self.cards.entry((member, index));
             let card = card.or_insert_with(|| self.keys.card(&member.0, index));

@@ -84,7 +84,7 @@ impl Folder<'_> {
         let draft = async { host.draft().await.map_err(FolderError::from) };
         let (draft, loaded) = tokio::try_join!(draft, self.load(options, clock))?;
         let share = Prepared::new(self, &card, options, &draft.manifest_url, clock.now())?;
-        let files = sealed_files(&loaded, share.link.key())?;
+        let files = sealed_files(&share.id, &loaded, share.link.key())?;
         self.keep(&card, options, &share, clock.now())?;
         let items = files.items;
         host.upload(draft.draft, files.jwes).await?;
@@ -189,9 +189,9 @@ struct Sealed {
 }
 
 /// The files of a share, encrypted under its link's key.
-fn sealed_files(loaded: &[Loaded], key: &LinkKey) -> Result<Sealed, FolderError> {
+fn sealed_files(grant: &GrantId, loaded: &[Loaded], key: &LinkKey) -> Result<Sealed, FolderError> {
     let records: Vec<SharedRecord<'_>> = loaded.iter().map(shared_record).collect();
-    let files = seal(&package(&records), key, Zip::None, &mut os_rng())?;
+    let files = seal(&package(grant, &records), key, Zip::None, &mut os_rng())?;
     let items = files.iter().map(|file| FileItem {
         record: file.part.record().and_then(|k| u32::try_from(k).ok()),
     });

@@ -282,6 +282,7 @@ impl Folder<'_> {
         let body = Extend {
             grant: share.grant,
             host: share.host,
+            present: share.ends,
             until,
             scope: None,
         };

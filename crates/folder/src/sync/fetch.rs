@@ -43,7 +43,8 @@ impl Folder<'_> {
         let database = self.vault.database()?;
         let mut statement = database.prepare_cached(
             "SELECT record.id, seal.id, record.record, seal.visit, seal.seq, record.k,
-                    seal.position, seal.block_time, record.replaces, seal.slot IS NOT NULL
+                    seal.position, seal.block_time, record.replaces, seal.slot IS NOT NULL,
+                    seal.mark = 2
              FROM record JOIN seal ON seal.id = record.seal
              WHERE seal.card = ?1 AND record.state <> 'verified'
              ORDER BY seal.id, record.k",
@@ -60,6 +61,7 @@ impl Folder<'_> {
                 sealed: sealed_at(row, 6)?,
                 replaces: replaces.and_then(|text| text.parse().ok()),
                 has_slot: row.get(9)?,
+                delivered_again: row.get(10)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -145,6 +147,10 @@ impl Folder<'_> {
             Ok(record) => record,
             Err(check) => return Ok(Err(check)),
         };
+        // The same signed record again, in the place of the first: its statement is the first one's.
+        if wanted.delivered_again {
+            return Ok(Ok(record));
+        }
         let replaced = match &wanted.replaces {
             // An earlier version that was lost cannot be compared; that there is one must agree.
             Some(replaced) => {

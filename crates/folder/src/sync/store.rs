@@ -22,6 +22,8 @@ pub(crate) struct Wanted {
     pub(crate) k: u32,
     pub(crate) sealed: SealedAt,
     pub(crate) replaces: Option<RecordId>,
+    /// Whether the seal delivers again what was lost.
+    pub(crate) delivered_again: bool,
     /// Whether the seal's key slot is in the vault.
     pub(crate) has_slot: bool,
 }
@@ -106,7 +108,7 @@ impl<'f> Opener<'f> {
             .as_ref()
             .is_some_and(|(visit, seq, _)| (*visit, *seq) == (wanted.visit, wanted.seq));
         if !known {
-            let slot = KeySlot::from_bytes(slot.ok_or(Check::Slot)?).map_err(|_| Check::Slot)?;
+            let slot = KeySlot::from_bytes(slot.ok_or(Check::Slot)?)?;
             let place = SlotPlace {
                 member: self.card.member,
                 card: self.card.number,

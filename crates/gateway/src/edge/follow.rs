@@ -172,13 +172,14 @@ fn learn(app: &App, t: &Transaction<'_>, verified: &Verified) -> rusqlite::Resul
         };
         let id = Digest(transaction.id(&app.chain).0);
         if stored.result == 0 {
-            outbox::settle(t, &id, Ok(position))?;
+            outbox::settle(t, &id, &stored.bytes, Ok(position))?;
             ended |= accepted(app, t, &transaction.body, position, verified.header().time)?;
             position = position.saturating_add(1);
         } else {
             let code = Refusal::of(stored.result).map_or("ledger.unknown", Refusal::code);
-            outbox::settle(t, &id, Err(code))?;
-            refused(app, t, &transaction.body)?;
+            if outbox::settle(t, &id, &stored.bytes, Err(code))? {
+                refused(app, t, &transaction.body)?;
+            }
         }
     }
     Ok(ended)

@@ -68,21 +68,25 @@ pub(crate) fn waiting(
         .collect()
 }
 
-/// Notes what a block says of a transaction.
+/// Notes what a block says of a transaction; says whether it was one of ours that waited. An id does
+/// not cover signatures: only the bytes that were sent are refused, an id is accepted once.
 pub(crate) fn settle(
     t: &Transaction<'_>,
     id: &Digest,
+    bytes: &[u8],
     outcome: Result<u64, &str>,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
     let (state, code, position) = match outcome {
         Ok(position) => (1, "", position),
         Err(code) => (2, code, 0),
     };
-    t.prepare_cached(
-        "UPDATE outbox SET state = ?2, code = ?3, position = ?4 WHERE id = ?1 AND state <> 1",
-    )?
-    .execute(params![id.0, state, code, int(position)])?;
-    Ok(())
+    let changed = t
+        .prepare_cached(
+            "UPDATE outbox SET state = ?2, code = ?3, position = ?4
+             WHERE id = ?1 AND state <> 1 AND (?2 = 1 OR bytes = ?5)",
+        )?
+        .execute(params![id.0, state, code, int(position), bytes])?;
+    Ok(changed > 0)
 }
 
 /// Ends what no block can take any more: the transactions that lapsed at this block time.
@@ -117,4 +121,33 @@ pub(crate) fn fate(connection: &Connection, id: &Digest) -> rusqlite::Result<Opt
             })
         })
         .optional()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_other_bytes_is_not_what_was_refused_and_an_id_is_accepted_once() {
+        let mut database = Connection::open_in_memory().unwrap();
+        database
+            .execute_batch(include_str!("db/0001_edge.sql"))
+            .unwrap();
+        let t = database.transaction().unwrap();
+        let id = Digest([1; 32]);
+        let queued = Queued {
+            id,
+            bytes: b"ours".to_vec(),
+            valid_until: 9,
+        };
+        put(&t, &queued, Kind::Share, 1).unwrap();
+        assert!(!settle(&t, &id, b"a copy", Err("signature.invalid")).unwrap());
+        assert_eq!(fate(&t, &id).unwrap(), Some(Fate::Waiting));
+        assert!(settle(&t, &id, b"ours", Err("grant.window")).unwrap());
+        let refused = Some(Fate::Refused("grant.window".to_owned()));
+        assert_eq!(fate(&t, &id).unwrap(), refused);
+        assert!(settle(&t, &id, b"a copy", Ok(5)).unwrap());
+        assert!(!settle(&t, &id, b"ours", Err("transaction.replayed")).unwrap());
+        assert_eq!(fate(&t, &id).unwrap(), Some(Fate::Final(5)));
+    }
 }

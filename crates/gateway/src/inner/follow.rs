@@ -101,7 +101,14 @@ fn apply(
                     body => accepted(zone, db, body, &id, time)?,
                 }
             }
-            refusal => refused::note(zone, db, &transaction.body, &id, refusal, block.header.time)?,
+            refusal => {
+                let one = refused::Refused {
+                    bytes: &stored.bytes,
+                    id,
+                    refusal,
+                };
+                refused::note(zone, db, &transaction.body, &one, block.header.time)?;
+            }
         }
     }
     Ok(())

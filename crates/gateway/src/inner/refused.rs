@@ -20,15 +20,23 @@ use super::{InnerError, seal};
 /// Block time between two tries of what may pass.
 const RETRY: u64 = 60 * 1_000;
 
+/// A refused transaction. Its id does not cover its signatures: the bytes say whether it is the one
+/// that was sent or somebody's copy of it.
+pub(crate) struct Refused<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) id: TxId,
+    pub(crate) refusal: Option<Refusal>,
+}
+
 /// Notes a refusal of one of our transactions; `time` is its block's.
 pub(crate) fn note(
     zone: &Zone,
     db: &Connection,
     body: &Body,
-    id: &TxId,
-    refusal: Option<Refusal>,
+    one: &Refused<'_>,
     time: u64,
 ) -> Result<(), InnerError> {
+    let refusal = one.refusal;
     let reason = refusal.map_or("ledger.refused", Refusal::code);
     if refusal == Some(Refusal::Replayed) {
         // The same transaction was accepted before.
@@ -37,16 +45,16 @@ pub(crate) fn note(
     let again = refusal.filter(|refusal| may_pass(*refusal));
     let again = again.map(|_| sql_time(time.saturating_add(RETRY)));
     match body {
-        Body::Seal(_) => refused_seal(zone, db, id, refusal, again),
+        Body::Seal(_) => refused_seal(zone, db, one, again),
         Body::EnrolStaff(_) | Body::RevokeStaff(_) => {
             tracing::warn!(code = reason, "the ledger refused a change of staff");
-            Ok(refused_staff(db, id, again)?)
+            Ok(refused_staff(db, one, again)?)
         }
         Body::RegisterCard(_) => {
             tracing::warn!(code = reason, "the ledger refused a card");
             db.execute(
-                "UPDATE codes SET state = ?2 WHERE tx_id = ?1",
-                (&id.0, code::REFUSED),
+                "UPDATE codes SET state = ?3 WHERE tx_id = ?1 AND tx = ?2",
+                (&one.id.0, one.bytes, code::REFUSED),
             )?;
             Ok(())
         }
@@ -67,19 +75,19 @@ const fn may_pass(refusal: Refusal) -> bool {
     )
 }
 
-fn refused_staff(db: &Connection, id: &TxId, again: Option<i64>) -> rusqlite::Result<()> {
+fn refused_staff(db: &Connection, one: &Refused<'_>, again: Option<i64>) -> rusqlite::Result<()> {
     if let Some(again) = again {
         return db
             .execute(
-                "UPDATE staff SET tx_until = ?2 WHERE tx_id = ?1",
-                (&id.0, again),
+                "UPDATE staff SET tx_until = ?3 WHERE tx_id = ?1 AND tx = ?2",
+                (&one.id.0, one.bytes, again),
             )
             .map(drop);
     }
     db.execute(
-        "UPDATE staff SET tx = x'', state = CASE WHEN state = ?3 THEN ?2 ELSE state END
-         WHERE tx_id = ?1",
-        (&id.0, staff::REFUSED, staff::SUBMITTED),
+        "UPDATE staff SET tx = x'', state = CASE WHEN state = ?4 THEN ?3 ELSE state END
+         WHERE tx_id = ?1 AND tx = ?2",
+        (&one.id.0, one.bytes, staff::REFUSED, staff::SUBMITTED),
     )
     .map(drop)
 }
@@ -87,17 +95,19 @@ fn refused_staff(db: &Connection, id: &TxId, again: Option<i64>) -> rusqlite::Re
 fn refused_seal(
     zone: &Zone,
     db: &Connection,
-    id: &TxId,
-    refusal: Option<Refusal>,
+    one: &Refused<'_>,
     again: Option<i64>,
 ) -> Result<(), InnerError> {
     let found: Option<(i64, Vec<u8>)> = db
-        .prepare_cached("SELECT id, tx FROM batches WHERE tx_id = ?1 AND state = ?2")?
-        .query_row((&id.0, batch::SEALED), |row| Ok((row.get(0)?, row.get(1)?)))
+        .prepare_cached("SELECT id, tx FROM batches WHERE tx_id = ?1 AND tx = ?2 AND state = ?3")?
+        .query_row((&one.id.0, one.bytes, batch::SEALED), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     let Some((batch, tx)) = found else {
         return Ok(());
     };
+    let (id, refusal) = (&one.id, one.refusal);
     let reason = refusal.map_or("ledger.refused", Refusal::code);
     match (refusal, again) {
         (Some(Refusal::SealBehind | Refusal::Expired), _) => seal::resign_late(zone, db, id, &tx),

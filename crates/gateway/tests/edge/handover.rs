@@ -106,6 +106,7 @@ async fn what_the_former_holder_lent_rests_until_the_new_card_confirms_each_shar
     let extend = Extend {
         grant: kept.grant,
         host: MEMBER,
+        present: kept.published.end,
         until: kept.published.end + HOUR,
         scope: None,
     };

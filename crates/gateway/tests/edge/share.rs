@@ -245,7 +245,8 @@ async fn a_reader_who_sends_a_value_gets_the_hosts_signed_word_and_finds_it_on_t
     };
     let given = ask(Some("fresh"), "one").await;
     let receipt = SignedReceipt::read(&given).unwrap();
-    assert!(receipt.answers("fresh") && !receipt.answers("another"));
+    let now = world.clock.now();
+    assert!(receipt.answers("fresh", now) && !receipt.answers("another", now));
     let host = chain::key(world.suite(), 3);
     assert!(receipt.is_signed_by(&host.public()));
     assert_eq!(
@@ -368,9 +369,16 @@ async fn shortening_and_extending_move_the_end_within_the_rules() {
     let later = Extend {
         grant: shared.grant,
         host: MEMBER,
+        present: NOW + HOUR / 2,
         until: NOW + 3 * HOUR,
         scope: None,
     };
+    let of_another_end = Extend {
+        present: NOW + HOUR,
+        ..later.clone()
+    };
+    let moved = world.end(&shared, "extend", of_another_end).await;
+    assert_eq!(text(&json_of(moved).await, "code"), "grant.moved");
     assert_eq!(
         world.end(&shared, "extend", later.clone()).await.status(),
         StatusCode::OK
@@ -422,6 +430,7 @@ async fn a_frozen_card_makes_no_share_and_extends_none() {
     let later = Extend {
         grant: shared.grant,
         host: MEMBER,
+        present: shared.published.end,
         until: NOW + 3 * HOUR,
         scope: None,
     };

@@ -78,6 +78,23 @@ async fn a_seal_refused_for_good_is_held_with_its_code_and_tried_when_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_copy_with_another_signature_decides_nothing_about_a_card() {
+    let mut world = World::new(Suite::International).await;
+    world.one_doctor().await;
+    let patient = Patient::new(&world.chain, 1);
+    world.post_fhir(bundle("P1", "V1", "D1", 1, "one")).await;
+    world.edge.stalled = true;
+    let ours = world.confirm_stalled("P1", &patient).await;
+    let mut copy = ours[0].clone();
+    *copy.last_mut().unwrap() ^= 1;
+    world.edge.ledger.commit(vec![copy]);
+    assert_eq!(world.edge.ledger.refused, ["signature.invalid"]);
+    world.edge.ledger.commit(ours);
+    world.edge.stalled = false;
+    world.until_status("final", |s| s.done == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_that_is_out_of_reach_is_told_and_nothing_is_given_up() {
     let (mut world, _) = linked().await;
     assert!(world.status().await.troubles.is_empty());

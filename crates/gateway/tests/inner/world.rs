@@ -245,6 +245,12 @@ impl World {
 
     /// Links while the edge puts nothing into blocks: only T_R is.
     pub async fn link_stalled(&mut self, number: &str, patient: &Patient) {
+        let registration = self.confirm_stalled(number, patient).await;
+        self.edge.ledger.commit(registration);
+    }
+
+    /// Confirms a claim while the edge puts nothing into blocks; gives T_R.
+    pub async fn confirm_stalled(&mut self, number: &str, patient: &Patient) -> Vec<Vec<u8>> {
         self.edge.submitted.clear();
         let code = self.code(number).await;
         let claim = self.claim(&code, patient);
@@ -259,8 +265,7 @@ impl World {
             !world.edge.submitted.is_empty()
         })
         .await;
-        let registration = std::mem::take(&mut self.edge.submitted);
-        self.edge.ledger.commit(registration);
+        std::mem::take(&mut self.edge.submitted)
     }
 
     pub async fn code(&self, number: &str) -> String {

@@ -126,11 +126,14 @@ pub struct Extend {
     /// Its host.
     #[n(1)]
     pub host: MemberId,
-    /// The new end; not before the present one.
+    /// The present end, so that one that is held back does not undo a Shorten.
     #[n(2)]
+    pub present: u64,
+    /// The new end; not before the present one.
+    #[n(3)]
     pub until: u64,
     /// A longer list.
-    #[n(3)]
+    #[n(4)]
     pub scope: Option<Scope>,
 }
 

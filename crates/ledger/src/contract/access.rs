@@ -44,6 +44,7 @@ fn take(host: &MemberId, entry: &AccessEntry, call: &mut Call<'_, '_>) -> Outcom
             grant: entry.grant,
             host: *host,
             position: call.position,
+            outcome: entry.outcome,
         };
         call.stage.put(receipt, &value);
     }

@@ -2,11 +2,10 @@
 
 use super::{Call, Outcome};
 use crate::body::{RotateMemberKey, SetStorageArea};
-use crate::member::{KeyRole, MemberKeys};
+use crate::member::KeyRole;
 use crate::policy::Action;
 use crate::refusal::Refusal;
 use crate::state::{AreaEntry, KeyHistory, StateKey};
-use medfolder_crypto::PublicKeyBytes;
 
 /// Most keys that a member has replaced: its entry, which is in the evidence of each of its seals,
 /// stays far below what a proof holds.
@@ -16,7 +15,7 @@ pub(crate) const MAX_PAST_KEYS: usize = 256;
 pub(super) fn rotate_key(body: &RotateMemberKey, call: &mut Call<'_, '_>) -> Outcome {
     let mut entry = (*call.member_may(&body.member, Action::RotateKey)?).clone();
     let keys = &mut entry.member.keys;
-    let known = present_keys(keys).contains(&Some(body.key));
+    let known = keys.all().any(|key| *key == body.key);
     if known || entry.past.iter().any(|past| past.key == body.key) {
         return Err(Refusal::AllianceSameKey.into());
     }
@@ -42,26 +41,6 @@ pub(super) fn rotate_key(body: &RotateMemberKey, call: &mut Call<'_, '_>) -> Out
     call.stage
         .put(StateKey::member(call.suite(), &body.member), &entry);
     Ok(())
-}
-
-const fn present_keys(keys: &MemberKeys) -> [Option<PublicKeyBytes>; 6] {
-    let MemberKeys {
-        alliance,
-        seal,
-        receive,
-        host,
-        consensus: _,
-        tls,
-        credential,
-    } = keys;
-    [
-        Some(*alliance),
-        Some(*seal),
-        Some(*receive),
-        Some(*host),
-        *tls,
-        *credential,
-    ]
 }
 
 /// An area stays with its member.

@@ -105,6 +105,9 @@ pub(super) fn extend(body: &Extend, call: &mut Call<'_, '_>) -> Outcome {
 }
 
 fn check_extension(body: &Extend, entry: &GrantEntry, call: &Call<'_, '_>) -> Outcome {
+    if body.present != entry.until {
+        return Err(Refusal::GrantMoved.into());
+    }
     if body.until < entry.until {
         return Err(Refusal::GrantEarlier.into());
     }

@@ -11,7 +11,9 @@ use minicbor::{Decode, Encode};
 use serde::Serialize;
 
 use super::Running;
-use crate::body::{By, Grantee, Place, RevokeReason, Scope, StaffRole, WithdrawReason};
+use crate::body::{
+    AccessOutcome, By, Grantee, Place, RevokeReason, Scope, StaffRole, WithdrawReason,
+};
 use crate::member::{KeyRole, Member, MemberKeys, Standing};
 
 /// A key that a member had before.
@@ -395,6 +397,9 @@ pub struct ReceiptEntry {
     /// Position of the batch.
     #[n(2)]
     pub position: u64,
+    /// What it reported: a reader's own is opened.
+    #[n(3)]
+    pub outcome: AccessOutcome,
 }
 
 /// An anchored digest.

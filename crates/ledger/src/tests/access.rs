@@ -120,7 +120,8 @@ fn a_receipt_is_found_once_reported_and_counts_once() {
         ReceiptEntry {
             grant: id,
             host: A,
-            position: 1
+            position: 1,
+            outcome: AccessOutcome::Opened,
         }
     );
     world.pass(1);
@@ -152,6 +153,22 @@ fn a_member_that_reports_a_hosts_receipt_first_takes_nothing_from_the_host() {
     let key = StateKey::receipt(world.suite, &A, &genuine.receipt);
     let receipt: ReceiptEntry = world.entry(key).unwrap();
     assert_eq!((receipt.host, receipt.position), (A, 2));
+}
+
+#[test]
+fn whoever_asks_for_a_receipt_learns_which_outcome_the_host_reported() {
+    let mut world = World::new();
+    let id = world.grant(1);
+    let denied = world.access(id, AccessOutcome::Refused, 9);
+    report(&mut world, A, vec![denied.clone()]);
+    let opened = AccessEntry {
+        outcome: AccessOutcome::Opened,
+        ..denied.clone()
+    };
+    assert_eq!(report(&mut world, A, vec![opened]), [AccessClass::Repeated]);
+    let key = StateKey::receipt(world.suite, &A, &denied.receipt);
+    let receipt: ReceiptEntry = world.entry(key).unwrap();
+    assert_eq!(receipt.outcome, AccessOutcome::Refused);
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use super::world::*;
 use crate::body::*;
+use crate::member::ConsensusKey;
 use crate::state::{AnchorEntry, AreaEntry, MemberEntry};
 use crate::*;
-use medfolder_crypto::{Digest, PublicKeyBytes, Suite};
+use medfolder_crypto::{Digest, PublicKeyBytes, Suite, to_cbor};
 use medfolder_record::AreaId;
 
 fn rotation(role: KeyRole, key: &Keys) -> RotateMemberKey {
@@ -153,6 +154,27 @@ fn a_key_that_the_member_has_or_had_is_refused() {
         world.refuse(back, &[&alliance, &old.signing]),
         Refusal::AllianceSameKey
     );
+}
+
+#[test]
+fn a_consensus_key_of_the_member_takes_no_second_role() {
+    let mut world = World::new();
+    let (alliance, consensus) = (world.member(A, 1).signing, keys(world.suite, 0x92, 5));
+    let mut own = entry(&world);
+    own.member.keys.consensus = Some(ConsensusKey {
+        ed25519: consensus.public,
+        sm2: None,
+    });
+    let key = StateKey::member(world.suite, &A);
+    world.state.write([(key, to_cbor(&own))]);
+    for role in [KeyRole::Seal, KeyRole::Tls] {
+        let second = rotation(role, &consensus);
+        let signers: &[_] = match role {
+            KeyRole::Seal => &[&alliance, &consensus.signing],
+            _ => &[&alliance],
+        };
+        assert_eq!(world.refuse(second, signers), Refusal::AllianceSameKey);
+    }
 }
 
 #[test]

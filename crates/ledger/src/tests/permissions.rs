@@ -172,10 +172,12 @@ fn a_grantee_with_keys_has_them_on_the_ledger() {
     }
 }
 
-fn extension(id: GrantId, until: u64) -> Extend {
+fn extension(world: &World, id: GrantId, until: u64) -> Extend {
+    let entry: Option<crate::state::GrantEntry> = world.entry(StateKey::grant(world.suite, &id));
     Extend {
         grant: id,
         host: A,
+        present: entry.map_or(until, |entry| entry.until),
         until,
         scope: None,
     }
@@ -192,20 +194,18 @@ fn a_grant_is_extended_by_window_or_by_a_longer_list() {
     let mut world = World::new();
     let id = world.grant(1);
     let until = world.grant_entry(&id).until;
-    let shorter = extension(id, until - 1);
+    let shorter = extension(&world, id, until - 1);
     assert_eq!(refuse_extension(&mut world, shorter), Refusal::GrantEarlier);
-    let long = extension(id, START + 91 * DAY);
+    let long = extension(&world, id, START + 91 * DAY);
     assert_eq!(refuse_extension(&mut world, long), Refusal::GrantWindow);
-    assert_eq!(
-        refuse_extension(&mut world, extension(id, until)),
-        Refusal::GrantScope
-    );
+    let nothing = extension(&world, id, until);
+    assert_eq!(refuse_extension(&mut world, nothing), Refusal::GrantScope);
     let same = Extend {
         scope: Some(Scope {
             digest: Digest([5; 32]),
             items: 3,
         }),
-        ..extension(id, until)
+        ..extension(&world, id, until)
     };
     assert_eq!(
         refuse_extension(&mut world, same.clone()),
@@ -213,7 +213,7 @@ fn a_grant_is_extended_by_window_or_by_a_longer_list() {
     );
     let foreign = Extend {
         host: B,
-        ..extension(id, until + DAY)
+        ..extension(&world, id, until + DAY)
     };
     assert_eq!(refuse_extension(&mut world, foreign), Refusal::GrantHost);
     let scope = Scope {
@@ -228,14 +228,36 @@ fn a_grant_is_extended_by_window_or_by_a_longer_list() {
         },
         &[&key, &host],
     );
-    world.accept(extension(id, until + DAY), &[&key, &host]);
+    let longer = extension(&world, id, until + DAY);
+    world.accept(longer, &[&key, &host]);
     let entry = world.grant_entry(&id);
     assert_eq!(
         (entry.scope, entry.until, entry.running.count),
         (scope, until + DAY, 3)
     );
-    let unknown = extension(GrantId(Digest([1; 32])), until);
+    let unknown = extension(&world, GrantId(Digest([1; 32])), until);
     assert_eq!(world.refuse(unknown, &[&key, &host]), Refusal::GrantUnknown);
+}
+
+#[test]
+fn an_extension_that_was_held_back_does_not_undo_a_shortening() {
+    let mut world = World::new();
+    let id = world.grant(1);
+    let (key, host) = (world.grant_key(1).signing, world.host_key(A));
+    let until = world.grant_entry(&id).until;
+    let held_back = extension(&world, id, until + DAY);
+    let shorten = Shorten {
+        grant: id,
+        until: until - HOUR,
+    };
+    world.accept(shorten, &[&key]);
+    let refusal = refuse_extension(&mut world, held_back.clone());
+    assert_eq!(refusal, Refusal::GrantMoved);
+    let anew = extension(&world, id, until + DAY);
+    world.accept(anew, &[&key, &host]);
+    assert_eq!(world.grant_entry(&id).until, until + DAY);
+    // Nor does one that was held back behind another extension.
+    assert_eq!(refuse_extension(&mut world, held_back), Refusal::GrantMoved);
 }
 
 #[test]
@@ -243,15 +265,13 @@ fn an_ended_or_revoked_grant_is_not_extended() {
     let mut world = World::new();
     let id = world.grant(1);
     world.pass(DAY);
-    let late = extension(id, world.time + DAY);
+    let late = extension(&world, id, world.time + DAY);
     assert_eq!(refuse_extension(&mut world, late), Refusal::GrantEnded);
     let mut world = World::new();
     let id = world.grant(1);
     world.accept(Revoke { grant: id }, &[&world.grant_key(1).signing]);
-    assert_eq!(
-        refuse_extension(&mut world, extension(id, START + 2 * DAY)),
-        Refusal::GrantRevoked
-    );
+    let revoked = extension(&world, id, START + 2 * DAY);
+    assert_eq!(refuse_extension(&mut world, revoked), Refusal::GrantRevoked);
 }
 
 #[test]

@@ -197,6 +197,7 @@ fn member_bodies(world: &World, member: MemberId) -> Vec<(Body, Vec<SigningKey>)
             Extend {
                 grant,
                 host: member,
+                present: 0,
                 until: 0,
                 scope: None,
             }

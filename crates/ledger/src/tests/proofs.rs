@@ -363,3 +363,18 @@ fn a_refusal_is_proven_and_not_that_of_an_accepted_transactions_copy() {
     let third = third.to_bytes();
     assert_eq!(refusal(&world, &third), Err(ProofError::NotRefused));
 }
+
+#[test]
+fn an_accepted_transaction_that_is_handed_in_after_its_time_is_not_proven_refused() {
+    let mut world = World::new();
+    let card = world.register(A, 1);
+    let key = world.seal_key(A);
+    let seal = world.signed(world.seal_body(A, card, 1, 0), &[&key]);
+    assert!(matches!(world.submit(&seal), Outcome::Accepted(_)));
+    world.pass(2 * crate::policy::DAY);
+    assert_eq!(world.submit(&seal), Outcome::Refused(Refusal::Expired));
+    assert_eq!(
+        refusal(&world, &seal.to_bytes()),
+        Err(ProofError::NotRefused)
+    );
+}

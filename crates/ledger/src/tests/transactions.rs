@@ -215,6 +215,7 @@ fn a_replay_is_refused_in_the_same_block_and_later() {
     let extend = crate::body::Extend {
         grant: id,
         host: A,
+        present: world.grant_entry(&id).until,
         until: START + 2 * DAY,
         scope: None,
     };

@@ -8,7 +8,7 @@ use crate::body::*;
 use crate::log::ConsistencyProof;
 use crate::member::KeyRole;
 use crate::policy::{DAY, HOUR, MINUTE};
-use crate::proof::{HistoryPage, Receipt};
+use crate::proof::{HistoryPage, Receipt, RefusalProof};
 use crate::state::Running;
 use crate::*;
 use medfolder_crypto::{Digest, SigningKey, Suite, to_cbor};
@@ -120,15 +120,14 @@ fn shares(world: &mut World) -> GrantId {
         items: 9,
     });
     let until = START + 3 * DAY;
-    world.accept(
-        Extend {
-            grant,
-            host: A,
-            until,
-            scope,
-        },
-        &[&key, &host],
-    );
+    let extend = Extend {
+        grant,
+        host: A,
+        present: world.grant_entry(&grant).until,
+        until,
+        scope,
+    };
+    world.accept(extend, &[&key, &host]);
     let doctor = Grant {
         grantee: Grantee::Staff(world.staff_id(2)),
         uses: None,
@@ -302,6 +301,41 @@ fn consistency(world: &World) -> Value {
     })
 }
 
+/// What a block did with a transaction, as its proof has it.
+fn fate(world: &World, block: usize, at: usize) -> Value {
+    let transaction = &world.blocks[block].transactions[at];
+    let results = world.blocks[block].results(world.suite);
+    let checkpoint = world.checkpoints[block + 1].clone();
+    let proof = RefusalProof {
+        results,
+        checkpoint,
+    };
+    json!({
+        "stored": hex::encode(&transaction.bytes),
+        "result": transaction.result,
+        "proof": hex::encode(proof.to_bytes()),
+    })
+}
+
+/// The history's refused seal; and what proves no refusal: an accepted transaction, its copy, and
+/// its copy after its time.
+fn fates(suite: Suite) -> Value {
+    let (mut world, ..) = history(suite);
+    let refused = |block: &Block| block.transactions[0].result != 0;
+    let refused = world.blocks.iter().position(refused).unwrap();
+    let (last, accepted) = (world.blocks.len(), world.stored.last().unwrap());
+    let copy = Transaction::from_bytes(accepted).unwrap();
+    world.submit(&copy);
+    world.pass(DAY);
+    world.submit(&copy);
+    json!([
+        fate(&world, refused, 0),
+        fate(&world, last - 1, 0),
+        fate(&world, last, 0),
+        fate(&world, last + 1, 0),
+    ])
+}
+
 fn vectors(suite: Suite) -> Value {
     let (world, card, grant) = history(suite);
     let record = |k| StateKey::record(suite, &A, &leaf(1, 0, k));
@@ -319,6 +353,7 @@ fn vectors(suite: Suite) -> Value {
         "checkpoint": hex::encode(world.checkpoint().to_bytes()),
         "state": state_entries(&world),
         "receipt": { "position": 3, "proof": hex::encode(world.receipt(3).to_bytes()) },
+        "fates": fates(suite),
         "present": entry_proof(&world, StateKey::card(suite, &card)),
         "withdrawn": entry_proof(&world, record(1)),
         "in_force": entry_proof(&world, record(0)),
@@ -369,6 +404,14 @@ fn the_pinned_bytes_are_read_and_verified() {
         let receipt = Receipt::from_bytes(&bytes(&file["receipt"]["proof"])).unwrap();
         let stored = bytes(&file["transactions"][3]["stored"]);
         assert_eq!(receipt.verify(&chain, &stored), Ok(3));
+        let refused = file["fates"].as_array().unwrap().iter().map(|fate| {
+            let proof = RefusalProof::from_bytes(&bytes(&fate["proof"])).unwrap();
+            let refusal = proof.verify(&chain, &bytes(&fate["stored"]));
+            refusal.map_err(|error| error.code())
+        });
+        let not = Err("proof.not_refused");
+        let expected = [Ok(Refusal::SealSeq), not, not, not];
+        assert_eq!(refused.collect::<Vec<_>>(), expected);
         for subject in ["card", "grant"] {
             let page = HistoryPage::from_bytes(&bytes(&file[subject]["page"])).unwrap();
             let known = Running::start(suite, &page.subject);

@@ -2,9 +2,9 @@
 
 use medfolder_ledger::Chain;
 use medfolder_ledger::proof::{EntryProof, Receipt};
-use medfolder_record::{CarriedFile, Disclosing, Disclosure, KeyId, Record};
+use medfolder_record::{CarriedFile, Disclosing, Disclosure, KeyId, Record, Version};
 
-use super::{Evidence, Shown, StaffProof, VERSION, Whole};
+use super::{Evidence, Shown, StaffProof, Whole};
 
 /// Why a pack is not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -112,7 +112,7 @@ impl Making<'_> {
             .into_iter()
             .map(|(key, proof)| StaffProof { key, proof });
         Ok(Evidence {
-            version: VERSION,
+            version: Version,
             genesis: self.chain.digest(),
             core: record.core_digest(),
             content: record.content_root(),

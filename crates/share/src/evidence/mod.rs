@@ -23,7 +23,7 @@ mod verify;
 
 use medfolder_crypto::{CborError, Digest, from_cbor, to_cbor};
 use medfolder_ledger::proof::{EntryProof, Receipt};
-use medfolder_record::{CarriedFile, ContentRoot, Disclosure, KeyId};
+use medfolder_record::{CarriedFile, ContentRoot, Disclosure, KeyId, Version, is_other_version};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
@@ -34,8 +34,6 @@ pub use report::{
     CarriedSigned, CheckResult, EvidenceCheck, Outcome, Report, SealState, Signed, Standing, Trust,
 };
 
-/// Version of the format.
-pub const VERSION: u8 = 0;
 /// Longest pack in bytes: a body, carried files, signatures, salts and some proofs.
 pub const MAX_LEN: usize = 42 << 20;
 
@@ -44,7 +42,7 @@ pub const MAX_LEN: usize = 42 << 20;
 #[cbor(array)]
 pub struct Evidence {
     #[n(0)]
-    version: u8,
+    version: Version,
     /// The chain.
     #[n(1)]
     pub genesis: Digest,
@@ -158,12 +156,10 @@ impl Evidence {
     /// # Errors
     /// [`EvidenceError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, EvidenceError> {
-        let pack: Self = from_cbor(bytes, MAX_LEN)?;
-        if pack.version == VERSION {
-            Ok(pack)
-        } else {
-            Err(EvidenceError::Version)
+        if is_other_version(bytes) {
+            return Err(EvidenceError::Version);
         }
+        Ok(from_cbor(bytes, MAX_LEN)?)
     }
 
     /// The pack's bytes.

@@ -1,7 +1,7 @@
 //! Verifying a pack: bytes and a genesis in, a report out. No network, no clock.
 
 use medfolder_crypto::{Digest, Suite};
-use medfolder_ledger::body::{Seal, leaves_digest};
+use medfolder_ledger::body::{Mark, Seal, leaves_digest};
 use medfolder_ledger::member::KeyRole;
 use medfolder_ledger::proof::EntryProof;
 use medfolder_ledger::state::{MemberEntry, RecordEntry, SealEntry, StaffEntry};
@@ -99,7 +99,7 @@ impl Run<'_> {
         let (seal, sealed) = self.seal(position)?;
         self.report.existed_before = Some(sealed.time);
         let record = self.leaf(&seal)?;
-        self.statement(&seal)?;
+        self.statement(&seal, &record)?;
         let shown = self.content()?;
         self.signatures(&seal, &sealed)?;
         self.status(&seal, &record)?;
@@ -183,7 +183,7 @@ impl Run<'_> {
         Ok(record)
     }
 
-    fn statement(&mut self, seal: &Seal) -> Checked<()> {
+    fn statement(&mut self, seal: &Seal, record: &RecordId) -> Checked<()> {
         let piece = &self.pack.statement;
         piece
             .verify(self.suite, &self.pack.content)
@@ -192,6 +192,13 @@ impl Run<'_> {
         let statement = Statement::from_bytes(&piece.bytes).or_fail(C::Statement)?;
         let own = statement.member == seal.member && statement.visit == seal.visit;
         must(own, C::Statement)?;
+        // The same signed record again, in the place of the first: its statement is the first one's.
+        if seal.mark != Mark::DeliveredAgain {
+            let mut leaves = seal.leaves.iter();
+            let place = leaves.find(|sealed| sealed.leaf == *record);
+            let replaces = place.is_some_and(|sealed| sealed.replaces.is_some());
+            must(statement.replaces.is_some() == replaces, C::Statement)?;
+        }
         self.report.statement = Some(statement);
         self.holds(C::Statement);
         Ok(())

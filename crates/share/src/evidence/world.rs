@@ -101,7 +101,7 @@ pub(crate) struct World {
     pub(crate) stored: Vec<Vec<u8>>,
     recent: BTreeSet<TxId>,
     header: Header,
-    time: u64,
+    pub(crate) time: u64,
 }
 
 fn engine(suite: Suite) -> EngineSigner {

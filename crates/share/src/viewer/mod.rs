@@ -309,7 +309,8 @@ impl Viewer {
         self.manifest_ms = now_ms;
         self.status = manifest.status;
         let value = self.options.reader_value.as_deref();
-        let fits = |receipt: &SignedReceipt| value.is_some_and(|value| receipt.answers(value));
+        let fits =
+            |receipt: &SignedReceipt| value.is_some_and(|value| receipt.answers(value, now_ms));
         self.receipt = manifest.receipt.filter(fits).or(self.receipt.take());
         self.phase = Phase::Files;
         if manifest.files.len() != self.slots.len() {

@@ -380,12 +380,19 @@ pub(crate) async fn extend(
     let (transaction, _) = transaction(&app, &owned, &share)?;
     let now = app.now();
     let longest = now.saturating_add(app.chain.policy().windows.grant);
-    match &transaction.body {
+    let ends = share.state.ends_ms();
+    let present = match &transaction.body {
         TxBody::Extend(extend)
             if extend.grant == owned.grant
                 && extend.host == app.member
-                && (share.state.ends_ms()..=longest).contains(&extend.until) => {}
+                && (ends..=longest).contains(&extend.until) =>
+        {
+            extend.present
+        }
         _ => return Err(Problem::bad("grant.malformed")),
+    };
+    if present != ends {
+        return Err(Problem::conflict("grant.moved"));
     }
     if share.phase != Phase::Granted || share.has_ended(now) {
         return Err(Problem::conflict("share.ended"));

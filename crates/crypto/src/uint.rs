@@ -1,10 +1,12 @@
 //! Integers stay where every program can hold them: a reader whose numbers are floating-point, as
 //! in JavaScript, shows and compares what lies above 2⁵³ − 1 wrongly.
 
-use medfolder_record::limits::MAX_UINT;
+/// Largest unsigned integer of any structure: 2⁵³ − 1, which every program holds exactly.
+pub const MAX_UINT: u64 = (1 << 53) - 1;
 
 /// Whether no unsigned integer of some well-formed CBOR of definite lengths lies above [`MAX_UINT`].
-pub(crate) fn all_exact(mut bytes: &[u8]) -> bool {
+#[must_use]
+pub fn all_exact(mut bytes: &[u8]) -> bool {
     while let Some((&head, rest)) = bytes.split_first() {
         let Some((major, argument, rest)) = argument(head, rest) else {
             return false;
@@ -42,7 +44,7 @@ fn argument(head: u8, rest: &[u8]) -> Option<(u8, u64, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use medfolder_crypto::to_cbor;
+    use crate::to_cbor;
 
     #[test]
     fn a_number_above_two_to_the_53rd_is_seen_wherever_it_stands() {
