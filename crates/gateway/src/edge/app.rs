@@ -23,7 +23,7 @@ use crate::clock::SharedClock;
 use crate::spool::{In, Writer};
 
 /// How long shares are served on the ledger's last state, in milliseconds.
-pub(crate) const RELIANCE: u64 = 10 * 60 * 1_000;
+const RELIANCE: u64 = 10 * 60 * 1_000;
 /// How long a request waits for a node when that time is over.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Buckets kept per limit.
@@ -91,8 +91,6 @@ pub(crate) struct Head {
     height: watch::Sender<u64>,
     /// Its block time.
     time: AtomicU64,
-    /// The edge's clock when a node last answered.
-    heard: AtomicU64,
 }
 
 impl Head {
@@ -100,7 +98,6 @@ impl Head {
         Self {
             height: watch::channel(height).0,
             time: AtomicU64::new(time),
-            heard: AtomicU64::new(0),
         }
     }
 
@@ -112,14 +109,6 @@ impl Head {
     /// Wakes whoever waits for a transaction's fate.
     pub(crate) fn touch(&self) {
         self.height.send_modify(|_| {});
-    }
-
-    pub(crate) fn hear(&self, now: u64) {
-        self.heard.store(now, Ordering::SeqCst);
-    }
-
-    pub(crate) fn heard(&self) -> u64 {
-        self.heard.load(Ordering::SeqCst)
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
@@ -151,10 +140,16 @@ impl App {
         format!("{}/s/{segment}", self.origin)
     }
 
-    /// Whether the last state of the ledger may still be relied on: for ten minutes after a node
-    /// answered. Asks once more before it says no.
+    /// Whether the last state of the ledger may still be relied on: for ten minutes after its
+    /// newest block. A ledger that lives has one a minute. Asks once more before it says no.
     pub(crate) async fn hears_ledger(self: &Arc<Self>) -> bool {
-        let fresh = || self.clock.now().saturating_sub(self.head.heard()) <= RELIANCE;
+        let known_until = || {
+            self.head
+                .time
+                .load(Ordering::SeqCst)
+                .saturating_add(RELIANCE)
+        };
+        let fresh = || self.clock.now() <= known_until();
         if fresh() {
             return true;
         }

@@ -18,7 +18,7 @@ use medfolder_record::GrantId;
 use minicbor::bytes::ByteVec;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::app::{App, RELIANCE};
+use super::app::App;
 use super::card::{self, CardState};
 use super::db::{DbError, int};
 use super::ledger::LedgerError;
@@ -95,12 +95,7 @@ pub(crate) async fn catch_up(app: &Arc<App>) -> Result<bool, FollowError> {
             .as_ref()
             .map_or(0, |header| header.height.saturating_add(1));
         let bytes = app.ledger.blocks(from, BATCH).await?;
-        let now = app.clock.now();
         if bytes.is_empty() {
-            // A ledger that lives has a block a minute: one without says nothing of today.
-            if last.is_some_and(|last| now.saturating_sub(last.time) <= RELIANCE) {
-                app.head.hear(now);
-            }
             return Ok(ended);
         }
         let blocks = verify(&app.chain, last, &bytes)?;
@@ -111,9 +106,6 @@ pub(crate) async fn catch_up(app: &Arc<App>) -> Result<bool, FollowError> {
         let own = app.clone();
         ended |= app.db.write(move |t| learn_all(&own, t, &blocks)).await?;
         app.head.advance(header.height, header.time);
-        if now.saturating_sub(header.time) <= RELIANCE {
-            app.head.hear(now);
-        }
     }
 }
 
