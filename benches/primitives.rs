@@ -6,7 +6,7 @@
 //!                           for the signer, who takes a digest from nobody; one signature, one check;
 //!                           encrypt it while it waits, one plain row of it, decrypt it; encrypt it for
 //!                           the card, hash that; overwrite and remove the file that was delivered
-//!            per visit      wrap the key, sign the seal, write and sync what is sealed
+//!            per visit      wrap the key, sign the seal, write what is sealed; a sync for each group
 //! ```
 //! Rows share a commit as the real ones do. Nothing is here that only our own structure needs: no
 //! indexes, no second rows, no processes, no HTTP, no deletion of what waited, no edge, no ledger.
@@ -28,8 +28,6 @@ use std::time::Instant;
 const SUITE: Suite = Suite::International;
 /// Rows of a transaction, as the folder's sync writes them.
 const BATCH: usize = 200;
-/// Files that a hospital overwrites at the same time.
-const REMOVERS: usize = 4;
 
 /// What was measured.
 #[derive(Debug)]
@@ -132,6 +130,7 @@ impl Hospital {
             for visit in waiting.chunks(VISIT) {
                 self.seal(visit)?;
             }
+            self.out.sync_data()?;
             let files: Vec<&PathBuf> = group.iter().flat_map(|visit| visit.iter()).collect();
             remove(&files)?;
         }
@@ -174,8 +173,7 @@ impl Hospital {
         let wrapped = self.card.wrap(b"slot", seal_key.expose(), &mut os_rng());
         let wrapped = wrapped.map_err(|_| Error::other("wrap"))?;
         self.key.sign(Label::RECORD_SIGNATURE, &[&wrapped]);
-        self.out.write_all(&wrapped)?;
-        self.out.sync_data()
+        self.out.write_all(&wrapped)
     }
 }
 
@@ -185,25 +183,17 @@ fn content_root(salt: &ContentSalt, body: &[u8]) -> Result<Digest, Error> {
     Ok(tree.root().0)
 }
 
-/// Overwrites and removes delivered files; each waits for the disk, not for the processor.
+/// Overwrites delivered files, waits for the disk once, as the inner zone does, and removes them.
 fn remove(files: &[&PathBuf]) -> Result<(), Error> {
-    let one = |path: &PathBuf| {
+    let mut disk = None;
+    for path in files {
         let mut file = File::options().write(true).open(path)?;
         let length = usize::try_from(file.metadata()?.len()).map_err(Error::other)?;
         file.write_all(&vec![0; length])?;
-        file.sync_data()?;
-        fs::remove_file(path)
-    };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = files
-            .chunks(files.len().div_ceil(REMOVERS).max(1))
-            .map(|part| scope.spawn(move || part.iter().try_for_each(|path| one(path))))
-            .collect();
-        let ended = |_| Err(Error::other("a thread ended"));
-        workers
-            .into_iter()
-            .try_for_each(|worker| worker.join().unwrap_or_else(ended))
-    })
+        disk = Some(file);
+    }
+    disk.map_or(Ok(()), rustix::fs::syncfs)?;
+    files.iter().try_for_each(fs::remove_file)
 }
 
 /// Processor seconds of: hash each record, derive its keys, decrypt it, hash its content as the

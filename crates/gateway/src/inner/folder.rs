@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{Error, ErrorKind, Result, Seek as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use medfolder_crypto::Suite;
 use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags, Stat};
@@ -18,9 +18,26 @@ use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags, Stat};
 /// Names of files that are being overwritten.
 const GOING: &str = ".medfolder-going-";
 
+/// Files that are overwritten before the disk is waited for.
+const GROUP: usize = 128;
+/// Fewer than this many files are waited for one by one.
+const FEW: usize = 8;
+
 /// A folder that is open.
 #[derive(Debug)]
 pub(crate) struct Folder(OwnedFd);
+
+/// An overwritten file under its hidden name.
+struct Hidden {
+    folder: Folder,
+    name: OsString,
+}
+
+impl Hidden {
+    fn unlink(&self) -> Result<()> {
+        Ok(fs::unlinkat(&self.folder.0, &self.name, AtFlags::empty())?)
+    }
+}
 
 /// Which file it is, and whether it was written since: device, number, size, nanoseconds of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,28 +151,77 @@ impl Folder {
         Ok((folder, name))
     }
 
-    /// Overwrites and removes a file below it, unless another one stands there by now. It gets a
-    /// hidden name first, so that a half overwritten one is never taken for a delivery. One that has
-    /// another name elsewhere is only removed here: its content is not ours to destroy.
+    /// Overwrites and removes a file below it, unless another one stands there by now.
     pub(crate) fn remove(&self, path: &Path, stamp: &Stamp) -> Result<()> {
+        let hidden = self.overwrite(path, stamp, File::sync_data)?;
+        hidden.map_or(Ok(()), |hidden| hidden.unlink())
+    }
+
+    /// Does so with many files, and waits for the disk once for all of a group. What can be removed
+    /// is; the last error tells of what cannot.
+    pub(crate) fn remove_all(&self, files: &[(PathBuf, Stamp)]) -> Result<()> {
+        let device = Stamp::of(&fs::fstat(&self.0)?).device;
+        let mut done = Ok(());
+        for group in files.chunks(GROUP) {
+            let alone = |stamp: &Stamp| group.len() < FEW || stamp.device != device;
+            let mut hidden = Vec::with_capacity(group.len());
+            for (path, stamp) in group {
+                let sync = |file: &File| match alone(stamp) {
+                    true => file.sync_data(),
+                    false => Ok(()),
+                };
+                match self.overwrite(path, stamp, sync) {
+                    Ok(one) => hidden.extend(one),
+                    Err(error) => done = Err(error),
+                }
+            }
+            if group.len() >= FEW {
+                fs::syncfs(&self.0)?;
+            }
+            for one in hidden {
+                done = one.unlink().and(done);
+            }
+        }
+        done
+    }
+
+    /// Overwrites a file below it. It gets a hidden name first, so that a half overwritten one is
+    /// never taken for a delivery. One that has another name elsewhere keeps its content: that is
+    /// not ours to destroy.
+    fn overwrite(
+        &self,
+        path: &Path,
+        stamp: &Stamp,
+        sync: impl Fn(&File) -> Result<()>,
+    ) -> Result<Option<Hidden>> {
         let opened = self.place(path).and_then(|(folder, name)| {
             let file = folder.regular(name, OFlags::RDWR)?;
             Ok((folder, name, file))
         });
-        let (folder, name, file) = match opened {
-            Err(error) if is_other(&error) => return Ok(()),
+        let (folder, name, mut file) = match opened {
+            Err(error) if is_other(&error) => return Ok(None),
             opened => opened?,
         };
         if Stamp::of_file(&file)? != *stamp {
-            return Ok(());
+            return Ok(None);
         }
         let digest = Suite::International.hash(&[name.as_encoded_bytes()]);
         let hidden = OsString::from(format!("{GOING}{digest}"));
         fs::renameat(&folder.0, name, &folder.0, &hidden)?;
         match folder.entry(&hidden) {
-            Some(Entry::File(moved)) if moved == *stamp => folder.shred(&hidden),
+            Some(Entry::File(moved)) if moved == *stamp => {
+                zero(&mut file)?;
+                sync(&file)?;
+                Ok(Some(Hidden {
+                    folder,
+                    name: hidden,
+                }))
+            }
             // Put there between the look and the move.
-            _ => Ok(fs::renameat(&folder.0, &hidden, &folder.0, name)?),
+            _ => {
+                fs::renameat(&folder.0, &hidden, &folder.0, name)?;
+                Ok(None)
+            }
         }
     }
 
@@ -181,7 +247,11 @@ impl Folder {
         match self.regular(name, OFlags::RDWR) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(error) if is_other(&error) => {}
-            opened => zero(&mut opened?)?,
+            opened => {
+                let mut file = opened?;
+                zero(&mut file)?;
+                file.sync_data()?;
+            }
         }
         Ok(fs::unlinkat(&self.0, name, AtFlags::empty())?)
     }
@@ -201,7 +271,7 @@ fn zero(file: &mut File) -> Result<()> {
         file.write_all(zeros.get(..now as usize).unwrap_or(&zeros))?;
         left -= now;
     }
-    file.sync_data()
+    Ok(())
 }
 
 /// A link in a file's place.

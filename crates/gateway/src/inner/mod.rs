@@ -57,7 +57,7 @@ pub use error::InnerError;
 use inlet::watch::Watch;
 pub use inlet::{InletError, Taken};
 use keys::SealKeys;
-pub(crate) use parallel::{in_parallel, in_threads};
+pub(crate) use parallel::in_parallel;
 use run::Worker;
 pub use staff::{NewStaff, StaffError, StaffMember};
 pub use status::{Head, HeldVisit, Skipped, Status};

@@ -3,16 +3,7 @@
 /// Runs `work` on every item, on all cores, and keeps the order.
 pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    in_threads(cores, items, work)
-}
-
-/// Runs `work` on every item, in so many threads, and keeps the order.
-pub(crate) fn in_threads<T: Sync, R: Send>(
-    threads: usize,
-    items: &[T],
-    work: impl Fn(&T) -> R + Sync,
-) -> Vec<R> {
-    let share = items.len().div_ceil(threads).max(1);
+    let share = items.len().div_ceil(cores).max(1);
     if items.len() <= share {
         return items.iter().map(work).collect();
     }

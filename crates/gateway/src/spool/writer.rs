@@ -148,6 +148,15 @@ impl<M: Message> Writer<M> {
         Ok(sync_dir(&self.dir.join(TMP))?)
     }
 
+    /// Makes staged messages and their names durable, with everything else on the spool's disk.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`].
+    pub fn sync_all_staged(&self) -> Result<(), SpoolError> {
+        let spool = File::open(self.dir.join(TMP))?;
+        Ok(rustix::fs::syncfs(spool).map_err(std::io::Error::from)?)
+    }
+
     /// Shows prepared messages, in order; they are durable when this returns. One that is shown
     /// already, and perhaps read, is passed over.
     ///

@@ -20,13 +20,11 @@ use crate::inner::carried::Delivered;
 use crate::inner::folder::{Folder, Stamp};
 use crate::inner::store::Store;
 use crate::inner::zone::{Zone, sql_time};
-use crate::inner::{InnerError, cleanup, in_parallel, in_threads, vault_file};
+use crate::inner::{InnerError, cleanup, in_parallel, vault_file};
 
 /// Most files of one step, and most bytes of them.
 const GROUP: usize = 256;
 const GROUP_BYTES: u64 = 32 << 20;
-/// Files that are overwritten at the same time.
-const REMOVERS: usize = 8;
 /// A file that no bundle names is rejected after this long.
 const ORPHAN: Duration = Duration::from_secs(10 * 60);
 
@@ -246,12 +244,8 @@ struct Gone {
 impl Gone {
     /// The files that bundles name go first: a crash leaves a bundle, which is recognised.
     fn remove(self, root: &Folder) -> Result<(), InnerError> {
-        let remove = |files: &[(PathBuf, Stamp)]| {
-            let removed = in_threads(REMOVERS, files, |(path, stamp)| root.remove(path, stamp));
-            removed.into_iter().collect::<std::io::Result<()>>()
-        };
-        remove(&self.copied)?;
-        remove(&self.bundles)?;
+        root.remove_all(&self.copied)?;
+        root.remove_all(&self.bundles)?;
         self.failed.map_or(Ok(()), Err)
     }
 }

@@ -10,10 +10,10 @@ use super::SharedWriter;
 use super::make::SealMade;
 use crate::inner::store::{batch, record};
 use crate::inner::zone::{Zone, sql_time};
-use crate::inner::{InnerError, in_threads, outbox};
+use crate::inner::{InnerError, outbox};
 
-/// Files that are synced at the same time: each waits for the disk, not for the processor.
-const SYNCS: usize = 8;
+/// Fewer than this many files are synced one by one.
+const FEW: usize = 8;
 
 /// Stores all seals in one step; those whose batch grew meanwhile are left for the next round.
 pub(super) fn commit(
@@ -36,12 +36,17 @@ pub(super) fn commit(
     Ok(kept.iter().filter(|kept| **kept).count())
 }
 
-/// Makes the staged deliveries durable.
+/// Makes the staged deliveries durable; the disk is waited for once when they are many.
 fn sync(writer: &SharedWriter, seals: &[SealMade]) -> Result<(), InnerError> {
-    let synced = in_threads(SYNCS, seals, |seal| seal.file.sync_all());
-    synced.into_iter().collect::<Result<(), std::io::Error>>()?;
+    let few = seals.len() < FEW;
+    if few {
+        seals.iter().try_for_each(|seal| seal.file.sync_all())?;
+    }
     let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(writer.sync_staged()?)
+    Ok(match few {
+        true => writer.sync_staged(),
+        false => writer.sync_all_staged(),
+    }?)
 }
 
 fn store(db: &Connection, seal: &SealMade) -> Result<bool, InnerError> {

@@ -24,7 +24,7 @@ pub(crate) use resign::{resign_all, resign_lapsed, resign_late};
 pub(crate) type SharedWriter = Mutex<Writer<Out>>;
 
 /// Most batches of one round.
-const ROUND: usize = 64;
+const ROUND: usize = 128;
 
 /// Seals what is complete; returns how many batches. One that cannot be sealed does not keep the
 /// others back.
