@@ -141,15 +141,11 @@ impl App {
     }
 
     /// Whether the last state of the ledger may still be relied on: for ten minutes after its
-    /// newest block. A ledger that lives has one a minute. Asks once more before it says no.
+    /// newest block; a ledger that lives has one a minute. A clock that far behind it knows of no
+    /// ten minutes. Asks once more before it says no.
     pub(crate) async fn hears_ledger(self: &Arc<Self>) -> bool {
-        let known_until = || {
-            self.head
-                .time
-                .load(Ordering::SeqCst)
-                .saturating_add(RELIANCE)
-        };
-        let fresh = || self.clock.now() <= known_until();
+        let block_time = || self.head.time.load(Ordering::SeqCst);
+        let fresh = || self.clock.now().abs_diff(block_time()) <= RELIANCE;
         if fresh() {
             return true;
         }

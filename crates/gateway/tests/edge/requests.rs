@@ -7,7 +7,7 @@ use medfolder_gateway::edge::Tuning;
 use medfolder_share::LinkKey;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -80,14 +80,15 @@ async fn room_that_an_upload_did_not_use_is_given_back() {
     let begin = async |world: &World| {
         let mut stream = TcpStream::connect(world.addr).await.unwrap();
         let head = format!("PUT {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n");
-        let head = format!("{head}content-length: 90000\r\n\r\nAAAA");
+        let head = format!("{head}content-length: 90000\r\nexpect: 100-continue\r\n\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();
-        world
-            .eventually("it has the room", || async {
-                let status = world.upload(&token, &draft, 1, &large).await;
-                (status == StatusCode::PAYLOAD_TOO_LARGE).then_some(())
-            })
-            .await;
+        // The body is asked for once its room is taken.
+        let mut asked = [0; 21];
+        stream.read_exact(&mut asked).await.unwrap();
+        assert_eq!(&asked, b"HTTP/1.1 100 Continue");
+        stream.write_all(b"AAAA").await.unwrap();
+        let status = world.upload(&token, &draft, 1, &large).await;
+        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
         stream
     };
     let free = async |world: &World, token: &str, k: usize| {
@@ -104,10 +105,12 @@ async fn room_that_an_upload_did_not_use_is_given_back() {
     world.restart().await;
     let token = world.log_in(&card).await.unwrap();
     free(&world, &token, 3).await;
-    assert_eq!(
-        world.upload(&token, &draft, 0, &large).await,
-        StatusCode::NO_CONTENT
-    );
+    world
+        .eventually("all the room is free", || async {
+            let status = world.upload(&token, &draft, 0, &large).await;
+            (status == StatusCode::NO_CONTENT).then_some(())
+        })
+        .await;
 }
 
 #[tokio::test]

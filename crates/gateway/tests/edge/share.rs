@@ -510,8 +510,12 @@ async fn a_node_that_only_repeats_an_old_head_keeps_no_link_open() {
 #[tokio::test]
 async fn block_time_ends_a_share_even_when_the_hosts_clock_is_behind() {
     let world = World::new().await;
-    let shared = world.share(&world.card().await, Wish::default()).await;
-    world.ledger.run_ahead(2 * HOUR);
+    let wish = Wish {
+        lasts: 5 * 60_000,
+        ..Wish::default()
+    };
+    let shared = world.share(&world.card().await, wish).await;
+    world.ledger.run_ahead(6 * 60_000);
     world.ledger.commit(None).unwrap();
     world
         .eventually("the block is known", || async {
