@@ -1,7 +1,8 @@
 //! Hospitals and ledger that do not answer: what a patient is told, and what is tried again.
 
+use super::lifetime::child_with;
 use super::person::for_a_person;
-use super::{child_with, line_with, refused, run, told};
+use super::{line_with, refused, run, told};
 use medfolder_tests::{Served, eventually, medfolder};
 use std::process::Command;
 use std::time::{Duration, Instant};
