@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Verify {
         file: PathBuf,
         #[arg(long, value_name = "FILE")]
+        document: Option<PathBuf>,
+        #[arg(long, value_name = "FILE")]
         genesis: Option<PathBuf>,
     },
     #[command(subcommand)]

@@ -1,46 +1,21 @@
 //! Times and durations as programs and as people write them.
 
-use chrono::{DateTime, Local, NaiveDate, NaiveTime, TimeZone as _};
+use chrono::{DateTime, Local, NaiveDate};
 
 /// Milliseconds since the Unix epoch as RFC 3339 in UTC, for programs.
 pub(crate) fn rfc3339(milliseconds: u64) -> String {
-    date(i64::try_from(milliseconds).unwrap_or(i64::MAX))
-}
-
-/// The same for times that may lie before 1970.
-pub(crate) fn date(milliseconds: i64) -> String {
+    let milliseconds = i64::try_from(milliseconds).unwrap_or(i64::MAX);
     DateTime::from_timestamp_millis(milliseconds).map_or_else(String::new, |t| t.to_rfc3339())
 }
 
-/// Day and minute where this machine stands, with how far that is from UTC, for people.
-pub(crate) fn local(milliseconds: i64) -> String {
-    shown(milliseconds, "%Y-%m-%d %H:%M %:z")
-}
-
-/// The same for times after 1970.
+/// Day and minute where this machine stands, with how far that is from UTC, for people: of shares,
+/// accesses and whatever else happens to the reader. Days of records are those of their hospitals.
 pub(crate) fn local_time(milliseconds: u64) -> String {
-    local(i64::try_from(milliseconds).unwrap_or(i64::MAX))
-}
-
-/// The day where this machine stands, for people.
-pub(crate) fn local_day(milliseconds: i64) -> String {
-    shown(milliseconds, "%Y-%m-%d")
-}
-
-fn shown(milliseconds: i64, form: &str) -> String {
+    let milliseconds = i64::try_from(milliseconds).unwrap_or(i64::MAX);
     DateTime::from_timestamp_millis(milliseconds).map_or_else(String::new, |time| {
-        time.with_timezone(&Local).format(form).to_string()
+        let time = time.with_timezone(&Local);
+        time.format("%Y-%m-%d %H:%M %:z").to_string()
     })
-}
-
-/// When a day begins where this machine stands, in milliseconds. A midnight that a change of clocks
-/// left out is taken in UTC.
-pub(crate) fn midnight(day: NaiveDate) -> i64 {
-    let begin = day.and_time(NaiveTime::MIN);
-    Local.from_local_datetime(&begin).earliest().map_or_else(
-        || begin.and_utc().timestamp_millis(),
-        |t| t.timestamp_millis(),
-    )
 }
 
 /// A day such as 2026-11-21.

@@ -32,6 +32,7 @@ mod shape;
 mod split;
 pub mod summary;
 pub mod text;
+mod written;
 
 pub use coverage::{ADMINISTRATIVE, Coverage, administrative};
 pub use error::FhirError;
@@ -39,3 +40,4 @@ pub use model::{
     AttachmentRef, Author, Identifier, Intake, OrganisationInfo, PatientFile, PatientInfo,
     RecordDraft, Sex, Source, VisitClass, VisitDraft,
 };
+pub use written::Written;

@@ -101,6 +101,8 @@ pub struct Author {
     pub identifier: Option<Identifier>,
     /// The department that the author belongs to.
     pub department: Option<String>,
+    /// What the author is, as the source says it: `内分泌科 副主任医师`, `General Practice`.
+    pub role: Option<String>,
 }
 
 /// The setting of a visit, from the v3 ActCode of `Encounter.class`.

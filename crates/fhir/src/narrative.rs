@@ -5,12 +5,23 @@
 
 use std::borrow::Cow;
 
-/// Lines of text of an XHTML fragment, without empty ones.
+/// Lines of text of an XHTML fragment, without empty ones; a tab between the cells of a table's row.
 pub(crate) fn lines(xhtml: &str) -> Vec<String> {
     let text = text(xhtml);
-    let lines = text.lines().map(tidy).filter(|line| !line.is_empty());
-    lines.map(Cow::into_owned).collect()
+    let lines = text.lines().map(cells);
+    lines.filter(|line| !line.is_empty()).collect()
 }
+
+/// A tab stands before every cell.
+fn cells(line: &str) -> String {
+    let line = line.trim_start_matches([' ', '\u{3000}']);
+    let line = line.strip_prefix(CELL).unwrap_or(line);
+    let cells = line.trim_end().split(CELL).map(tidy).collect::<Vec<_>>();
+    cells.join("\t")
+}
+
+/// Written before every cell of a table; in what a narrative says it is a space.
+const CELL: char = '\t';
 
 /// Text of an XHTML fragment; lines may be empty and hold more white space than they need.
 pub(crate) fn text(xhtml: &str) -> String {
@@ -89,7 +100,7 @@ fn after_tag<'t>(out: &mut String, tail: &'t str) -> &'t str {
     if is_block(&name) {
         out.push('\n');
     } else if matches!(name.as_ref(), "td" | "th") {
-        out.push(' ');
+        out.push(if tag.starts_with('/') { ' ' } else { CELL });
     }
     let hidden = matches!(name.as_ref(), "script" | "style") && !tag.starts_with('/');
     if hidden && !tag.ends_with('/') {
@@ -171,7 +182,9 @@ mod tests {
     #[test]
     fn mark_up_goes_and_lines_stay() {
         let html = "<div xmlns=\"x\"><p>青霉素 &amp; &#x963F;莫西林</p><table><tr><td>a</td><td>b</td></tr></table></div>";
-        assert_eq!(lines(html), ["青霉素 & 阿莫西林", "a b"]);
+        assert_eq!(lines(html), ["青霉素 & 阿莫西林", "a\tb"]);
+        let row = "<tr><th>钾</th><td/><td> 4.5\n mmol/L </td><td></td></tr>";
+        assert_eq!(lines(row), ["钾\t\t4.5 mmol/L"]);
     }
 
     #[test]

@@ -110,7 +110,7 @@ pub(crate) fn author(bundle: &Bundle<'_>, holder: &Node<'_>, reference: &Node<'_
         return Author {
             name: display.to_owned(),
             identifier: reference.get("identifier").and_then(identifier),
-            department: None,
+            ..Author::default()
         };
     };
     if entry.kind == "PractitionerRole" {
@@ -128,6 +128,7 @@ pub(crate) fn author(bundle: &Bundle<'_>, holder: &Node<'_>, reference: &Node<'_
         },
         identifier: first_identifier(entry.resource),
         department: qualification_department(entry.resource),
+        role: qualification(entry.resource).map(str::to_owned),
     }
 }
 
@@ -148,13 +149,17 @@ fn role(bundle: &Bundle<'_>, role: &Node<'_>, display: &str) -> Author {
         },
         identifier: person.identifier.or_else(|| first_identifier(role)),
         department: department.map(str::to_owned).or(person.department),
+        role: person.role.or_else(|| department.map(str::to_owned)),
     }
+}
+
+fn qualification<'n>(practitioner: &'n Node<'_>) -> Option<&'n str> {
+    practitioner.text_at(&["qualification", "code", "text"])
 }
 
 /// Chinese hospitals write `内分泌科 副主任医师` (department, then title) as the qualification.
 fn qualification_department(practitioner: &Node<'_>) -> Option<String> {
-    let text = practitioner.text_at(&["qualification", "code", "text"])?;
-    let (department, title) = text.split_once(' ')?;
+    let (department, title) = qualification(practitioner)?.split_once(' ')?;
     (department.ends_with(['科', '室', '部']) && !title.is_empty()).then(|| department.to_owned())
 }
 

@@ -43,7 +43,7 @@ pub struct SectionText {
     pub title: String,
     /// LOINC code, when it has one.
     pub code: Option<String>,
-    /// Lines of plain text, to be shown as text.
+    /// Lines of plain text, to be shown as text; a tab between the cells of a table's row.
     pub lines: Vec<String>,
 }
 

@@ -40,9 +40,18 @@ async fn once(command: Command, data_dir: Option<PathBuf>, output: Output) -> Re
         Command::Desk(words) => told(output, desk::run(words, output)).await,
         Command::Folder(words) => folder::run(words, data_dir, output).await,
         Command::Open(words) => open::run(words, output).await,
-        Command::Verify { file, genesis } => {
+        Command::Verify {
+            file,
+            document,
+            genesis,
+        } => {
             let place = folder::vault::Place::new(data_dir, None)?;
-            verify::run(&file, genesis.as_deref(), &place, output)
+            let files = verify::Files {
+                pack: &file,
+                document: document.as_deref(),
+                genesis: genesis.as_deref(),
+            };
+            verify::run(&files, &place, output)
         }
         Command::Member(Member::List { ledger, genesis }) => {
             told(output, member::list(&ledger, &genesis, output)).await

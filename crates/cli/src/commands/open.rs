@@ -1,6 +1,7 @@
 //! Opens anyone's SMART Health Link; what carries our evidence is verified here.
 
 mod files;
+mod told;
 
 use super::policy;
 use crate::args::{self, Lang};
@@ -9,10 +10,11 @@ use crate::error::CliError;
 use crate::output::Output;
 use crate::patience;
 use crate::prompt;
-use crate::time::{date, local, rfc3339};
+use crate::time::rfc3339;
 use medfolder_client::clock::Clock;
 use medfolder_client::viewer::{OpenError, OpenOptions, OpenedLink, Reach, open_link};
 use medfolder_crypto::{Suite, os_rng};
+use medfolder_fhir::Written;
 use medfolder_ledger::member::Member;
 use medfolder_ledger::state::MemberEntry;
 use medfolder_ledger::{Chain, StateKey};
@@ -48,7 +50,7 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
         "records": records, "problems": problems,
         "receipt": receipt.map(|receipt| describe_receipt(receipt, &received)),
     });
-    output.line(&line, || told(&line, &received.records, output));
+    output.line(&line, || told::page(&line, &received.records, output));
     // Shown first: an opening that cannot be saved was an opening all the same.
     if let Some(directory) = &words.out {
         files::write(directory, &received, &records, receipt)?;
@@ -139,7 +141,10 @@ fn problem(file: &medfolder_share::viewer::ViewedFile) -> Option<Value> {
 /// A record with what its evidence proves: whose seal it carries, or why not.
 fn describe(record: &ReceivedRecord, known: Option<&Chain>, files: &[ReceivedAttachment]) -> Value {
     let Some(evidence) = &record.evidence else {
-        return json!({ "title": title(&record.body), "hospital": Value::Null, "seal": "none" });
+        return json!({
+            "title": title(&record.body), "hospital": Value::Null, "seal": "none",
+            "patient": patient(&record.body),
+        });
     };
     let evidence = match Evidence::from_bytes(evidence) {
         Ok(evidence) => evidence,
@@ -150,6 +155,7 @@ fn describe(record: &ReceivedRecord, known: Option<&Chain>, files: &[ReceivedAtt
     };
     let report = evidence.verify(known, Some(&record.body));
     let statement = report.statement.as_ref();
+    let written = statement.map(|s| Written::find(&record.body, s.times.authored));
     let attachments = report.attachments.iter();
     let attachments: Vec<Value> = attachments
         .map(|piece| attachment(piece, record, files))
@@ -157,8 +163,9 @@ fn describe(record: &ReceivedRecord, known: Option<&Chain>, files: &[ReceivedAtt
     let mut line = json!({
         "title": statement.map(|statement| statement.title.clone()),
         "author": statement.map(|statement| statement.author.name.clone()),
-        "date": statement.map(|statement| date(statement.times.authored)),
-        "hospital": report.hospital, "seal": report.seal,
+        "date": written.as_ref().map(Written::rfc3339),
+        "written": written.as_ref().map(Written::minute),
+        "patient": patient(&record.body), "hospital": report.hospital, "seal": report.seal,
         "record": report.record, "trust": report.trust, "standing": report.standing,
         "attachments": attachments, "carried": report.carried,
     });
@@ -195,6 +202,11 @@ fn attachment(piece: &Attachment, record: &ReceivedRecord, files: &[ReceivedAtta
     })
 }
 
+/// Whose record it is, as its document says.
+fn patient(body: &[u8]) -> Option<Value> {
+    document::summary(body).map(|document| document::patient_json(&document.patient))
+}
+
 /// The title of a document that brings no evidence: its Composition's, else its resource type.
 fn title(body: &[u8]) -> Option<String> {
     let document: Value = serde_json::from_slice(body).ok()?;
@@ -222,114 +234,6 @@ fn verdict(line: &Value) -> Result<(), CliError> {
             "a record's evidence does not hold",
         )),
         None => Ok(()),
-    }
-}
-
-fn told(line: &Value, bodies: &[ReceivedRecord], output: Output) -> String {
-    let mut lines = Vec::new();
-    if let Some(label) = line["label"].as_str() {
-        lines.push(label.to_owned());
-    }
-    let records = || line["records"].as_array().into_iter().flatten();
-    for (record, received) in records().zip(bodies) {
-        lines.push(heading(record, output));
-        lines.extend(standing(record, output).map(|said| format!("    {said}")));
-        let attachments = record["attachments"].as_array().into_iter().flatten();
-        lines.extend(attachments.map(|attachment| {
-            let name = attachment["name"].as_str().unwrap_or_default();
-            format!("    {}  {name}", attachment_word(attachment, output))
-        }));
-        let text = document::read(&received.body);
-        lines.extend(text.lines().map(|line| format!("    {line}")));
-        lines.push(String::new());
-    }
-    if line["receipt"]["signature"] == "verified" {
-        lines.push(format!(
-            "{}{}",
-            output.say(
-                "调阅回执（账本上可查）：",
-                "Receipt of this opening, to be found on the ledger: "
-            ),
-            line["receipt"]["digest"].as_str().unwrap_or_default()
-        ));
-    }
-    if line["receipt"]["signature"] == "other_share" {
-        lines.push(
-            output
-                .say(
-                    "主机的回执说的是另一份分享：病人可能看不到您这次调阅。",
-                    "The host's receipt names another share: the patient may never see this opening.",
-                )
-                .to_owned(),
-        );
-    }
-    // Whoever invents a ledger can name a hospital on it as she likes.
-    if records().any(|record| record["trust"] == "self_declared") {
-        let unknown = output.say(
-            "账本由链接自己带来，本机并不认识它：医院的名字只按那个账本成立。用 --genesis 指定您信任的账本。",
-            "The ledger came with the link and is not known here: the hospitals are who that ledger says. \
-             Name the ledger that you trust with --genesis.",
-        );
-        lines.push(unknown.to_owned());
-    }
-    lines.join("\n")
-}
-
-/// Whose seal, what, who wrote it and when.
-fn heading(record: &Value, output: Output) -> String {
-    let seal = seal_word(record, output);
-    let named = ["hospital", "title", "author"].iter();
-    let named = named.filter_map(|name| record[name].as_str().map(str::to_owned));
-    let written = record["date"].as_str().and_then(|date| {
-        let time = chrono::DateTime::parse_from_rfc3339(date).ok()?;
-        Some(local(time.timestamp_millis()))
-    });
-    let parts: Vec<String> = [seal.to_owned()]
-        .into_iter()
-        .chain(named)
-        .chain(written)
-        .chain(originals(record, output))
-        .collect();
-    parts.join("  ")
-}
-
-/// Who signed the hospital's own file, beside the hospital's seal.
-fn originals<'a>(record: &'a Value, output: Output) -> impl Iterator<Item = String> + 'a {
-    let told = output.say("原件签名：", "original signed by ");
-    let carried = record["carried"].as_array().into_iter().flatten();
-    let signers = carried.filter_map(|carried| carried["signer"].as_str());
-    signers.map(move |signer| format!("{told}{signer}"))
-}
-
-fn seal_word(record: &Value, output: Output) -> &'static str {
-    match record["seal"].as_str() {
-        Some("verified") => output.say("✓ 签章已验证", "✓ seal verified"),
-        Some("verified_in_part") => output.say("✓ 部分内容已验证", "✓ verified in part"),
-        Some("seal_only") => output.say("· 只验证了签章", "· only the seal is verified"),
-        Some("none") => output.say("· 没有证据", "· no evidence"),
-        _ => output.say("✗ 签章不成立", "✗ the seal does not hold"),
-    }
-}
-
-fn attachment_word(attachment: &Value, output: Output) -> &'static str {
-    match attachment["state"].as_str() {
-        Some("verified") => output.say("✓ 附件", "✓ attachment"),
-        Some("withheld") => output.say("· 附件未随链接发送，请索取原件", "· ask for the original"),
-        _ => output.say("✗ 附件没有收到", "✗ attachment not received"),
-    }
-}
-
-fn standing(record: &Value, output: Output) -> Option<&'static str> {
-    match record["standing"]["state"].as_str()? {
-        "replaced" => Some(output.say(
-            "医院已有更正后的版本，请向病人索取。",
-            "A corrected version exists; ask the patient.",
-        )),
-        "withdrawn" => Some(output.say(
-            "医院已撤回这份病历，请询问病人。",
-            "The hospital withdrew this record; ask the patient.",
-        )),
-        _ => None,
     }
 }
 

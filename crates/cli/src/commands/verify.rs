@@ -3,41 +3,54 @@
 //! A file may bring its own genesis. All then holds as to that ledger, and anybody can make one:
 //! whether it is one to trust is a check of its own, `evidence.trust`.
 
+use super::document;
 use super::folder::vault::Place;
 use super::policy;
 use crate::args::Lang;
 use crate::error::CliError;
 use crate::output::Output;
-use crate::time::{date, local_day, local_time, rfc3339};
-use medfolder_fhir::json::Limits;
-use medfolder_fhir::summary;
+use crate::time::{local_time, rfc3339};
+use medfolder_fhir::Written;
 use medfolder_ledger::Chain;
 use medfolder_share::evidence::{
     CheckResult, Evidence, EvidenceCheck, Outcome, Report, SealState, Shown, Trust,
 };
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// What `verify` reads: the evidence pack; the record's document and the genesis to trust, where
+/// they are named.
+#[derive(Debug)]
+pub(crate) struct Files<'a> {
+    pub(crate) pack: &'a Path,
+    pub(crate) document: Option<&'a Path>,
+    pub(crate) genesis: Option<&'a Path>,
+}
 
 /// `medfolder verify FILE`: the ledger is known by `--genesis`, or by a folder of this device whose
 /// vault opens without asking anybody.
-pub(crate) fn run(
-    file: &Path,
-    genesis: Option<&Path>,
-    place: &Place,
-    output: Output,
-) -> Result<(), CliError> {
-    let bytes = std::fs::read(file)
-        .map_err(|error| CliError::new("file.read", format!("{}: {error}", file.display())))?;
+pub(crate) fn run(files: &Files<'_>, place: &Place, output: Output) -> Result<(), CliError> {
+    let bytes = read(files.pack)?;
+    let named = files.document.map(Path::to_path_buf);
+    let beside = named.or_else(|| beside(files.pack));
+    let document = beside.as_deref().map(read).transpose()?;
     let evidence = Evidence::from_bytes(&bytes)
         .map_err(|error| CliError::verification(error.code(), error))?;
-    let known = match genesis {
+    let known = match files.genesis {
         Some(path) => Some(policy::genesis(path)?),
         None => place.consortium(&evidence.genesis),
     };
-    let report = evidence.verify(known.as_ref(), None);
-    let patient = patient(&evidence);
+    let report = evidence.verify(known.as_ref(), document.as_deref());
+    let body = document.as_deref().or_else(|| body(&evidence));
+    let patient = body.and_then(patient);
+    let written = written(&report, body);
     if !output.is_json() {
-        let heading = heading(&report, patient.as_deref(), output);
+        let day = written.as_ref().map(Written::day).unwrap_or_default();
+        let mut heading = heading(&report, patient.as_deref(), &day, output);
+        if let Some(path) = &beside {
+            let said = output.say("正文：", "Document: ");
+            heading.push_str(&format!("{said}{}\n", path.display()));
+        }
         output.line(&(), || heading);
     }
     for check in &report.checks {
@@ -49,7 +62,9 @@ pub(crate) fn run(
         (SealState::Failed, _) | (_, None) => sentence(&report, output),
         (_, Some(chain)) => trust(&report, &chain, output),
     };
-    let line = line(&report, patient.as_deref(), &said);
+    let mut line = line(&report, patient.as_deref(), &said);
+    line["date"] = json!(written.as_ref().map(Written::rfc3339));
+    line["document"] = json!(beside);
     output.line(&line, || format!("\n{said}"));
     match (report.seal, report.failed()) {
         (SealState::Failed, Some(check)) => Err(CliError::verification(check.code, check.en)),
@@ -88,18 +103,39 @@ fn trust(report: &Report, chain: &Chain, output: Output) -> String {
     }
 }
 
-/// The patient's name, where the pack shows the whole document. Whether the document is the signed
-/// one is the checks' to say.
-fn patient(evidence: &Evidence) -> Option<String> {
-    let Shown::Whole(whole) = &evidence.shown else {
-        return None;
-    };
-    let summary = summary::read(whole.bytes.as_ref()?, &Limits::default()).ok()?;
-    Some(summary.patient.name).filter(|name| !name.is_empty())
+fn read(file: &Path) -> Result<Vec<u8>, CliError> {
+    std::fs::read(file)
+        .map_err(|error| CliError::new("file.read", format!("{}: {error}", file.display())))
+}
+
+/// The document that `open --out` wrote beside its evidence: `X.json` of `X.evidence.cbor`.
+fn beside(file: &Path) -> Option<PathBuf> {
+    let name = file.file_name()?.to_str()?.strip_suffix(".evidence.cbor")?;
+    Some(file.with_file_name(format!("{name}.json"))).filter(|path| path.is_file())
+}
+
+/// The document, where the pack shows it whole.
+fn body(evidence: &Evidence) -> Option<&[u8]> {
+    match &evidence.shown {
+        Shown::Whole(whole) => whole.bytes.as_ref().map(|bytes| bytes.as_slice()),
+        Shown::Pieces(_) => None,
+    }
+}
+
+/// The patient's name. Whether the document is the signed one is the checks' to say.
+fn patient(body: &[u8]) -> Option<String> {
+    let name = document::summary(body)?.patient.name;
+    Some(name).filter(|name| !name.is_empty())
+}
+
+/// The record's date as its document wrote it.
+fn written(report: &Report, body: Option<&[u8]>) -> Option<Written> {
+    let moment = report.statement.as_ref()?.times.authored;
+    Some(Written::find(body.unwrap_or_default(), moment))
 }
 
 /// Which record this is about.
-fn heading(report: &Report, patient: Option<&str>, output: Output) -> String {
+fn heading(report: &Report, patient: Option<&str>, day: &str, output: Output) -> String {
     let Some(statement) = &report.statement else {
         let unknown = "The file does not credibly say which record it is about.\n";
         return output
@@ -107,7 +143,6 @@ fn heading(report: &Report, patient: Option<&str>, output: Output) -> String {
             .to_owned();
     };
     let hospital = report.hospital.as_deref().unwrap_or_default();
-    let day = local_day(statement.times.authored);
     let whose = patient.unwrap_or(output.say("姓名未随文件披露", "name not disclosed"));
     let number = &statement.patient_number;
     let number = number.rsplit('|').next().unwrap_or(number);
@@ -173,7 +208,6 @@ fn line(report: &Report, patient: Option<&str>, sentence: &str) -> serde_json::V
         "title": statement.map(|statement| &statement.title), "patient": patient,
         "patient_number": statement.map(|statement| &statement.patient_number),
         "author": statement.map(|statement| &statement.author.name),
-        "date": statement.map(|statement| date(statement.times.authored)),
         "genesis": report.genesis, "trust": report.trust, "trusted": trusted,
         "standing": report.standing,
         "existed_before": report.existed_before.map(rfc3339), "sentence": sentence,

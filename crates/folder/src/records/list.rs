@@ -1,6 +1,8 @@
 //! The list of records, newest first, in pages.
 
 use crate::{Folder, FolderError};
+use chrono::NaiveDate;
+use medfolder_fhir::Written;
 use medfolder_record::{MemberId, RecordId, VisitId};
 use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Row, ToSql, params_from_iter};
@@ -13,10 +15,10 @@ pub struct Filter {
     pub hospital: Option<MemberId>,
     /// Of this kind (LOINC code).
     pub kind: Option<String>,
-    /// Dated at or after, in milliseconds.
-    pub from: Option<i64>,
-    /// Dated before, in milliseconds.
-    pub until: Option<i64>,
+    /// Of this day or later, as the records' hospitals wrote their days.
+    pub from: Option<NaiveDate>,
+    /// Of this day or earlier.
+    pub to: Option<NaiveDate>,
     /// Of this visit.
     pub visit: Option<VisitId>,
     /// Replaced and withdrawn records too.
@@ -55,8 +57,10 @@ pub struct Listed {
     pub title: String,
     /// Author, as signed.
     pub author: String,
-    /// When it was written, in milliseconds; the seal's time while it waits or when it failed.
+    /// Its place in time, in milliseconds: when it was written; the seal's time while it is not read.
     pub date: i64,
+    /// When it was written, as its hospital wrote it; none while it is not read.
+    pub written: Option<Written>,
     /// Whether it was verified.
     pub state: State,
     /// Code of the check that failed.
@@ -87,7 +91,7 @@ pub(crate) const COLUMNS: &str = "record.id, record.record, seal.visit, record.h
             JOIN record AS older ON older.record = earlier.name AND older.folder = record.folder \
             WHERE older.replaces IS NOT NULL AND depth < 1000) \
      SELECT 1 + count(*) FROM earlier), \
-    record.replaced_by IS NOT NULL OR record.withdrawn = 1";
+    record.replaced_by IS NOT NULL OR record.withdrawn = 1, record.written, record.day";
 
 impl Folder<'_> {
     /// A page of the folder's records.
@@ -145,8 +149,10 @@ fn conditions(folder: i64, filter: &Filter) -> Result<(String, Vec<Value>), Fold
         filter.hospital.map(|id| Value::Text(id.to_string())),
     );
     add("record.kind =", filter.kind.clone().map(Value::Text));
-    add("record.date >=", filter.from.map(Value::Integer));
-    add("record.date <", filter.until.map(Value::Integer));
+    let day = |day: NaiveDate| Value::Text(day.to_string());
+    // What is not read has no day, and stands in no span of days.
+    add("record.day <> '' AND record.day >=", filter.from.map(day));
+    add("record.day <> '' AND record.day <=", filter.to.map(day));
     add(
         "seal.visit =",
         filter.visit.map(|id| Value::Text(id.to_string())),
@@ -186,7 +192,20 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Listed> {
         failure: row.get(9)?,
         version: row.get(10)?,
         superseded: row.get(11)?,
+        written: written(row, 7, 12)?,
     })
+}
+
+/// A record's date as it was written, from its moment's column and two that neighbour each other.
+pub(super) fn written(
+    row: &Row<'_>,
+    moment: usize,
+    text: usize,
+) -> rusqlite::Result<Option<Written>> {
+    let is_read = !row.get_ref(text + 1)?.as_str()?.is_empty();
+    let moment = row.get(moment)?;
+    let text = row.get_ref(text)?.as_str()?;
+    Ok(is_read.then(|| Written::kept(text, moment)))
 }
 
 /// A column that holds an identifier's text.

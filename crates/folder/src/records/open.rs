@@ -3,6 +3,7 @@
 use super::list::{self, COLUMNS, Listed, State, parsed};
 use crate::FolderError;
 use crate::vault::Folder;
+use medfolder_fhir::Written;
 use medfolder_ledger::state::StaffEntry;
 use medfolder_record::{
     CardNumber, Envelope, KeyId, KeySlot, MemberId, Opened, Place, Record, RecordId, SealedAt,
@@ -31,8 +32,8 @@ pub struct Shown {
 pub struct Version {
     /// The record.
     pub record: RecordId,
-    /// When it was written, in milliseconds.
-    pub date: i64,
+    /// When it was written, as its hospital wrote it; none while it is not read.
+    pub written: Option<Written>,
     /// Whether it is the one in force.
     pub in_force: bool,
 }
@@ -247,7 +248,8 @@ fn versions(database: &Connection, folder: i64, record: &str) -> Result<Vec<Vers
                  ON other.folder = ?1 AND other.replaces = family.name
              UNION SELECT other.record FROM family JOIN record AS other
                  ON other.folder = ?1 AND other.replaced_by = family.name)
-         SELECT record.record, record.date, record.replaced_by IS NULL AND record.withdrawn = 0
+         SELECT record.record, record.replaced_by IS NULL AND record.withdrawn = 0, record.date,
+             record.written, record.day
          FROM record JOIN seal ON seal.id = record.seal
          WHERE record.folder = ?1 AND record.record IN (SELECT name FROM family)
          ORDER BY seal.id, record.k",
@@ -255,8 +257,8 @@ fn versions(database: &Connection, folder: i64, record: &str) -> Result<Vec<Vers
     let rows = statement.query_map(params![folder, record], |row| {
         Ok(Version {
             record: parsed(row, 0)?,
-            date: row.get(1)?,
-            in_force: row.get(2)?,
+            in_force: row.get(1)?,
+            written: list::written(row, 2, 3)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

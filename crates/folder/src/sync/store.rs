@@ -3,6 +3,7 @@
 use crate::records::staff_key;
 use crate::{Card, Folder, FolderError};
 use medfolder_crypto::tree::KeyPair;
+use medfolder_fhir::Written;
 use medfolder_ledger::state::StaffEntry;
 use medfolder_record::{
     Check, ContentRoot, Envelope, KeyId, KeySlot, Opened, Place, Record, RecordId, SealKey,
@@ -131,10 +132,12 @@ pub(crate) fn store_verified(
 ) -> Result<(), FolderError> {
     let statement = record.statement();
     let kind = medfolder_fhir::kind::Kind::by_loinc(&statement.kind.loinc);
+    let written = Written::find(record.body(), statement.times.authored);
     database
         .prepare_cached(
             "UPDATE record SET state = 'verified', failure = NULL, kind = ?2, kind_name = ?3,
-                 title = ?4, author = ?5, department = ?6, date = ?7 WHERE id = ?1",
+                 title = ?4, author = ?5, department = ?6, date = ?7, written = ?8, day = ?9
+             WHERE id = ?1",
         )?
         .execute(params![
             wanted.row,
@@ -144,6 +147,8 @@ pub(crate) fn store_verified(
             statement.author.name,
             statement.department,
             statement.times.authored,
+            written.text(),
+            written.first_day(),
         ])?;
     database
         .prepare_cached("INSERT OR REPLACE INTO content (record, envelope) VALUES (?1, ?2)")?

@@ -11,6 +11,7 @@ const FORSAKEN: usize = 1;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/001_folders_records_shares.sql"),
     include_str!("migrations/002_fewer_merges.sql"),
+    include_str!("migrations/003_days_as_written.sql"),
 ];
 
 /// Brings the database to the newest version, each step in a transaction of its own.

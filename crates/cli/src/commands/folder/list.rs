@@ -3,8 +3,8 @@
 use crate::args::{self, Lang};
 use crate::error::CliError;
 use crate::output::{Output, padded, widest};
-use crate::time::{date, local_day, midnight};
-use chrono::Days;
+use crate::time::rfc3339;
+use medfolder_fhir::Written;
 use medfolder_fhir::kind::Kind;
 use medfolder_folder::Folder;
 use medfolder_folder::records::{Filter, Listed, State};
@@ -83,11 +83,8 @@ fn filter(folder: &Folder<'_>, words: &args::List, output: Output) -> Result<Fil
             .as_deref()
             .map(|text| kind(text, output))
             .transpose()?,
-        from: words.from.map(midnight),
-        until: words
-            .to
-            .and_then(|day| day.checked_add_days(Days::new(1)))
-            .map(midnight),
+        from: words.from,
+        to: words.to,
         after: words.after.clone(),
         limit: words.limit.unwrap_or(0),
         ..Filter::default()
@@ -130,12 +127,16 @@ pub(crate) fn line(folder: &Folder<'_>, record: &Listed) -> Value {
     let mut line = json!({
         "record": record.record, "visit": record.visit,
         "hospital": folder.member_name(&record.hospital), "kind": record.kind,
-        "title": record.title, "author": record.author, "date": date(record.date),
+        "title": record.title, "author": record.author,
+        "date": record.written.as_ref().map(Written::rfc3339), "state": record.state,
         "verified": record.state == State::Verified, "version": record.version,
         "in_force": !record.superseded,
     });
     if let Some(failure) = &record.failure {
         line["failure"] = json!(failure);
+    }
+    if record.written.is_none() {
+        line["sealed"] = json!(rfc3339(u64::try_from(record.date).unwrap_or_default()));
     }
     line
 }
@@ -190,9 +191,36 @@ pub(crate) fn row(folder: &Folder<'_>, record: &Listed, columns: usize, output: 
     };
     format!(
         "{mark} {}  {}  {}  {}{version}{over}",
-        local_day(record.date),
+        padded(&day(record), DAY),
         id.get(..12).unwrap_or(&id),
         padded(&folder.member_name(&record.hospital), columns),
-        record.title,
+        title(record, output),
     )
+}
+
+/// Columns of a day.
+const DAY: usize = 10;
+
+/// The day that the record's hospital wrote; a dash while nobody here has read it.
+fn day(record: &Listed) -> String {
+    let written = record.written.as_ref();
+    written.map_or_else(|| "-".to_owned(), Written::day)
+}
+
+/// Its title, or why there is none.
+fn title(record: &Listed, output: Output) -> String {
+    match (record.state, &record.failure) {
+        (State::Verified, _) => record.title.clone(),
+        (State::Waiting, _) => output
+            .say(
+                "（还没有取到，请再运行 folder sync）",
+                "(not fetched yet: run `folder sync` again)",
+            )
+            .to_owned(),
+        (State::Failed, failure) => {
+            let code = failure.as_deref().unwrap_or("record.failed");
+            let (why, _) = CliError::new(code, "").sentences(output.lang);
+            format!("{why} [{code}]")
+        }
+    }
 }

@@ -5,9 +5,10 @@ use crate::args::Lang;
 use crate::commands::document;
 use crate::error::CliError;
 use crate::output::Output;
-use crate::time::{date, local, rfc3339};
+use crate::time::rfc3339;
 use base64::Engine as _;
 use medfolder_client::clock::Clock;
+use medfolder_fhir::Written;
 use medfolder_folder::Folder;
 use medfolder_folder::records::Shown;
 use medfolder_share::evidence::CarriedSigned;
@@ -106,7 +107,12 @@ fn line(folder: &Folder<'_>, shown: &Shown) -> Value {
     let versions: Vec<Value> = shown
         .versions
         .iter()
-        .map(|v| json!({ "record": v.record, "date": date(v.date), "in_force": v.in_force }))
+        .map(|v| {
+            json!({
+                "record": v.record, "date": v.written.as_ref().map(Written::rfc3339),
+                "in_force": v.in_force,
+            })
+        })
         .collect();
     let attachments: Vec<Value> = shown
         .record
@@ -114,6 +120,9 @@ fn line(folder: &Folder<'_>, shown: &Shown) -> Value {
         .iter()
         .map(|a| json!({ "name": a.name, "media_type": a.media_type, "size": a.size }))
         .collect();
+    let document = document::summary(shown.record.body());
+    let patient = document.map(|document| document::patient_json(&document.patient));
+    line["patient"] = json!(patient);
     line["department"] = json!(statement.department);
     line["sealed"] = json!(rfc3339(shown.sealed.time));
     line["signatures"] = json!(shown.record.signatures().native().count());
@@ -140,13 +149,13 @@ const CHECKS: [(&str, &str, &str); 5] = [
     ),
     (
         "record.sealed_content",
-        "密文与签章时一致",
-        "the ciphertext is the one that was sealed",
+        "取到的文件与签章时的一致",
+        "the file is the one that was sealed",
     ),
     (
         "record.slot",
-        "密钥只为您的健康卡封装",
-        "its key was wrapped for your card",
+        "它是为您的健康卡加锁的",
+        "it was locked for your card",
     ),
     (
         "record.content_root",
@@ -203,9 +212,9 @@ fn not_in_force(shown: &Shown, output: Output) -> Option<String> {
     let newer = shown.versions.iter().find(|version| version.in_force);
     Some(match newer {
         Some(newer) => {
-            let (date, id) = (local(newer.date), newer.record.to_string());
+            let (date, id) = (minute(newer.written.as_ref()), newer.record.to_string());
             let told = output.say("⚠ 已有更正版", "⚠ There is a corrected version");
-            format!("{told} ({date}  {})", id.get(..12).unwrap_or(&id))
+            format!("{told} ({date}  {})", short(&id))
         }
         None => output
             .say(
@@ -219,19 +228,39 @@ fn not_in_force(shown: &Shown, output: Output) -> Option<String> {
 fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
     let listed = &shown.listed;
     let statement = shown.record.statement();
+    let document = document::summary(shown.record.body());
+    let author = document.as_ref().map(|document| &document.author);
     let mut lines: Vec<String> = not_in_force(shown, output).into_iter().collect();
+    lines.extend(
+        document
+            .as_ref()
+            .map(|d| document::patient_row(&d.patient, output)),
+    );
+    let hospital = [
+        folder.member_name(&listed.hospital),
+        statement.department.clone(),
+    ];
     lines.extend([
-        listed.title.clone(),
+        format!("{}{}", output.say("病历：", "Record: "), listed.title),
         format!(
-            "{}  {}",
-            folder.member_name(&listed.hospital),
-            statement.department
+            "{}{}",
+            output.say("医院：", "Hospital: "),
+            hospital.join("  ").trim_end()
         ),
-        format!("{}  {}", statement.author.name, local(listed.date)),
+        format!(
+            "{}{}",
+            output.say("日期：", "Date: "),
+            minute(listed.written.as_ref())
+        ),
+        document::author_row(&statement.author.name, author, output),
         String::new(),
         document::read(shown.record.body()),
         String::new(),
-        format!("{}  {}", output.say("就诊编号", "Visit"), listed.visit),
+        format!(
+            "{}{}",
+            output.say("就诊编号：", "Visit: "),
+            short(&listed.visit.to_string())
+        ),
     ]);
     for attachment in shown.record.attachments() {
         lines.push(format!(
@@ -246,10 +275,24 @@ fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
         lines.push(output.say("各版本：", "Versions:").to_owned());
         lines.extend(shown.versions.iter().map(|version| {
             let mark = if version.in_force { '•' } else { ' ' };
-            format!("{mark} {}  {}", local(version.date), version.record)
+            let id = version.record.to_string();
+            format!(
+                "{mark} {}  {}",
+                minute(version.written.as_ref()),
+                short(&id)
+            )
         }));
     }
     lines.join("\n")
+}
+
+/// As much of an identifier as people copy; every command takes the beginning of one.
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
+fn minute(written: Option<&Written>) -> String {
+    written.map_or_else(|| "-".to_owned(), Written::minute)
 }
 
 /// Refuses what could not be written, before anything is asked of others.

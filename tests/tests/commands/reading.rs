@@ -1,0 +1,114 @@
+//! What a patient and her doctor read: days as hospitals wrote them, whose records these are, and
+//! evidence that verifies where it was saved.
+
+use super::person::for_a_person;
+use super::{text, told};
+use medfolder_tests::{Served, medfolder, run};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Someone who stands in another time zone.
+fn standing_in(zone: &str, mut command: Command) -> Command {
+    command.env("TZ", zone);
+    command
+}
+
+pub(crate) fn a_record_is_of_the_day_that_its_hospital_wrote(served: &Served) {
+    // An emergency at half past three in the morning, which is still the day before in UTC.
+    let day = ["list", "--from", "2023-04-16", "--to", "2023-04-16"];
+    let list = |zone| for_a_person(&standing_in(zone, served.folder(2, &day))).stdout;
+    let at_home = list("Asia/Shanghai");
+    assert!(at_home.lines().count() >= 2, "{at_home}");
+    let days = at_home.lines().map(|row| row.starts_with("✓ 2023-04-16"));
+    assert!(days.into_iter().all(|is_it| is_it), "{at_home}");
+    for zone in ["UTC", "Pacific/Honolulu"] {
+        assert_eq!(list(zone), at_home, "{zone}");
+    }
+    let lines = told(&mut served.folder(2, &day)).lines;
+    let dates: Vec<&str> = lines.iter().map(|line| text(line, "date")).collect();
+    assert!(dates.contains(&"2023-04-16T03:25:00+08:00"), "{dates:?}");
+    let early = lines
+        .iter()
+        .find(|l| text(l, "date").contains("T03:25"))
+        .unwrap();
+    let record = text(early, "record");
+    let show = served.folder(2, &["show", record]);
+    let page = for_a_person(&standing_in("Pacific/Honolulu", show)).stdout;
+    assert!(page.contains("Date: 2023-04-16 03:25 +08:00"), "{page}");
+}
+
+pub(crate) fn a_reader_is_told_whose_records_these_are(served: &Served, place: &Path) {
+    let listed =
+        told(&mut served.folder(2, &["list", "--from", "2023-04-16", "--to", "2023-04-16"]));
+    let record = text(listed.last(), "record");
+    let shown = told(&mut served.folder(2, &["show", record]));
+    let patient = &shown.last()["patient"];
+    assert_eq!(
+        (
+            text(patient, "name"),
+            text(patient, "sex"),
+            text(patient, "birth_date")
+        ),
+        ("陈小满", "male", "2019-09-17")
+    );
+    let page = for_a_person(&served.folder(2, &["show", record])).stdout;
+    let first = page.lines().next().unwrap();
+    assert_eq!(first, "Patient: 陈小满, male, born 2019-09-17");
+    assert!(
+        page.contains("\nDoctor: ") || page.contains("\nAuthor: "),
+        "{page}"
+    );
+    let records = listed.lines.iter().map(|line| text(line, "record"));
+    let records = records.collect::<Vec<_>>().join(",");
+    let words = ["share", "--records", &records, "--for", "1h", "--no-code"];
+    let made = told(&mut served.folder(2, &words));
+    let (link, saved) = (text(made.last(), "link"), place.join("received"));
+    let open = medfolder(&["open", link, "--out", saved.to_str().unwrap()]);
+    let page = for_a_person(&standing_in("Pacific/Honolulu", open)).stdout;
+    let whose = page
+        .matches("Patient: 陈小满, male, born 2019-09-17")
+        .count();
+    assert_eq!(whose, 1, "once for all of them: {page}");
+    assert!(page.contains("Date: 2023-04-16 03:25 +08:00"), "{page}");
+    assert!(page.lines().all(|line| line.trim_end() == line), "{page}");
+    saved_evidence_verifies_with_the_document_beside_it(served, &saved);
+    told(&mut served.folder(2, &["revoke", text(made.last(), "share")]));
+}
+
+fn saved_evidence_verifies_with_the_document_beside_it(served: &Served, saved: &Path) {
+    let mut files = fs::read_dir(saved)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let pack = files.find(|path| path.to_string_lossy().ends_with(".evidence.cbor"));
+    let pack = pack.unwrap();
+    let name = pack.file_name().unwrap().to_str().unwrap().to_owned();
+    assert!(name.contains("2023-04-16"), "{name}");
+    let verify = |pack: &Path, words: &[&str]| {
+        let mut command = medfolder(&["verify", pack.to_str().unwrap()]);
+        run(command
+            .args(["--genesis", served.text("/genesis")])
+            .args(words))
+    };
+    let beside = verify(&pack, &[]);
+    assert_eq!((beside.exit, text(beside.last(), "seal")), (0, "verified"));
+    assert_eq!(text(beside.last(), "patient"), "陈小满");
+    assert!(text(beside.last(), "date").starts_with("2023-04-16T03"));
+    // Alone, under another name, it proves the seal only; the document can be named.
+    let alone = saved.join("alone.cbor");
+    fs::copy(&pack, &alone).unwrap();
+    assert_eq!(text(verify(&alone, &[]).last(), "seal"), "seal_only");
+    let document = pack.with_file_name(name.replace(".evidence.cbor", ".json"));
+    let named = verify(&alone, &["--document", document.to_str().unwrap()]);
+    assert_eq!(text(named.last(), "seal"), "verified");
+    let changed = fs::read_to_string(&document)
+        .unwrap()
+        .replace("陈小满", "陈大满");
+    fs::write(&document, changed).unwrap();
+    let failed = verify(&pack, &[]);
+    assert_eq!(
+        (failed.exit, &failed.last()["error"]["code"]),
+        (3, &Value::from("evidence.content"))
+    );
+}
