@@ -112,3 +112,16 @@ fn saved_evidence_verifies_with_the_document_beside_it(served: &Served, saved: &
         (3, &Value::from("evidence.content"))
     );
 }
+
+pub(crate) fn a_search_begins_with_what_matters_and_says_how_much_there_is(served: &Served) {
+    let found = told(&mut served.folder(0, &["search", "青霉素过敏", "--limit", "3"]));
+    let first = &found.lines[0];
+    assert_eq!(text(first, "title"), "过敏史清单");
+    assert_eq!(text(first, "snippet"), "青霉素类（阿莫西林）过敏");
+    assert_eq!((found.lines.len(), first["total"].as_u64()), (3, Some(17)));
+    let page = for_a_person(&served.folder(0, &["search", "青霉素过敏", "--limit", "3"])).stdout;
+    assert!(
+        page.starts_with("17 found, best first; the first 3"),
+        "{page}"
+    );
+}

@@ -2,7 +2,7 @@
 //!
 //! FTS5's `unicode61` takes a run of Chinese characters as one word. So each character is stored
 //! as a word of its own, and a run of them in a query is a phrase: 青霉素 finds 青霉素过敏 and not
-//! 青 … 素. Everything else is a word; the last word of a query also matches as a prefix.
+//! 青 … 素; a longer one also in two parts near each other. Everything else is a word; the last word of a query also matches as a prefix.
 //!
 //! The vault keeps no words of a record but those of the index, which hold no text: what is
 //! indexed, and the passages that a search shows, are read from the envelopes.
@@ -15,7 +15,7 @@ mod source;
 mod tests;
 
 pub use index::Indexed;
-pub use query::Found;
+pub use query::{Found, Hits};
 
 /// Chinese, Japanese and Korean ideographs, also those beyond the basic plane (䶮, 𠮷).
 fn is_ideograph(c: char) -> bool {

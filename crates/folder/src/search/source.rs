@@ -6,6 +6,7 @@ use crate::records::parsed;
 use medfolder_crypto::Suite;
 use medfolder_crypto::tree::{ChainRoot, KeyPair};
 use medfolder_fhir::json::Limits;
+use medfolder_fhir::text::{self, Passage, Voice};
 use medfolder_record::{
     CardNumber, Check, Envelope, KeySlot, MemberId, SealKey, SlotPlace, VisitId,
 };
@@ -74,10 +75,18 @@ impl<'k> Source<'k> {
     }
 
     fn body_words(&mut self, stored: &Stored) -> Option<String> {
+        self.read(stored, text::plain)
+    }
+
+    fn read<T, E>(
+        &mut self,
+        stored: &Stored,
+        read: impl FnOnce(&[u8], &Limits) -> Result<T, E>,
+    ) -> Option<T> {
         let suite = self.suite;
         let envelope = Envelope::from_bytes(&stored.envelope).ok()?;
         let content = envelope.reread(suite, self.seal_key(stored).ok()?).ok()?;
-        medfolder_fhir::text::plain(content.body(), &Limits::default()).ok()
+        read(content.body(), &Limits::default()).ok()
     }
 
     fn seal_key(&mut self, stored: &Stored) -> Result<&SealKey, Check> {
@@ -97,11 +106,20 @@ impl<'k> Source<'k> {
         self.last.as_ref().map(|(_, key)| key).ok_or(Check::Slot)
     }
 
-    /// Heading and words of a record, for a passage.
-    pub(super) fn text(&mut self, database: &Connection, row: i64) -> Result<String, FolderError> {
+    /// Lines and heading of a record, of which one is the passage that is shown.
+    pub(super) fn passages(
+        &mut self,
+        database: &Connection,
+        row: i64,
+    ) -> Result<Vec<Passage>, FolderError> {
         let stored = database
             .prepare_cached(&format!("SELECT {STORED} WHERE record.id = ?1"))?
             .query_row([row], Stored::read)?;
-        Ok(format!("{}\n{}", stored.heading, self.words(&stored)))
+        let mut passages = self.read(&stored, text::passages).unwrap_or_default();
+        passages.push(Passage {
+            text: stored.heading,
+            voice: Voice::Machine,
+        });
+        Ok(passages)
     }
 }

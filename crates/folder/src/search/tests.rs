@@ -1,11 +1,12 @@
 //! What a search finds and in which order, on the sample family's records and on made ones.
 
 use super::index::add;
-use super::query::{Found, find};
+use super::query::{Found, Hits, find};
 use super::spaced;
 use crate::{FolderError, Unlock, Vault};
 use medfolder_crypto::Secret32;
 use medfolder_fhir::json::Limits;
+use medfolder_fhir::text::{Passage, Voice};
 use rusqlite::params;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,8 +50,20 @@ impl Library {
     }
 
     fn search(&self, text: &str) -> Result<Vec<Found>, FolderError> {
-        let text_of = |row: i64| Ok(self.texts[row as usize - 1].clone());
-        find(&self.vault.database().unwrap(), FOLDER, text, ALL, text_of)
+        self.best(text, ALL).map(|hits| hits.best)
+    }
+
+    fn best(&self, text: &str, limit: usize) -> Result<Hits, FolderError> {
+        let voice = |line: &str| match line.strip_prefix("! ") {
+            Some(line) => (line.to_owned(), Voice::Allergy),
+            None => (line.to_owned(), Voice::Author),
+        };
+        let passages = |row: i64| {
+            let lines = self.texts[row as usize - 1].lines().map(voice);
+            Ok(lines.map(|(text, voice)| Passage { text, voice }).collect())
+        };
+        let database = self.vault.database().unwrap();
+        find(&database, FOLDER, text, limit, passages)
     }
 
     fn rows(&self, text: &str) -> Vec<i64> {
@@ -95,6 +108,54 @@ fn words_side_by_side_come_before_scattered_ones() {
     ]);
     let found = library.rows("penicillin allergy");
     assert_eq!((found[0], found.len()), (2, 3));
+}
+
+#[test]
+fn a_run_is_found_in_two_parts_near_each_other_and_lists_of_allergies_come_first() {
+    let library = Library::of(&[
+        ("门诊病历", "青霉素过敏（ICD-10 Z88.0）"),
+        ("入院记录", "否认青霉素过敏。青霉素过敏史：无"),
+        ("过敏史清单", "! 青霉素类（阿莫西林）过敏"),
+        ("门诊病历", "! 青霉素类过敏。"),
+        (
+            "处方",
+            "青霉素 0.5 g。其后是很长的一段与它毫不相干的话，再往后才提到花粉过敏",
+        ),
+    ]);
+    let database = library.vault.database().unwrap();
+    database
+        .execute_batch("UPDATE record SET kind = '48765-2' WHERE id = 3")
+        .unwrap();
+    drop(database);
+    assert_eq!(library.rows("青霉素过敏"), [3, 4, 1, 2]);
+    let best = library.best("青霉素过敏", 1).unwrap();
+    assert_eq!(
+        (best.best[0].record.row, best.best.len(), best.total),
+        (3, 1, 4)
+    );
+    assert_eq!(best.best[0].snippet, "青霉素类（阿莫西林）过敏");
+}
+
+#[test]
+fn words_near_each_other_come_before_scattered_ones() {
+    let far = "behind it ".repeat(20);
+    let scattered = format!("penicillin penicillin {far} allergy allergy allergy");
+    let library = Library::of(&[
+        ("Note", scattered.as_str()),
+        ("Note", "an allergy to the drug penicillin"),
+        ("Note", "penicillin allergy"),
+    ]);
+    assert_eq!(library.rows("penicillin allergy"), [3, 2, 1]);
+}
+
+#[test]
+fn of_very_many_the_titles_come_first_and_then_the_newest_and_all_are_counted() {
+    let mut records = vec![("Note", "penicillin"); 1_010];
+    records[4] = ("Penicillin test", "done");
+    let library = Library::of(&records);
+    let hits = library.best("penicillin", 3).unwrap();
+    let rows: Vec<i64> = hits.best.iter().map(|found| found.record.row).collect();
+    assert_eq!((rows, hits.total), (vec![5, 1_010, 1_009], 1_010));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use medfolder_fhir::Written;
 use medfolder_fhir::kind::Kind;
 use medfolder_folder::Folder;
 use medfolder_folder::records::{Filter, Listed, State};
+use medfolder_folder::search::Hits;
 use serde_json::{Value, json};
 
 /// `medfolder folder list`; the last line of a page holds the cursor of the next.
@@ -52,14 +53,17 @@ pub(crate) fn search(
     limit: usize,
     output: Output,
 ) -> Result<(), CliError> {
-    let all = folder.search(text, limit)?;
+    let Hits { best: all, total } = folder.search(text, limit)?;
     if all.is_empty() {
         output.nothing("没有找到。", "Nothing was found.");
+    } else if !output.is_json() {
+        output.line(&(), || found(all.len(), total, output.lang));
     }
     let columns = hospitals(folder, all.iter().map(|found| &found.record));
     for found in all {
         let mut line = line(folder, &found.record);
         line["snippet"] = json!(found.snippet);
+        line["total"] = json!(total);
         output.line(&line, || {
             format!(
                 "{}\n      {}",
@@ -69,6 +73,20 @@ pub(crate) fn search(
         });
     }
     Ok(())
+}
+
+/// How many there are, how many of them are shown, and in which order.
+fn found(shown: usize, total: usize, lang: Lang) -> String {
+    match (lang, shown < total) {
+        (Lang::Zh, false) => format!("找到 {total} 份，最相关的在前："),
+        (Lang::Zh, true) => {
+            format!("找到 {total} 份，最相关的在前，列出前 {shown} 份（--limit 可列更多）：")
+        }
+        (Lang::En, false) => format!("{total} found, best first:"),
+        (Lang::En, true) => {
+            format!("{total} found, best first; the first {shown} (--limit lists more):")
+        }
+    }
 }
 
 fn filter(folder: &Folder<'_>, words: &args::List, output: Output) -> Result<Filter, CliError> {

@@ -4,7 +4,7 @@ use super::broken;
 use crate::demo::stage::Stage;
 use crate::error::CliError;
 use medfolder_fhir::json::Limits;
-use medfolder_fhir::text;
+use medfolder_fhir::text::{self, Voice};
 use medfolder_folder::records::Filter;
 use medfolder_record::RecordId;
 use serde_json::{Value, json};
@@ -39,16 +39,12 @@ pub(crate) fn run(stage: &Stage) -> Result<Found, CliError> {
         let began = Instant::now();
         let hits = stage.folder(owner)?.search(word, LIMIT)?;
         slowest = slowest.max(began.elapsed().as_secs_f64() * 1_000.0);
-        found += hits.len();
-        if hits.len() > best.1.len() {
-            snippet = hits
-                .first()
-                .map(|hit| hit.snippet.clone())
-                .unwrap_or_default();
-            best = (
-                number,
-                hits.into_iter().map(|hit| hit.record.record).collect(),
-            );
+        found += hits.total;
+        if hits.best.len() > best.1.len() {
+            let first = hits.best.first();
+            snippet = first.map(|hit| hit.snippet.clone()).unwrap_or_default();
+            let records = hits.best.into_iter().map(|hit| hit.record.record);
+            best = (number, records.collect());
         }
     }
     if found == 0 {
@@ -65,7 +61,7 @@ pub(crate) fn run(stage: &Stage) -> Result<Found, CliError> {
     })
 }
 
-/// The longest word in the newest record of the first folder that has any.
+/// The longest word that somebody wrote in the newest record of the first folder that has any.
 fn first_word(stage: &Stage) -> Result<String, CliError> {
     for owner in &stage.owners {
         let folder = stage.folder(owner)?;
@@ -75,8 +71,9 @@ fn first_word(stage: &Stage) -> Result<String, CliError> {
         };
         for listed in folder.list(&newest)?.records {
             let shown = folder.open_record(&listed.record.to_string())?;
-            let text = text::plain(shown.record.body(), &Limits::default()).unwrap_or_default();
-            let words = text.split(|c: char| !c.is_alphabetic());
+            let text = text::passages(shown.record.body(), &Limits::default()).unwrap_or_default();
+            let said = text.iter().filter(|said| said.voice != Voice::Machine);
+            let words = said.flat_map(|said| said.text.split(|c: char| !c.is_alphabetic()));
             if let Some(word) = words.max_by_key(|word| word.len().min(MOST_BYTES)) {
                 return Ok(word.to_owned());
             }
