@@ -219,6 +219,21 @@ async fn a_node_that_hides_the_newest_record_is_named_and_nothing_is_taken_from_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restored_folder_looks_for_its_cards_until_it_finds_one() {
+    let world = World::new();
+    let node = Node::start(world.config(), &world.clock, None).await;
+    let vault = world.vault();
+    let folder = world.folder(&vault, &[&node]);
+    // As far as this node says.
+    assert_eq!(world.sync(&folder, 0).await, "");
+    assert!(folder.cards().unwrap().is_empty());
+    world.register(&node).await;
+    assert_eq!(world.sync(&folder, 0).await, LEDGER_SATISFIED);
+    assert_eq!(folder.cards().unwrap().len(), 1);
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_rewrites_history_contradicts_what_the_vault_has_verified() {
     let world = World::new();
     let config = world.config();

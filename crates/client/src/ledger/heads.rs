@@ -4,12 +4,13 @@
 use std::sync::{Mutex, PoisonError};
 
 use medfolder_crypto::from_cbor;
+use medfolder_ledger::block::Header;
 use medfolder_ledger::log::ConsistencyProof;
-use medfolder_ledger::proof::verify_consistency;
+use medfolder_ledger::proof::{ProofError, verify_consistency};
 use medfolder_ledger::{Chain, Checkpoint};
 
 use super::{Conflict, LedgerError, Node};
-use crate::api::ledger::ConsistencyAnswer;
+use crate::api::ledger::{CheckpointAnswer, ConsistencyAnswer};
 use crate::http::{HttpError, join};
 
 /// Longest consistency proof: two siblings for each of 64 levels.
@@ -53,18 +54,17 @@ impl Heads {
             return Ok(());
         };
         let (old, new) = (&known.header, &seen.header);
+        if new == old {
+            return Ok(());
+        }
+        if contradict(old, new) {
+            return Err(fork(known, seen));
+        }
         if new.height < old.height {
             return Err(LedgerError::OldHead {
                 known: old.height,
                 shown: new.height,
             });
-        }
-        if new.height == old.height {
-            return if new == old {
-                Ok(())
-            } else {
-                Err(fork(known, seen))
-            };
         }
         continues(chain, node, &known, seen).await?;
         self.advance(seen);
@@ -74,33 +74,74 @@ impl Heads {
 
 /// That `newer` continues `older`, with the log's proof from the node that shows `newer`.
 ///
+/// A proof that does not hold convicts nobody but its node: somebody may have changed it on its way,
+/// and the same history may be proven by another. Two certified headers that one history cannot
+/// have do.
+///
 /// # Errors
-/// [`LedgerError::Fork`] when it does not; the two contradict each other then.
+/// [`LedgerError::Fork`] when the two, or `older` and what the node shows of its height, contradict
+/// each other; [`LedgerError::Proof`] or [`LedgerError::Http`] when the node proves nothing.
 pub(super) async fn continues(
     chain: &Chain,
     node: &Node,
     older: &Checkpoint,
     newer: &Checkpoint,
 ) -> Result<(), LedgerError> {
-    let (from, to) = (older.header.log_size, newer.header.log_size);
-    let proof = if from >= to || from == 0 {
-        // Nothing was added, or there was nothing before: the proof is empty.
-        ConsistencyProof {
-            from,
-            to,
-            path: Vec::new(),
-        }
-    } else {
-        fetch(node, from, to).await?
+    if contradict(&older.header, &newer.header) {
+        return Err(fork(older.clone(), newer));
+    }
+    let failed = match proof(node, older.header.log_size, newer.header.log_size).await {
+        Ok(proof) => match verify_consistency(chain, older, newer, &proof) {
+            Ok(()) => return Ok(()),
+            Err(failed) => failed.into(),
+        },
+        Err(failed) => failed,
     };
-    verify_consistency(chain, older, newer, &proof).map_err(|_| fork(older.clone(), newer))
+    match checkpoint_at(chain, node, older.header.height).await {
+        Ok(other) if other.header != older.header => Err(fork(older.clone(), &other)),
+        _ => Err(failed),
+    }
 }
 
-async fn fetch(node: &Node, from: u64, to: u64) -> Result<ConsistencyProof, LedgerError> {
+/// Whether no history has both: as heights rise, time does and the log does not shrink, and a log of
+/// one size is one log.
+fn contradict(a: &Header, b: &Header) -> bool {
+    let (older, newer) = if a.height <= b.height { (a, b) } else { (b, a) };
+    if older.height == newer.height {
+        return older != newer;
+    }
+    older.time >= newer.time
+        || older.log_size > newer.log_size
+        || older.log_size == newer.log_size && older.log_root != newer.log_root
+}
+
+async fn proof(node: &Node, from: u64, to: u64) -> Result<ConsistencyProof, LedgerError> {
+    if from == to || from == 0 {
+        // Nothing was added, or there was nothing before: the proof is empty.
+        let path = Vec::new();
+        return Ok(ConsistencyProof { from, to, path });
+    }
     let path = format!("v1/proofs/consistency?from={from}&to={to}");
     let url = join(&node.address.url, &path)?;
     let answer: ConsistencyAnswer = node.http.get(&url, None).await?;
-    Ok(from_cbor(&answer.proof.0, MAX_PROOF).map_err(|_| HttpError::Malformed)?)
+    Ok(from_cbor(&answer.proof.0, MAX_PROOF).map_err(ProofError::Encoding)?)
+}
+
+/// The certified checkpoint that a node shows of this height.
+pub(super) async fn checkpoint_at(
+    chain: &Chain,
+    node: &Node,
+    height: u64,
+) -> Result<Checkpoint, LedgerError> {
+    let url = join(&node.address.url, &format!("v1/checkpoints/{height}"))?;
+    let answer: CheckpointAnswer = node.http.get(&url, None).await?;
+    let shown = Checkpoint::from_bytes(&answer.checkpoint.0).map_err(|_| HttpError::Malformed)?;
+    shown.verify(chain)?;
+    if shown.header.height == height {
+        Ok(shown)
+    } else {
+        Err(HttpError::Malformed.into())
+    }
 }
 
 fn fork(known: Checkpoint, shown: &Checkpoint) -> LedgerError {

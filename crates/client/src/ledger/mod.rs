@@ -9,6 +9,7 @@
 //! | hides, adds or changes an entry of a list | `proof.incomplete` |
 //! | serves an older state than was known | `ledger.old_head` |
 //! | rewrites history, or shows two histories | `ledger.fork`, with both checkpoints as proof |
+//! | proves a continuation with a proof that does not hold | the next node is asked; at last `proof.consistency` |
 //! | answers nothing, or nonsense | the next node is asked; at last `ledger.unreachable` |
 //!
 //! - [`LedgerClient::submit`] hands in a transaction once, however often it is sent.

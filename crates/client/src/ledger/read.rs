@@ -169,7 +169,8 @@ impl LedgerClient {
     }
 
     /// Asks every node for its head and compares them: all of one history, none older than the
-    /// newest by two heartbeats or more. Nodes that do not answer say nothing.
+    /// newest by two heartbeats or more. Nodes that do not answer, or do not prove what they show,
+    /// say nothing.
     ///
     /// # Errors
     /// [`LedgerError::OldHead`], [`LedgerError::Fork`], or why no node answered at all.
@@ -183,15 +184,40 @@ impl LedgerClient {
             }
         }
         heads.sort_by_key(|(_, head)| head.header.height);
-        let Some((newest_node, newest)) = heads.pop() else {
-            return Err(silent);
-        };
-        self.observe(newest_node, &newest).await?;
-        let stale = self.chain().policy().windows.heartbeat.saturating_mul(2);
-        for (_, head) in &heads {
-            if head.header != newest.header {
-                self.same_history(newest_node, head, &newest).await?;
+        let mut failed = silent;
+        while let Some((node, newest)) = heads.pop() {
+            match self.is_newest(node, &newest, &heads).await {
+                Ok(()) => return self.not_stale(newest, &heads),
+                Err(fork @ LedgerError::Fork(_)) => return Err(fork),
+                // It proves nothing of what it shows: the others are compared without it.
+                Err(error) => failed = error.or_worse(failed),
             }
+        }
+        Err(failed)
+    }
+
+    /// That a node's head continues all others, and what was known.
+    async fn is_newest(
+        &self,
+        node: &Node,
+        newest: &Checkpoint,
+        others: &[(&Node, Checkpoint)],
+    ) -> Result<(), LedgerError> {
+        for (_, head) in others {
+            if head.header != newest.header {
+                continues(self.chain(), node, head, newest).await?;
+            }
+        }
+        self.observe(node, newest).await
+    }
+
+    fn not_stale(
+        &self,
+        newest: Checkpoint,
+        others: &[(&Node, Checkpoint)],
+    ) -> Result<Checkpoint, LedgerError> {
+        let stale = self.chain().policy().windows.heartbeat.saturating_mul(2);
+        for (_, head) in others {
             if newest.header.time.saturating_sub(head.header.time) >= stale {
                 let (known, shown) = (newest.header.height, head.header.height);
                 return Err(LedgerError::OldHead { known, shown });
@@ -205,15 +231,6 @@ impl LedgerClient {
         let checkpoint = read_checkpoint(&node.http.get_bytes(&url, None, JSON_LIMIT).await?)?;
         checkpoint.verify(self.chain())?;
         Ok(checkpoint)
-    }
-
-    async fn same_history(
-        &self,
-        node: &Node,
-        older: &Checkpoint,
-        newer: &Checkpoint,
-    ) -> Result<(), LedgerError> {
-        continues(self.chain(), node, older, newer).await
     }
 }
 
@@ -233,6 +250,7 @@ fn read_members(chain: &Chain, body: &[u8]) -> Result<Vec<(MemberEntry, EntryPro
             .ok_or(medfolder_ledger::proof::ProofError::Absent)?;
         members.push((entry, proof));
     }
+    one_head(&members)?;
     let known = |id: MemberId| members.iter().any(|(entry, _)| entry.member.id == id);
     if chain
         .genesis()
@@ -243,5 +261,18 @@ fn read_members(chain: &Chain, body: &[u8]) -> Result<Vec<(MemberEntry, EntryPro
         Ok(members)
     } else {
         Err(medfolder_ledger::proof::ProofError::Absent.into())
+    }
+}
+
+/// All as of one checkpoint: none as it was before.
+fn one_head(members: &[(MemberEntry, EntryProof)]) -> Result<(), LedgerError> {
+    let heights = || {
+        members
+            .iter()
+            .map(|(_, proof)| proof.checkpoint.header.height)
+    };
+    match (heights().max(), heights().min()) {
+        (Some(known), Some(shown)) if known != shown => Err(LedgerError::OldHead { known, shown }),
+        _ => Ok(()),
     }
 }

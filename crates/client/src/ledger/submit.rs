@@ -122,6 +122,7 @@ impl LedgerClient {
             match self.status_at(node, id, stored).await {
                 Ok(Some(Attempt::Done(done))) => return Ok(Some(done)),
                 Ok(_) => answered = true,
+                Err(fork @ LedgerError::Fork(_)) => return Err(fork),
                 Err(error) => failed = error.or_worse(failed),
             }
         }
@@ -138,8 +139,13 @@ impl LedgerClient {
                     self.prefer(index);
                     return Ok(Attempt::Done(done));
                 }
-                Ok(Attempt::Open) => return Ok(Attempt::Open),
+                Ok(Attempt::Open) => {
+                    // Whoever says "not yet" for ever holds nothing up: the next look is elsewhere.
+                    self.prefer(index.saturating_add(1));
+                    return Ok(Attempt::Open);
+                }
                 Err(LedgerError::Rejected(code)) => rejected = Some(code),
+                Err(fork @ LedgerError::Fork(_)) => return Err(fork),
                 // A lie or silence: perhaps it went through all the same, so somebody is asked.
                 Err(_) => open = true,
             }

@@ -39,6 +39,12 @@ enum Mood {
     Boasts,
     /// Shows what became of the newest copy and not of an accepted one.
     ShowsCopy,
+    /// Proves what continues what with a proof in which one byte is another.
+    BendsProofs,
+    /// The same with bytes that are no proof.
+    GarblesProofs,
+    /// Says for ever that a transaction waits.
+    Stalls,
 }
 
 #[derive(Clone)]
@@ -106,15 +112,35 @@ async fn latest(State(served): State<Served>) -> Json<CheckpointAnswer> {
     Json(CheckpointAnswer { checkpoint })
 }
 
+async fn checkpoint_at(
+    State(served): State<Served>,
+    Path(height): Path<u64>,
+) -> Result<Json<CheckpointAnswer>, StatusCode> {
+    let world = served.world.lock().unwrap();
+    let mut blocks = world.blocks.iter();
+    let found = blocks.find(|(block, _)| block.header.height == height);
+    let (block, certificate) = found.ok_or(StatusCode::NOT_FOUND)?;
+    let checkpoint = Checkpoint {
+        header: block.header.clone(),
+        certificate: certificate.clone(),
+    };
+    let checkpoint = Blob(checkpoint.to_bytes());
+    Ok(Json(CheckpointAnswer { checkpoint }))
+}
+
 async fn consistency(
     State(served): State<Served>,
     Query(query): Query1,
 ) -> Json<ConsistencyAnswer> {
     let world = served.world.lock().unwrap();
     let proof = world.consistency(number(&query, "from"), number(&query, "to"));
-    Json(ConsistencyAnswer {
-        proof: Blob(to_cbor(&proof)),
-    })
+    let mut proof = to_cbor(&proof);
+    match served.mood {
+        Mood::BendsProofs => *proof.last_mut().unwrap() ^= 1,
+        Mood::GarblesProofs => proof.truncate(proof.len() / 2),
+        _ => {}
+    }
+    Json(ConsistencyAnswer { proof: Blob(proof) })
 }
 
 fn fate(world: &World, mood: Mood, bytes: &[u8]) -> TransactionStatus {
@@ -165,8 +191,14 @@ async fn submit(
         let problem = crate::api::Problem::new(status, "no", code);
         (StatusCode::from_u16(status).unwrap(), Json(problem))
     };
-    if served.mood == Mood::Refuses {
-        return Err(no(422, "tx.signature"));
+    match served.mood {
+        Mood::Refuses => return Err(no(422, "tx.signature")),
+        Mood::Stalls => {
+            let mut status = fate(&world, served.mood, &bytes);
+            status.state = TransactionState::Waiting;
+            return Ok(Json(status));
+        }
+        _ => {}
     }
     if fate(&world, served.mood, &bytes).state == TransactionState::Unknown
         && served.mood != Mood::Boasts
@@ -242,6 +274,7 @@ async fn serve(world: Arc<Mutex<World>>, mood: Mood) -> (NodeAddress, Arc<Atomic
         .route("/v1/staff/{id}", get(staff))
         .route("/v1/members", get(members))
         .route("/v1/checkpoints/latest", get(latest))
+        .route("/v1/checkpoints/{height}", get(checkpoint_at))
         .route("/v1/proofs/consistency", get(consistency))
         .with_state(served);
     tokio::spawn(async move { axum::serve(listener, routes).await });
@@ -371,6 +404,48 @@ async fn a_rewritten_history_is_a_fork_with_both_checkpoints_as_proof() {
         assert_eq!(*conflict.known, known);
         assert!(conflict.shown.verify(client.chain()).is_ok());
     }
+}
+
+#[tokio::test]
+async fn a_proof_that_does_not_hold_is_its_nodes_failure_and_no_fork() {
+    let known = ledger(2).checkpoint();
+    for (mood, code) in [
+        (Mood::BendsProofs, "proof.consistency"),
+        (Mood::GarblesProofs, "proof.encoding"),
+    ] {
+        let world = shared(ledger(4));
+        let bent = serve(Arc::clone(&world), mood).await.0;
+        let alone = client(vec![bent.clone()], Some(known.clone()));
+        assert_eq!(alone.latest().await.unwrap_err().code(), code);
+        assert_eq!(read_list(&alone).await.unwrap_err().code(), code);
+        assert_eq!(alone.compare_heads().await.unwrap_err().code(), code);
+        assert_eq!(alone.known(), Some(known.clone()));
+
+        let honest = serve(world, Mood::Honest).await.0;
+        let both = || client(vec![bent.clone(), honest.clone()], Some(known.clone()));
+        assert_eq!(both().latest().await.unwrap(), ledger(4).checkpoint());
+        assert_eq!(read_list(&both()).await.unwrap().items.len(), 5);
+        assert_eq!(
+            both().compare_heads().await.unwrap(),
+            ledger(4).checkpoint()
+        );
+
+        // The newest head of all, which nothing shows to continue the other's.
+        let close = serve(shared(ledger(3)), Mood::Honest).await.0;
+        let torn = client(vec![bent, close], Some(known.clone()));
+        assert_eq!(torn.compare_heads().await.unwrap(), ledger(3).checkpoint());
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_says_not_yet_for_ever_holds_no_transaction_up() {
+    let world = shared(ledger(1));
+    let tx = freeze(&world.lock().unwrap());
+    let stalling = serve(Arc::clone(&world), Mood::Stalls).await.0;
+    let honest = serve(world, Mood::Honest).await.0;
+    let client = client(vec![stalling, honest], None);
+    let submitted = client.submit(&tx, patience()).await.unwrap();
+    assert!(submitted.accepted().is_ok());
 }
 
 #[tokio::test]

@@ -151,9 +151,14 @@ impl Folder<'_> {
             .iter()
             .map(|member| member.id)
             .collect();
+        let mut found = false;
         for member in members {
             options.cancel.check()?;
-            self.find_cards_at(ledger, member).await?;
+            found |= self.find_cards_at(ledger, member).await?;
+        }
+        if !found {
+            // One node's word at its door proves nothing: the next sync looks again.
+            return Ok(());
         }
         self.vault.database()?.execute(
             "UPDATE folder SET search_cards = 0 WHERE id = ?1",
@@ -166,18 +171,19 @@ impl Folder<'_> {
         &self,
         ledger: &LedgerClient,
         member: MemberId,
-    ) -> Result<(), FolderError> {
+    ) -> Result<bool, FolderError> {
         let mut end = CARDS_TO_TRY;
-        let mut index = 0;
+        let (mut index, mut found) = (0, false);
         while index < end {
             let card = self.card_at(member, index)?;
             if self.is_on_ledger(ledger, &card).await? {
                 self.add_registered(member, index)?;
                 end = index + 1 + CARDS_TO_TRY;
+                found = true;
             }
             index += 1;
         }
-        Ok(())
+        Ok(found)
     }
 
     fn wants_search(&self) -> Result<bool, FolderError> {
