@@ -23,7 +23,7 @@ mod words;
 use medfolder_tests::{Ended, Served, eventually, genesis, medfolder, root, run};
 use serde_json::Value;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead, BufReader};
 use std::process::Command;
 use std::time::Duration;
 
@@ -441,7 +441,10 @@ fn a_new_folder_links_a_card_at_the_front_desk(served: &Served, place: &std::pat
     let link = text(code.last(), "link").to_owned();
     let code = text(code.last(), "code").to_owned();
     let mut linking = folder(&["link", &link]).spawn().unwrap();
-    let shown = line_with(linking.stderr.take().unwrap(), "card number");
+    let mut stderr = BufReader::new(linking.stderr.take().unwrap());
+    let shown = line_with(&mut stderr, "card number");
+    // Her folder of before has a card there: that is said before the desk confirms.
+    line_with(&mut stderr, "already has a card");
     let card_end = &shown[shown.len() - 8..];
     let confirm = |end: &str| {
         run(&mut medfolder(&[
@@ -464,6 +467,7 @@ fn a_new_folder_links_a_card_at_the_front_desk(served: &Served, place: &std::pat
     let line: Value = serde_json::from_slice(&linked.stdout).unwrap();
     assert!(text(&line, "card").ends_with(card_end));
     assert_eq!(line["member"], served.ready["gateways"][0]["name"]);
+    assert_eq!(line["replaced"], true);
     assert_eq!(confirm(card_end).error_code(), "desk.code_used");
     refused(&mut folder(&["link", &link]), "card.linked");
     let synced = told(&mut folder(&["sync"]));
@@ -476,8 +480,8 @@ fn a_new_folder_links_a_card_at_the_front_desk(served: &Served, place: &std::pat
 }
 
 /// The line of a process's standard error that holds `words`.
-fn line_with(stderr: impl std::io::Read, words: &str) -> String {
-    let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
+fn line_with(stderr: &mut impl BufRead, words: &str) -> String {
+    let mut lines = stderr.lines().map_while(Result::ok);
     lines
         .find(|line| line.contains(words))
         .expect("it never asked")

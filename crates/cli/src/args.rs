@@ -184,6 +184,7 @@ pub(crate) enum FolderCommand {
         #[arg(long, value_name = "URL")]
         ledger: Vec<String>,
     },
+    Cards,
     List(List),
     Search {
         #[arg(required = true, num_args = 1..)]

@@ -11,10 +11,18 @@ pub(crate) fn rfc3339(milliseconds: u64) -> String {
 /// Day and minute where this machine stands, with how far that is from UTC, for people: of shares,
 /// accesses and whatever else happens to the reader. Days of records are those of their hospitals.
 pub(crate) fn local_time(milliseconds: u64) -> String {
+    here(milliseconds, "%Y-%m-%d %H:%M %:z")
+}
+
+/// The day of such a time where this machine stands.
+pub(crate) fn local_day(milliseconds: u64) -> String {
+    here(milliseconds, "%Y-%m-%d")
+}
+
+fn here(milliseconds: u64, form: &str) -> String {
     let milliseconds = i64::try_from(milliseconds).unwrap_or(i64::MAX);
     DateTime::from_timestamp_millis(milliseconds).map_or_else(String::new, |time| {
-        let time = time.with_timezone(&Local);
-        time.format("%Y-%m-%d %H:%M %:z").to_string()
+        time.with_timezone(&Local).format(form).to_string()
     })
 }
 

@@ -32,7 +32,8 @@ pub async fn status(http: &Http, edge: &Url, claim: ClaimId) -> Result<ClaimStat
         .await
 }
 
-/// Waits until the desk decided; gives the last state when `patience` is over.
+/// Waits until the desk decided; gives the last state when `patience` is over. `meanwhile` is told
+/// each state before.
 ///
 /// # Errors
 /// [`HttpError`] when the edge refuses; an edge that cannot be reached is asked again.
@@ -41,6 +42,7 @@ pub async fn wait(
     edge: &Url,
     claim: ClaimId,
     patience: Duration,
+    mut meanwhile: impl FnMut(&ClaimStatus),
 ) -> Result<ClaimStatus, HttpError> {
     let end = tokio::time::Instant::now() + patience;
     let mut pause = FIRST_PAUSE;
@@ -49,7 +51,11 @@ pub async fn wait(
         match status(http, edge, claim).await {
             Ok(status) if status.state != ClaimState::Waiting || over => return Ok(status),
             Err(error) if over || !error.worth_another_try() => return Err(error),
-            Ok(_) | Err(_) => tokio::time::sleep(pause).await,
+            Ok(status) => {
+                meanwhile(&status);
+                tokio::time::sleep(pause).await;
+            }
+            Err(_) => tokio::time::sleep(pause).await,
         }
         pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
     }

@@ -130,6 +130,8 @@ labels! {
     TX_ACCESS = "medfolder/tx/access";
     /// Transaction: Anchor a digest.
     TX_ANCHOR = "medfolder/tx/anchor";
+    /// What a hospital anchors of a card that another one replaced at its desk: H(label ‖ card).
+    CARD_REPLACED = "medfolder/card-replaced";
     /// Transaction: Rotate a member's key.
     TX_MEMBER_KEY = "medfolder/tx/member-key";
     /// Transaction: Set a storage area.

@@ -3,7 +3,7 @@
 use crate::connect::Card;
 use crate::records::parsed;
 use crate::{Folder, FolderError};
-use medfolder_client::api::desk::{ClaimId, ClaimRequest, ClaimState};
+use medfolder_client::api::desk::{ClaimId, ClaimRequest, ClaimState, ClaimStatus};
 use medfolder_client::clock::Clock;
 use medfolder_client::desk;
 use medfolder_client::desk_code::{DeskCode, DeskLink};
@@ -24,6 +24,27 @@ const REGISTRATION_VALIDITY: u64 = 60 * 60 * 1_000;
 pub struct DeskInvitation {
     member: MemberId,
     code: DeskCode,
+}
+
+/// How a card stands, as far as this device has heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkedCard {
+    /// The card.
+    pub card: Card,
+    /// `pending`, `registered`, `frozen`, `rotated` or `closed`.
+    pub state: String,
+    /// When it was registered (block time, ms); `None` before the first sync.
+    pub linked: Option<u64>,
+    /// Since when another card has its place at the hospital (block time, ms).
+    pub replaced: Option<u64>,
+}
+
+impl LinkedCard {
+    /// Whether its hospital seals new records for it.
+    #[must_use]
+    pub fn is_used(&self) -> bool {
+        self.replaced.is_none() && matches!(self.state.as_str(), "registered" | "frozen")
+    }
 }
 
 /// A card that waits for the front desk to compare its number.
@@ -90,6 +111,7 @@ impl Folder<'_> {
                 tracing::debug!(code = error.code(), "the ledger does not tell of the card");
             }
         }
+        self.ask_whether_replaced(invitation.member, clock).await?;
         let card = self.pending_card(invitation.member)?;
         let request = self.registration(&card, &invitation.code, clock.now())?;
         let (http, edge) = self.edge(&card.member)?;
@@ -101,14 +123,43 @@ impl Folder<'_> {
         Ok(PendingCard { card, claim })
     }
 
-    /// Waits until the desk confirmed the card's number.
+    /// A card that another device's took the place of is no reason to refuse another link.
+    async fn ask_whether_replaced(
+        &self,
+        member: MemberId,
+        clock: &Clock,
+    ) -> Result<(), FolderError> {
+        for card in self.cards()?.iter().filter(|card| card.member == member) {
+            let ledger = self.ledger_client(clock)?;
+            if let Err(error) = self.learn_replaced(&ledger, card).await {
+                tracing::debug!(code = error.code(), "the ledger does not tell of the card");
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the desk confirmed the card's number. `replaces` is told, once, when the hospital
+    /// says that the patient has a card there already, registered then (ms, 0 unknown), which this
+    /// one will replace.
     ///
     /// # Errors
     /// The desk's reason, such as `desk.code_expired` or `desk.card_mismatch`; `desk.waiting` when
     /// nobody confirmed within ten minutes.
-    pub async fn wait_for_desk(&self, pending: &PendingCard) -> Result<Card, FolderError> {
+    pub async fn wait_for_desk(
+        &self,
+        pending: &PendingCard,
+        mut replaces: impl FnMut(u64),
+    ) -> Result<Card, FolderError> {
         let (http, edge) = self.edge(&pending.card.member)?;
-        let status = desk::wait(&http, &edge, pending.claim, DESK_PATIENCE).await?;
+        let mut told = false;
+        let mut tell = |status: &ClaimStatus| {
+            if let (Some(since), false) = (status.replaces, told) {
+                told = true;
+                replaces(since);
+            }
+        };
+        let status = desk::wait(&http, &edge, pending.claim, DESK_PATIENCE, &mut tell).await?;
+        tell(&status);
         match status.state {
             ClaimState::Confirmed => {
                 self.set_registered(pending.card.row)?;
@@ -127,6 +178,32 @@ impl Folder<'_> {
     /// `vault.storage`.
     pub fn cards(&self) -> Result<Vec<Card>, FolderError> {
         self.cards_where("state <> 'pending'")
+    }
+
+    /// Every card of the folder with how it stands, oldest first.
+    ///
+    /// # Errors
+    /// `vault.storage`.
+    pub fn linked_cards(&self) -> Result<Vec<LinkedCard>, FolderError> {
+        let database = self.vault.database()?;
+        let mut statement = database.prepare_cached(
+            "SELECT id, number, member, idx, state, linked, replaced FROM card WHERE folder = ?1
+             ORDER BY id",
+        )?;
+        let rows = statement.query_map([self.id], |row| {
+            Ok(LinkedCard {
+                card: Card {
+                    row: row.get(0)?,
+                    number: parsed(row, 1)?,
+                    member: parsed(row, 2)?,
+                    index: row.get(3)?,
+                },
+                state: row.get(4)?,
+                linked: row.get(5)?,
+                replaced: row.get(6)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Cards that are in the vault and that no desk confirmed as far as it knows: linking was
@@ -184,7 +261,7 @@ impl Folder<'_> {
         let database = self.vault.database()?;
         let known: Option<(i64, u32, String)> = database
             .query_row(
-                "SELECT id, idx, state FROM card WHERE folder = ?1 AND member = ?2
+                "SELECT id, idx, CASE WHEN replaced IS NULL THEN state ELSE 'replaced' END FROM card WHERE folder = ?1 AND member = ?2
                  ORDER BY idx DESC LIMIT 1",
                 params![self.id, member.to_string()],
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),

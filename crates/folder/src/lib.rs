@@ -18,7 +18,7 @@ pub mod share;
 pub mod sync;
 pub mod vault;
 
-pub use cards::{DeskInvitation, PendingCard};
+pub use cards::{DeskInvitation, LinkedCard, PendingCard};
 pub use connect::Card;
 pub use error::FolderError;
 pub use vault::{Folder, OpensWith, Trust, Unlock, Vault};

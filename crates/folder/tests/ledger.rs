@@ -12,7 +12,7 @@ use medfolder_crypto::{Digest, Secret32, Suite};
 use medfolder_folder::records::{Filter, State};
 use medfolder_folder::sync::{Cancel, SyncOptions};
 use medfolder_folder::{Folder, FolderError, Trust, Unlock, Vault};
-use medfolder_ledger::body::{Consent, Mark, RegisterCard, Seal, SealedLeaf};
+use medfolder_ledger::body::{Anchor, Consent, Mark, RegisterCard, Seal, SealedLeaf};
 use medfolder_node::bench::fixture::Fixture;
 use medfolder_node::clock::{Clock as _, ManualClock, SystemClock};
 use medfolder_node::lying::Lie;
@@ -230,6 +230,45 @@ async fn a_restored_folder_looks_for_its_cards_until_it_finds_one() {
     world.register(&node).await;
     assert_eq!(world.sync(&folder, 0).await, LEDGER_SATISFIED);
     assert_eq!(folder.cards().unwrap().len(), 1);
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_another_one_replaced_says_since_when_and_by_whose_proof() {
+    let world = World::new();
+    let node = Node::start(world.config(), &world.clock, None).await;
+    world.register(&node).await;
+    world.seal(&node, 1).await;
+    let vault = world.vault();
+    let folder = world.folder(&vault, &[&node]);
+    assert_eq!(world.sync(&folder, 0).await, LEDGER_SATISFIED);
+    let [before] = &folder.linked_cards().unwrap()[..] else {
+        panic!("one card")
+    };
+    assert!(before.is_used() && before.linked.is_some());
+    let card = CardNumber(world.card().number);
+    let suite = world.fixture.chain.suite();
+    let (now, keys) = (world.clock.now(), &world.fixture.hospitals);
+    // Another hospital's word about it is none.
+    let foreign = Anchor::of_replaced(suite, keys[1].id, &card);
+    world
+        .submit(
+            &node,
+            &world.fixture.signed(foreign, now, &[Some(&keys[1].seal)]),
+        )
+        .await;
+    assert_eq!(world.sync(&folder, 0).await, LEDGER_SATISFIED);
+    assert!(folder.linked_cards().unwrap()[0].is_used());
+    let anchor = Anchor::of_replaced(suite, HOSPITAL, &card);
+    world
+        .submit(
+            &node,
+            &world.fixture.signed(anchor, now, &[Some(&keys[0].seal)]),
+        )
+        .await;
+    assert_eq!(world.sync(&folder, 0).await, LEDGER_SATISFIED);
+    let after = folder.linked_cards().unwrap();
+    assert!(after[0].replaced > before.linked && !after[0].is_used());
     node.end().await;
 }
 

@@ -160,6 +160,13 @@ pub enum DeskOutcome {
         #[n(0)]
         code: String,
     },
+    /// The desk still decides; confirming would replace a card that the patient has here.
+    #[n(2)]
+    Replaces {
+        /// Block time of that card's registration in milliseconds, 0 unknown.
+        #[n(0)]
+        since: u64,
+    },
 }
 
 /// From the edge to the inner zone; hostile until checked.

@@ -4,6 +4,7 @@ use super::lifetime::child_with;
 use super::person::for_a_person;
 use super::{line_with, refused, run, told};
 use medfolder_tests::{Served, eventually, medfolder};
+use std::io::BufReader;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -56,7 +57,7 @@ pub(crate) fn an_end_that_nobody_takes_is_told_in_time_and_made_by_the_next_sync
     for words in [&["access-log"][..], &["sync"]] {
         let mut waiting = served.folder(2, words).spawn().unwrap();
         line_with(
-            waiting.stderr.take().unwrap(),
+            &mut BufReader::new(waiting.stderr.take().unwrap()),
             "Still waiting for the hospital",
         );
         waiting.kill().unwrap();

@@ -5,6 +5,7 @@ use super::{line_with, refused, text, told};
 use medfolder_tests::{Device, Ended, Served, eventually, medfolder, run};
 use serde_json::Value;
 use std::fs;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -235,7 +236,8 @@ fn a_link_that_was_stopped_is_taken_up_by_sync(served: &Served, device: &Device)
     let given = told(&mut medfolder(&words));
     let (link, code) = (text(given.last(), "link"), text(given.last(), "code"));
     let mut linking = device.folder(&["link", link]).spawn().unwrap();
-    let shown = line_with(linking.stderr.take().unwrap(), "card number");
+    let mut stderr = BufReader::new(linking.stderr.take().unwrap());
+    let shown = line_with(&mut stderr, "card number");
     // While it waits for the desk it holds the vault.
     refused(&mut device.folder(&["list"]), "vault.in_use");
     linking.kill().unwrap();
@@ -257,7 +259,37 @@ fn a_link_that_was_stopped_is_taken_up_by_sync(served: &Served, device: &Device)
         synced.exit == 0 && !synced.stdout.contains("No hospital is linked yet")
     });
     assert!(linked, "sync does not see the card that the desk confirmed");
+    the_card_that_was_replaced_says_so(served, device);
     refused(&mut device.folder(&["link", link]), "card.linked");
+}
+
+/// The patient had a card there already, in her own folder: nobody loses sight of records unwarned.
+fn the_card_that_was_replaced_says_so(served: &Served, new: &Device) {
+    let hospital = text(&served.ready["gateways"][0], "name");
+    let old = || told(&mut served.folder(0, &["sync"]));
+    let said = eventually(PATIENCE, || {
+        old().last()["replaced"][0]["hospital"] == hospital
+    });
+    assert!(said, "{}", old().stdout);
+    assert_eq!(old().last()["complete"], true);
+    let page = for_a_person(&served.folder(0, &["sync"])).stdout;
+    assert!(page.contains("this card was replaced on"), "{page}");
+    let cards = told(&mut served.folder(0, &["cards"]));
+    let states = |cards: &Ended| -> Vec<String> {
+        let at = cards
+            .lines
+            .iter()
+            .filter(|line| line["hospital"] == hospital);
+        at.map(|line| text(line, "state").to_owned()).collect()
+    };
+    assert_eq!(states(&cards), ["replaced"]);
+    assert!(cards.lines.len() > 1 && cards.lines[1]["state"] == "registered");
+    assert_eq!(states(&told(&mut new.folder(&["cards"]))), ["registered"]);
+    // The next patient at the desk is asked about it first.
+    let inner = served.text("/gateways/0/inner_config");
+    let words = ["desk", "code", "--config", inner, "--patient", "T00351204"];
+    let page = for_a_person(&medfolder(&words)).stdout;
+    assert!(page.contains("This patient has a card already"), "{page}");
 }
 
 /// Another command of the same person's that is soon done is waited for.

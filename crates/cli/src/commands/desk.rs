@@ -1,12 +1,13 @@
 //! The front desk: asks the inner zone for a code, and confirms the card that claims it.
 
 use crate::args::{Desk, Lang};
+use crate::commands::folder::link::card_end;
 use crate::commands::folder::show;
 use crate::commands::service;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::qr;
-use crate::time::{local_time, rfc3339};
+use crate::time::{local_day, local_time, rfc3339};
 use medfolder_client::http::{Http, HttpOptions};
 use medfolder_gateway::inner;
 use serde::de::DeserializeOwned;
@@ -25,6 +26,58 @@ pub(crate) struct Code {
     pub(crate) link: String,
     /// When it ends, in milliseconds.
     pub(crate) expires: u64,
+    /// The card that the patient has already.
+    #[serde(default)]
+    linked: Option<Linked>,
+}
+
+/// A card that a patient has at this hospital.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+struct Linked {
+    card: String,
+    since: u64,
+}
+
+impl Linked {
+    fn line(&self) -> Value {
+        let since = (self.since > 0).then(|| rfc3339(self.since));
+        json!({"card_end": card_end(&self.card), "since": since})
+    }
+
+    fn named(&self, output: Output) -> String {
+        let end = card_end(&self.card);
+        let day = local_day(self.since);
+        match (output.lang, self.since) {
+            (Lang::Zh, 0) => format!("末八位 {end}"),
+            (Lang::Zh, _) => format!("末八位 {end}，{day} 绑定"),
+            (Lang::En, 0) => format!("ending in {end}"),
+            (Lang::En, _) => format!("ending in {end}, linked on {day}"),
+        }
+    }
+
+    fn would_be_replaced(&self, output: Output) -> String {
+        let named = self.named(output);
+        match output.lang {
+            Lang::Zh => format!(
+                "⚠ 这位病人已有一张健康卡（{named}）。用这个码绑定会换卡：新的病历只到新卡，旧卡收不到。\n  \
+                 请先问清病人是否要换；只想多一台设备的，让病人在那台设备上用 24 个词恢复。\n\n"
+            ),
+            Lang::En => format!(
+                "⚠ This patient has a card already ({named}). Linking with this code replaces it: new records go to the new card only.\n  \
+                 Ask first whether that is wanted; to add a device, the folder is restored there from its 24 words.\n\n"
+            ),
+        }
+    }
+
+    fn replaced(&self, output: Output) -> String {
+        let named = self.named(output);
+        match output.lang {
+            Lang::Zh => format!("\n⚠ 已换卡：先前的卡（{named}）不再收到新的病历。"),
+            Lang::En => format!(
+                "\n⚠ It replaces the earlier card ({named}), which receives no new records."
+            ),
+        }
+    }
 }
 
 /// `medfolder desk …`
@@ -40,10 +93,16 @@ pub(crate) async fn run(words: Desk, output: Output) -> Result<(), CliError> {
             config,
             card_end,
         } => {
-            let confirmed = DeskClient::new(&config)?.confirm(&code, &card_end).await?;
+            let mut confirmed = DeskClient::new(&config)?.confirm(&code, &card_end).await?;
+            let before = confirmed
+                .as_object_mut()
+                .and_then(|line| line.remove("replaces"));
+            let before: Option<Linked> = before.and_then(|one| serde_json::from_value(one).ok());
+            confirmed["replaces"] = json!(before.as_ref().map(Linked::line));
             output.line(&confirmed, || {
                 let text = output.say("已确认，卡号末八位", "Confirmed: the card ending in");
-                format!("{text} {card_end}")
+                let before = before.map_or_else(String::new, |one| one.replaced(output));
+                format!("{text} {card_end}{before}")
             });
         }
     }
@@ -73,22 +132,25 @@ async fn code(
     output.picture(&format!("{heading}\n\n{blocks}\n"));
     let line = json!({
         "code": code.code, "link": code.link, "expires": rfc3339(code.expires), "qr": picture,
+        "linked": code.linked.as_ref().map(Linked::line),
     });
     output.line(&line, || told(&code, config, output));
     file.map_or(Ok(()), |file| qr::write(file, &code.link))
 }
 
 fn told(code: &Code, config: &Path, output: Output) -> String {
+    let before = code.linked.as_ref();
+    let before = before.map_or_else(String::new, |one| one.would_be_replaced(output));
     let config = config.display();
     let expires = local_time(code.expires);
     let Code { code, link, .. } = code;
     match output.lang {
         Lang::Zh => format!(
-            "绑定码：{code}\n链接：{link}\n有效至：{expires}，只能用一次\n\n\
+            "{before}绑定码：{code}\n链接：{link}\n有效至：{expires}，只能用一次\n\n\
              病人认领后，请核对她屏幕上卡号的最后八位：\n  medfolder desk confirm {code} --config {config} --card-end …"
         ),
         Lang::En => format!(
-            "Code: {code}\nLink: {link}\nValid until {expires}, for one use\n\n\
+            "{before}Code: {code}\nLink: {link}\nValid until {expires}, for one use\n\n\
              Then compare the end of the card number on the patient’s screen:\n  \
              medfolder desk confirm {code} --config {config} --card-end …"
         ),

@@ -10,7 +10,7 @@ pub(crate) mod policy;
 pub(crate) mod service;
 pub(crate) mod verify;
 
-use crate::args::{Cli, Command, Gateway, Member, Policy};
+use crate::args::{Cli, Command, FolderCommand, Gateway, Member, Policy};
 use crate::error::CliError;
 use crate::output::Output;
 use crate::patience::told;
@@ -28,10 +28,23 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<(), CliError> {
         Command::Gateway(Gateway::Edge(service)) => service::edge(&service.config, asked).await,
         Command::Signer(service) => service::signer(&service.config, asked).await,
         Command::Demo(words) => demo::run(&words, &global, output, asked).await,
-        other => tokio::select! {
-            done = once(other, global.data_dir, output) => done,
-            () = shutdown::wait(&mut asked) => Err(CliError::new("system.interrupted", "")),
-        },
+        other => {
+            let stopped = stopped(&other);
+            tokio::select! {
+                done = once(other, global.data_dir, output) => done,
+                () = shutdown::wait(&mut asked) => Err(CliError::new(stopped, "")),
+            }
+        }
+    }
+}
+
+/// What Ctrl-C means for a command: a claim at a front desk stands without us.
+const fn stopped(command: &Command) -> &'static str {
+    match command {
+        Command::Folder(folder) if matches!(folder.command, FolderCommand::Link { .. }) => {
+            "link.interrupted"
+        }
+        _ => "system.interrupted",
     }
 }
 

@@ -56,4 +56,8 @@ pub struct ClaimStatus {
     /// The registration's transaction id once it was confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction: Option<TxId>,
+    /// The patient has a card at this hospital already, registered then (ms, 0 unknown), which
+    /// confirming replaces. The edge's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<u64>,
 }

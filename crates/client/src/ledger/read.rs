@@ -3,7 +3,9 @@
 use medfolder_crypto::Digest;
 use medfolder_ledger::block::Checkpoint;
 use medfolder_ledger::proof::{EntryProof, MAX_LEN};
-use medfolder_ledger::state::{MemberEntry, ReceiptEntry, RecordEntry, SealEntry, StaffEntry};
+use medfolder_ledger::state::{
+    AnchorEntry, MemberEntry, ReceiptEntry, RecordEntry, SealEntry, StaffEntry,
+};
 use medfolder_ledger::{Chain, StateKey};
 use medfolder_record::{KeyId, MemberId, RecordId, VisitId};
 use minicbor::{Decode, Encode};
@@ -75,6 +77,20 @@ impl LedgerClient {
     ) -> Result<Proven<SealEntry>, LedgerError> {
         let key = StateKey::seal(self.chain().suite(), member, visit, seq);
         self.entry(&format!("v1/seals/{visit}/{seq}?member={member}"), key)
+            .await
+    }
+
+    /// When `member` anchored a digest; `None` when it has not.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn anchor(
+        &self,
+        member: &MemberId,
+        digest: &Digest,
+    ) -> Result<Proven<AnchorEntry>, LedgerError> {
+        let key = StateKey::anchor(self.chain().suite(), member, digest);
+        self.entry(&format!("v1/anchors/{digest}?member={member}"), key)
             .await
     }
 

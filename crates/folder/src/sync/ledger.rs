@@ -5,6 +5,7 @@ use super::take_in::{Entry, set_taken, take_in};
 use crate::{Card, Folder, FolderError};
 use medfolder_client::clock::Clock;
 use medfolder_client::ledger::{History, LedgerClient, LedgerError, NodeAddress};
+use medfolder_ledger::body::{CARD_REPLACED, card_replaced};
 use medfolder_ledger::proof::{HistoryItem, ProofError};
 use medfolder_ledger::{Checkpoint, Running, Subject};
 use medfolder_record::MemberId;
@@ -66,6 +67,25 @@ impl Folder<'_> {
         let subject = Subject::Card(card.number);
         let history = session.entries(&subject, self.taken(card)?).await?;
         self.write_history(card, &history)
+    }
+
+    /// Asks the ledger whether the hospital's desk linked another card to the same patient: then
+    /// this card's list has ended. Absence is proven like presence, so nobody can hide it.
+    pub(crate) async fn learn_replaced(
+        &self,
+        ledger: &LedgerClient,
+        card: &Card,
+    ) -> Result<(), FolderError> {
+        let digest = card_replaced(self.consortium.suite(), &card.number);
+        let (anchor, _) = ledger.anchor(&card.member, &digest).await?;
+        let since = anchor
+            .filter(|anchor| anchor.kind == CARD_REPLACED)
+            .map(|anchor| anchor.time);
+        self.vault.database()?.execute(
+            "UPDATE card SET replaced = ?2 WHERE id = ?1",
+            params![card.row, since],
+        )?;
+        Ok(())
     }
 
     /// How far a card's list is taken in.

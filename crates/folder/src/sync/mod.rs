@@ -20,8 +20,8 @@ use crate::{Card, Folder, FolderError};
 use medfolder_client::clock::Clock;
 use medfolder_client::ledger::LedgerClient;
 use medfolder_client::zone::ZoneClient;
-use medfolder_record::RecordId;
 use medfolder_record::limits::CLOCK_TOLERANCE_MS;
+use medfolder_record::{CardNumber, MemberId, RecordId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -67,6 +67,17 @@ pub struct Failure {
     pub check: String,
 }
 
+/// A card whose list has ended: its hospital's desk linked another one to the same patient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// The card.
+    pub card: CardNumber,
+    /// Its hospital.
+    pub member: MemberId,
+    /// Since when, in milliseconds: block time.
+    pub since: u64,
+}
+
 /// What a sync did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SyncReport {
@@ -82,6 +93,9 @@ pub struct SyncReport {
     pub failed: Vec<Failure>,
     /// Whether every card's list is proven whole as of a checkpoint.
     pub complete: bool,
+    /// Cards whose lists have ended without another of this folder that follows: what the hospital
+    /// made since then goes to somebody's other card.
+    pub replaced: Vec<Replaced>,
 }
 
 /// What a sync runs with.
@@ -136,6 +150,7 @@ impl Folder<'_> {
         for (done, card) in cards.iter().enumerate() {
             options.cancel.check()?;
             report.new += self.take_in_card(&ledger, card, options).await?;
+            self.learn_replaced(&ledger, card).await?;
             (options.progress)(Progress::Cards(done + 1, cards.len()));
             match self.sync_zone(&ledger, card, options, &mut report).await {
                 // The ledger, asked a moment ago, goes by this device's time.
@@ -150,6 +165,7 @@ impl Folder<'_> {
             }
         }
         report.failed = self.failures()?;
+        report.replaced = self.replaced_cards()?;
         match silent {
             Some(error) => Err(error),
             None => Ok(report),
@@ -169,6 +185,25 @@ impl Folder<'_> {
         let files = self.fetch_attachments(&zone, card, options).await;
         report.reported += self.report_zone(ledger, card, options).await?;
         files
+    }
+
+    fn replaced_cards(&self) -> Result<Vec<Replaced>, FolderError> {
+        let cards = self.linked_cards()?;
+        let at = |member| {
+            cards
+                .iter()
+                .any(|one| one.card.member == member && one.is_used())
+        };
+        let ended = cards.iter().filter(|one| !at(one.card.member));
+        Ok(ended
+            .filter_map(|one| {
+                Some(Replaced {
+                    card: one.card.number,
+                    member: one.card.member,
+                    since: one.replaced?,
+                })
+            })
+            .collect())
     }
 
     async fn fetch_attachments(

@@ -30,6 +30,7 @@ pub(crate) fn take_in(
         Body::Seal(seal) => take_seal(database, folder, card, entry, seal),
         Body::Withdraw(withdraw) => take_withdraw(database, folder, withdraw).map(|()| 0),
         Body::ZoneReport(report) => super::report::take_in(database, folder, report).map(|()| 0),
+        Body::RegisterCard(_) => set_linked(database, card, entry.step.block_time),
         Body::FreezeCard(_) => set_state(database, card, "frozen"),
         Body::LiftFreeze(_) => set_state(database, card, "registered"),
         Body::CloseCard(_) => set_state(database, card, "closed"),
@@ -45,6 +46,13 @@ fn set_state(database: &Connection, card: &Card, state: &str) -> Result<usize, F
     database
         .prepare_cached("UPDATE card SET state = ?2 WHERE id = ?1")?
         .execute(params![card.row, state])?;
+    Ok(0)
+}
+
+fn set_linked(database: &Connection, card: &Card, time: u64) -> Result<usize, FolderError> {
+    database
+        .prepare_cached("UPDATE card SET linked = ?2 WHERE id = ?1")?
+        .execute(params![card.row, time])?;
     Ok(0)
 }
 

@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/001_folders_records_shares.sql"),
     include_str!("migrations/002_fewer_merges.sql"),
     include_str!("migrations/003_days_as_written.sql"),
+    include_str!("migrations/004_replaced.sql"),
 ];
 
 /// Brings the database to the newest version, each step in a transaction of its own.

@@ -133,7 +133,7 @@ pub(crate) async fn status(
     let claim: ClaimId = claim.parse().map_err(|_| Problem::absent("claim.absent"))?;
     let found = app.db.read(move |c| {
         c.query_row(
-            "SELECT state, code, tx FROM claim WHERE id = ?1",
+            "SELECT state, code, tx, replaces FROM claim WHERE id = ?1",
             params![claim.0],
             |row| {
                 let state = match row.get::<_, i64>(0)? {
@@ -150,6 +150,9 @@ pub(crate) async fn status(
                     state,
                     code: Some(code).filter(|c| !c.is_empty()),
                     transaction,
+                    replaces: row
+                        .get::<_, Option<i64>>(3)?
+                        .map(|time| time.unsigned_abs()),
                 })
             },
         )
@@ -165,6 +168,10 @@ pub(crate) async fn status(
 pub(crate) fn answered(app: &App, answer: &DeskAnswer) -> Result<(), DbError> {
     app.db.write_now(|t| {
         let (state, code, tx) = match &answer.outcome {
+            DeskOutcome::Replaces { since } => {
+                let sql = "UPDATE claim SET replaces = ?2 WHERE id = ?1 AND state = 0";
+                return t.execute(sql, params![answer.claim, int(*since)]).map(drop);
+            }
             DeskOutcome::Confirmed { transaction } => (1, "", Some(transaction.0)),
             DeskOutcome::Refused { code } => (2, code.as_str(), None),
         };

@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 use super::InnerError;
 use super::inlet;
 use super::outbox;
+use super::replaced::{self, Linked};
 use super::store::code as state;
 use super::zone::{Zone, sql_time, time_of};
 use crate::spool::{CardClaim, DeskAnswer, DeskOutcome, Out};
@@ -104,6 +105,9 @@ pub struct GivenCode {
     pub link: String,
     /// When it ends, milliseconds since the Unix epoch, UTC.
     pub expires: u64,
+    /// The card that the patient has here already: the one that is linked now would replace it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linked: Option<Linked>,
 }
 
 impl core::fmt::Debug for GivenCode {
@@ -119,6 +123,9 @@ pub struct Confirmed {
     pub card: CardNumber,
     /// T_R's id; the card is registered when the ledger accepted it.
     pub transaction: Digest,
+    /// The card that this one replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Linked>,
 }
 
 /// Makes a code for a patient; earlier codes of hers that nobody claimed end.
@@ -129,7 +136,7 @@ pub(crate) fn give(zone: &Zone, number: &str) -> Result<GivenCode, DeskError> {
     let code = DeskCode::random(&mut os_rng());
     let expires = zone.now().saturating_add(CODE_LIFETIME);
     let sealed = zone.key.seal(PURPOSE, code.expose());
-    zone.store.write(|db| {
+    let linked = zone.store.write(|db| {
         let patient = patient(zone, db, number)?;
         db.execute(
             "DELETE FROM codes WHERE patient = ?1 AND state = ?2",
@@ -140,13 +147,14 @@ pub(crate) fn give(zone: &Zone, number: &str) -> Result<GivenCode, DeskError> {
              VALUES (?1, ?2, ?3, ?4, 0, x'', x'', x'')",
             (patient, &sealed, sql_time(expires), state::GIVEN),
         )?;
-        Ok::<_, DeskError>(())
+        Ok::<_, DeskError>(replaced::linked(db, patient)?)
     })?;
     let link = DeskLink::new(&zone.genesis(), zone.member(), code.clone());
     Ok(GivenCode {
         code: code.text(),
         link: link.text(),
         expires,
+        linked,
     })
 }
 
@@ -194,6 +202,7 @@ fn patient_in(zone: &Zone, db: &Connection, system: &str, value: &str) -> Result
 
 struct Row {
     id: i64,
+    patient: i64,
     code: DeskCode,
     expires: u64,
     state: i64,
@@ -227,7 +236,8 @@ impl Row {
 
 fn rows(zone: &Zone, db: &Connection) -> Result<Vec<Row>, DeskError> {
     let mut statement = db.prepare_cached(
-        "SELECT id, code, expires, state, tries, claim, tx, tx_id FROM codes ORDER BY id DESC",
+        "SELECT id, code, expires, state, tries, claim, tx, tx_id, patient FROM codes
+         ORDER BY id DESC",
     )?;
     let mut found = statement.query([])?;
     let mut rows = Vec::new();
@@ -247,6 +257,7 @@ fn rows(zone: &Zone, db: &Connection) -> Result<Vec<Row>, DeskError> {
             claim: row.get(5)?,
             tx: row.get(6)?,
             tx_id: row.get(7)?,
+            patient: row.get(8)?,
         });
     }
     Ok(rows)
@@ -296,10 +307,10 @@ fn take_claim(zone: &Zone, db: &Connection, claim: &CardClaim) -> Result<(), Des
         .ok_or(DeskError::Unknown)?;
     if row.claim == claim.claim {
         // The same claim again: sent twice, or after a crash.
-        if let Some(answer) = row.answered()? {
-            outbox::queue(db, &answer)?;
-        }
-        return Ok(());
+        return match row.answered()? {
+            Some(answer) => Ok(outbox::queue(db, &answer)?),
+            None => warn_of_replacing(db, &row, claim.claim),
+        };
     }
     if row.state != state::GIVEN {
         return Err(DeskError::Used);
@@ -318,6 +329,15 @@ fn take_claim(zone: &Zone, db: &Connection, claim: &CardClaim) -> Result<(), Des
             sql_time(now.saturating_add(CODE_LIFETIME)),
         ),
     )?;
+    warn_of_replacing(db, &row, claim.claim)
+}
+
+/// Tells the patient's device, while the desk decides, that her present card would be replaced.
+fn warn_of_replacing(db: &Connection, row: &Row, claim: [u8; 16]) -> Result<(), DeskError> {
+    if let Some(Linked { since, .. }) = replaced::linked(db, row.patient)? {
+        let outcome = DeskOutcome::Replaces { since };
+        outbox::queue(db, &Out::Answer(DeskAnswer { claim, outcome }))?;
+    }
     Ok(())
 }
 
@@ -383,6 +403,7 @@ fn confirm_in(
     if !ends_with(&card.to_string(), card_end) {
         return mismatch(db, &row);
     }
+    let replaces = replaced::linked(db, row.patient)?.filter(|linked| linked.card != card);
     let (bytes, id) = both_sign(zone, &transaction, body)?;
     db.execute(
         "UPDATE codes SET state = ?2, tx = ?3, tx_id = ?4 WHERE id = ?1",
@@ -391,7 +412,11 @@ fn confirm_in(
     let transaction = Digest(id.0);
     outbox::queue(db, &Out::Tx(bytes))?;
     outbox::queue(db, &confirmed(row.claim_number()?, transaction))?;
-    Ok(Confirmed { card, transaction })
+    Ok(Confirmed {
+        card,
+        transaction,
+        replaces,
+    })
 }
 
 fn ends_with(number: &str, end: &str) -> bool {

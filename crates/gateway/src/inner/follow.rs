@@ -8,7 +8,8 @@
 use medfolder_crypto::{PublicKeyBytes, from_cbor, to_cbor};
 use medfolder_ledger::block::MAX_LEN;
 use medfolder_ledger::body::{
-    Body, CloseCard, EnrolStaff, RegisterCard, RevokeReason, RevokeStaff, RotateCard, RotateStaff,
+    Body, CARD_REPLACED, CloseCard, EnrolStaff, RegisterCard, RevokeReason, RevokeStaff,
+    RotateCard, RotateStaff,
 };
 use medfolder_ledger::{Block, Header, Refusal, Transaction, TxId};
 use medfolder_record::{CardNumber, KeyId};
@@ -16,7 +17,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::store::{batch, code, meta, set_meta, staff};
 use super::zone::{Zone, sql_time};
-use super::{InnerError, assign, cleanup, desk, keys, refused, seal};
+use super::{InnerError, assign, cleanup, desk, keys, refused, replaced, seal};
 use crate::certified::Certified;
 
 const TRUSTED: &str = "header";
@@ -124,6 +125,7 @@ fn is_ours(zone: &Zone, body: &Body) -> bool {
         Body::CloseCard(body) => body.member,
         Body::RotateMemberKey(body) => body.member,
         Body::Seal(body) => body.member,
+        Body::Anchor(body) if body.kind == CARD_REPLACED => body.member,
         _ => return false,
     };
     member == zone.member()
@@ -140,10 +142,11 @@ fn accepted(
         Body::EnrolStaff(body) => enrolled(zone, db, body),
         Body::RotateStaff(body) => rotated_staff(zone, db, body, time),
         Body::RevokeStaff(body) => revoked(db, body, time),
-        Body::RegisterCard(body) => registered(zone, db, body, id),
+        Body::RegisterCard(body) => registered(zone, db, body, id, time),
         Body::RotateCard(body) => rotated(zone, db, body),
         Body::CloseCard(body) => closed(db, body),
         Body::RotateMemberKey(body) => Ok(keys::rotated(db, body)?),
+        Body::Anchor(body) => replaced::anchored(db, body),
         _ => Ok(()),
     }
 }
@@ -211,6 +214,7 @@ fn registered(
     db: &Connection,
     body: &RegisterCard,
     id: &TxId,
+    time: u64,
 ) -> Result<(), InnerError> {
     let patient: Option<i64> = db
         .prepare_cached("SELECT patient FROM codes WHERE tx_id = ?1 AND state = ?2")?
@@ -219,7 +223,8 @@ fn registered(
     let Some(patient) = patient else {
         return Ok(());
     };
-    live_card(db, patient, &body.number(zone.suite()), &body.encryption)?;
+    let number = body.number(zone.suite());
+    replaced::follow(zone, db, patient, (&number, &body.encryption), time)?;
     desk::forget_confirmed(db, id)
 }
 
@@ -235,12 +240,7 @@ fn live_card(
         "INSERT OR REPLACE INTO cards (card, patient, encryption, live) VALUES (?1, ?2, ?3, 1)",
         (card.as_bytes(), patient, encryption.as_bytes()),
     )?;
-    db.execute(
-        "UPDATE batches SET reason = '' WHERE reason = 'card.none' AND visit IN
-           (SELECT id FROM visits WHERE patient = ?1)",
-        [patient],
-    )?;
-    Ok(())
+    Ok(replaced::unhold(db, patient)?)
 }
 
 fn rotated(zone: &Zone, db: &Connection, body: &RotateCard) -> Result<(), InnerError> {

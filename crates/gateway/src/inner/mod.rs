@@ -26,6 +26,7 @@ mod keys;
 mod outbox;
 mod parallel;
 mod refused;
+mod replaced;
 mod run;
 mod seal;
 mod staff;

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::store::{batch, code, record, staff};
 use super::zone::{Zone, sql_time};
-use super::{InnerError, seal};
+use super::{InnerError, replaced, seal};
 
 /// Block time between two tries of what may pass.
 const RETRY: u64 = 60 * 1_000;
@@ -57,6 +57,14 @@ pub(crate) fn note(
                 (&one.id.0, one.bytes, code::REFUSED),
             )?;
             Ok(())
+        }
+        Body::Anchor(anchor) if refusal == Some(Refusal::AnchorExists) => {
+            replaced::anchored(db, anchor)
+        }
+        Body::Anchor(_) => {
+            tracing::warn!(code = reason, "the ledger refused that a card is replaced");
+            let again = sql_time(time.saturating_add(RETRY));
+            Ok(replaced::refused(db, &one.id, one.bytes, again)?)
         }
         _ => Ok(()),
     }

@@ -2,6 +2,8 @@
 
 use medfolder_crypto::Suite;
 use medfolder_gateway::spool::{DeskOutcome, In};
+use medfolder_ledger::Transaction;
+use medfolder_ledger::body::{Body, card_replaced};
 use serde_json::json;
 
 use crate::world::{MRN, Patient, World, bundle};
@@ -23,6 +25,7 @@ async fn refusal(world: &mut World) -> String {
     match world.edge.answers.remove(0).outcome {
         DeskOutcome::Refused { code } => code,
         DeskOutcome::Confirmed { .. } => "confirmed".into(),
+        DeskOutcome::Replaces { .. } => "replaces".into(),
     }
 }
 
@@ -145,9 +148,74 @@ async fn a_claim_sent_again_while_the_desk_decides_gets_one_answer() {
             answers.push(refusal(&mut world).await);
         }
         answers.pop();
+        answers.retain(|answer| answer != "replaces");
         assert!(answers.len() >= 2, "{answers:?}");
         assert!(answers.iter().all(|code| code == expected), "{answers:?}");
     }
+}
+
+/// Otherwise an edge could have the records of one patient sealed for another card, and keep from
+/// the first one's holder that her list has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn seals_name_a_second_card_only_when_the_ledger_says_that_the_first_is_replaced() {
+    let mut world = world().await;
+    world.one_doctor().await;
+    let [first, second] = [1, 2].map(|seed| Patient::new(&world.chain, seed));
+    assert!(world.desk("desk/codes", json!({"patient": "P1"})).await.1["linked"].is_null());
+    let old = world.link("P1", &first).await;
+    world.until_status("sealed", |s| s.done == 1).await;
+    // The desk is told with the code, the patient's device while the desk decides, the desk again.
+    world.edge.answers.clear();
+    let given = world.desk("desk/codes", json!({"patient": "P1"})).await.1;
+    assert_eq!(given["linked"]["card"], old.to_string().as_str());
+    assert!(given["linked"]["since"].as_u64() > Some(0));
+    let code = given["code"].as_str().unwrap().to_owned();
+    let claim = world.claim(&code, &second);
+    world.edge.send(In::Claim(claim));
+    assert_eq!(refusal(&mut world).await, "replaces");
+    world.edge.stalled = true;
+    world.edge.submitted.clear();
+    let body = json!({"code": code, "card_end": end_of(&second)});
+    let confirmed = world.desk("desk/confirm", body).await.1;
+    assert_eq!(confirmed["replaces"]["card"], old.to_string().as_str());
+    // The edge lets T_R through and nothing else.
+    let new_card = |bytes: &Vec<u8>| is(bytes, |body| matches!(body, Body::RegisterCard(_)));
+    world
+        .until("T_R", async |w| w.edge.submitted.iter().any(new_card))
+        .await;
+    let registration = world.edge.submitted.clone();
+    world.edge.ledger.commit(registration);
+    let told = |bytes: &Vec<u8>| is(bytes, |body| matches!(body, Body::Anchor(_)));
+    world
+        .until("the anchor", async |w| w.edge.submitted.iter().any(told))
+        .await;
+    world.post_fhir(bundle("P1", "V2", "D2", 1, "two")).await;
+    world.until_status("sealed", |s| s.sealed == 1).await;
+    let held_back = world.edge.submitted.clone();
+    let seal = held_back
+        .iter()
+        .find(|bytes| is(bytes, |body| matches!(body, Body::Seal(_))));
+    assert!(is(
+        seal.unwrap(),
+        |body| matches!(body, Body::Seal(seal) if seal.card == old)
+    ));
+    // Once it is on the ledger, that and not before: records go to the second card.
+    world.edge.ledger.commit(held_back);
+    world.edge.stalled = false;
+    world.until_status("final", |s| s.done == 2).await;
+    world.post_fhir(bundle("P1", "V3", "D3", 1, "three")).await;
+    world.until_status("final", |s| s.done == 3).await;
+    assert_eq!(world.records_of(&first).len(), 2);
+    assert_eq!(world.records_of(&second).len(), 1);
+    let digest = card_replaced(world.chain.suite(), &old);
+    let anchored = world.edge.ledger.accepted.iter().filter(
+        |one| matches!(&one.transaction.body, Body::Anchor(anchor) if anchor.digest == digest),
+    );
+    assert_eq!(anchored.count(), 1);
+}
+
+fn is(bytes: &[u8], kind: impl Fn(&Body) -> bool) -> bool {
+    Transaction::from_bytes(bytes).is_ok_and(|transaction| kind(&transaction.body))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,8 @@
 //! Contract *evidence*: Anchor, any digest by any member: private chains, data sets, viewer
 //! bundles.
 
-use medfolder_crypto::{Digest, Suite};
-use medfolder_record::MemberId;
+use medfolder_crypto::{Digest, Label, Suite};
+use medfolder_record::{CardNumber, MemberId};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,28 @@ pub struct Anchor {
     pub kind: String,
 }
 
+/// Kind of the anchor by which a hospital says that its seals no longer name a card, because its
+/// desk linked another one to the same patient.
+pub const CARD_REPLACED: &str = "card-replaced";
+
+/// What is anchored of such a card; it says nothing of the one that follows.
+#[must_use]
+pub fn card_replaced(suite: Suite, card: &CardNumber) -> Digest {
+    suite.hash_labelled(Label::CARD_REPLACED, &[card.as_bytes()])
+}
+
 impl Anchor {
+    /// That a card was replaced at its hospital's desk. Signed with the seal key.
+    #[must_use]
+    pub fn of_replaced(suite: Suite, member: MemberId, card: &CardNumber) -> Self {
+        Self {
+            member,
+            by: AnchorKey::Seal,
+            digest: card_replaced(suite, card),
+            kind: CARD_REPLACED.to_owned(),
+        }
+    }
+
     pub(super) fn signers(&self) -> Vec<Signer> {
         let role = match self.by {
             AnchorKey::Seal => KeyRole::Seal,

@@ -16,7 +16,7 @@ mod zone;
 
 pub use access::{AccessBatch, AccessEntry, AccessOutcome, Items};
 pub use alliance::{RotateMemberKey, SetStorageArea};
-pub use anchor::{Anchor, AnchorKey};
+pub use anchor::{Anchor, AnchorKey, CARD_REPLACED, card_replaced};
 pub use card::{By, CloseCard, Consent, FreezeCard, LiftFreeze, RegisterCard, RotateCard};
 pub use folder::{RegisterFolder, SetFolderHead};
 pub use permission::{Extend, Grant, Grantee, Revoke, Scope, Shorten, grant_id};

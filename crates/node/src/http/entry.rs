@@ -1,5 +1,5 @@
-//! Single entries of the state, present or absent, with proof: records, seals, staff, receipts,
-//! members.
+//! Single entries of the state, present or absent, with proof: records, seals, anchors, staff,
+//! receipts, members.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::caller::permit;
 use super::problem::Refused;
 use super::{App, Shared, blocking};
 
-/// The member that sealed; a record's and a seal's entry are under its id, too.
+/// The member that sealed or anchored; the entries are under its id, too.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct Sealer {
     member: MemberId,
@@ -45,6 +45,18 @@ pub(super) async fn seal(
 ) -> Result<Json<StateAnswer>, Refused> {
     permit(&app, &headers, Action::ReadRecord)?;
     let key = StateKey::seal(app.ledger.chain().suite(), &sealer.member, &visit, seq);
+    entry(app, key).await
+}
+
+/// What a member anchored, for anybody who knows the digest.
+pub(super) async fn anchor(
+    State(app): Shared,
+    headers: HeaderMap,
+    Path(digest): Path<Digest>,
+    Query(by): Query<Sealer>,
+) -> Result<Json<StateAnswer>, Refused> {
+    permit(&app, &headers, Action::ReadRecord)?;
+    let key = StateKey::anchor(app.ledger.chain().suite(), &by.member, &digest);
     entry(app, key).await
 }
 

@@ -132,6 +132,10 @@ async fn each_route_answers_exactly_those_whom_the_table_admits() {
             format!("v1/seals/{}/0?member={member}", "11".repeat(16)),
         ),
         (
+            Action::ReadRecord,
+            format!("v1/anchors/{}?member={member}", "11".repeat(32)),
+        ),
+        (
             Action::ReadReceipt,
             format!("v1/receipts/{}?host={member}", "11".repeat(32)),
         ),

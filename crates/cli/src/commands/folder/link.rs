@@ -1,7 +1,9 @@
 //! Links a hospital's card with the code of its front desk.
 
+use crate::args::Lang;
 use crate::error::CliError;
 use crate::output::Output;
+use crate::time::{local_day, rfc3339};
 use medfolder_client::clock::Clock;
 use medfolder_folder::Folder;
 use serde_json::json;
@@ -27,9 +29,17 @@ pub(crate) async fn run(
         "Let the front desk compare the last eight characters of the card number: ",
     );
     output.progress(&format!("{told}{}", card_end(&number)));
-    let card = folder.wait_for_desk(&pending).await?;
+    let mut replaced = None;
+    let warn = |since: u64| {
+        replaced = Some(since);
+        output.progress(&replaces(since, output));
+    };
+    let card = folder.wait_for_desk(&pending, warn).await?;
     let hospital = folder.member_name(&card.member);
-    let line = json!({ "card": card.number, "member": hospital });
+    let line = json!({
+        "card": card.number, "member": hospital, "replaced": replaced.is_some(),
+        "replaced_since": replaced.filter(|since| *since > 0).map(rfc3339),
+    });
     output.line(&line, || {
         let next = output.say(
             "接着运行 medfolder folder sync 取回病历。",
@@ -40,6 +50,28 @@ pub(crate) async fn run(
         format!("{linked}{hospital}  {card} {number}\n{next}")
     });
     Ok(())
+}
+
+/// Said before the desk confirms: what becomes of the card that the patient has there.
+fn replaces(since: u64, output: Output) -> String {
+    let day = match since {
+        0 => output.say("以前", "earlier").to_owned(),
+        since => local_day(since),
+    };
+    match output.lang {
+        Lang::Zh => format!(
+            "⚠ 注意：这个病案号{day}已绑定过一张健康卡（在另一台设备或另一个病历夹里）。\n  \
+             前台一确认，新的病历就只到这张新卡，那张旧卡收不到；旧卡已有的病历仍在旧病历夹里，不会转过来。\n  \
+             不想换，请现在告诉前台不要确认。要在两台设备上看同一份病历夹，请用 24 个词恢复（folder restore）。"
+        ),
+        Lang::En => format!(
+            "⚠ This hospital number already has a card, linked on {day}, on another device or in another folder.\n  \
+             Once the desk confirms, new records go to this new card only; the earlier card will receive none. \
+             What it has stays in its own folder and does not come over.\n  \
+             If you do not want that, ask the desk now not to confirm. To read one folder on two devices, \
+             restore it from its 24 words (`folder restore`)."
+        ),
+    }
 }
 
 /// What the desk compares.

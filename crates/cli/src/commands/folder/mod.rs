@@ -1,5 +1,6 @@
 //! `medfolder folder …`: the patient's side in words.
 
+pub(crate) mod cards;
 pub(crate) mod create;
 pub(crate) mod link;
 pub(crate) mod list;
@@ -53,6 +54,7 @@ pub(crate) async fn run(
             }
             sync::run(&folder, &clock, output).await
         }
+        FolderCommand::Cards => cards::run(&folder, output),
         FolderCommand::List(words) => list::list(&folder, &words, output),
         FolderCommand::Search { text, limit } => {
             list::search(&folder, &text.join(" "), limit, output)

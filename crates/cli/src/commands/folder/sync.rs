@@ -4,10 +4,12 @@ use crate::args::Lang;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::patience::told_unless;
+use crate::time::{local_time, rfc3339};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use medfolder_client::clock::Clock;
 use medfolder_folder::Folder;
-use medfolder_folder::sync::{Cancel, Progress, SyncOptions, SyncReport};
+use medfolder_folder::sync::{Cancel, Progress, Replaced, SyncOptions, SyncReport};
+use medfolder_record::MemberId;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -31,8 +33,9 @@ pub(crate) async fn run(
     bar.finish_and_clear();
     let report = report?;
     let linked = !folder.cards()?.is_empty();
-    output.line(&line(&report), || match linked {
-        true => told(&report, output),
+    let name = |member: &MemberId| folder.member_name(member);
+    output.line(&line(&report, name), || match linked {
+        true => told(&report, name, output),
         false => output
             .say(
                 "还没有绑定医院。请用 folder link 绑定健康卡。",
@@ -62,7 +65,15 @@ pub(crate) async fn whole(
 }
 
 /// The result line of the contract.
-pub(crate) fn line(report: &SyncReport) -> serde_json::Value {
+fn line(report: &SyncReport, name: impl Fn(&MemberId) -> String) -> serde_json::Value {
+    let replaced: Vec<_> = report
+        .replaced
+        .iter()
+        .map(|one| {
+            let since = rfc3339(one.since);
+            json!({"card": one.card, "hospital": name(&one.member), "since": since})
+        })
+        .collect();
     let failed: Vec<_> = report
         .failed
         .iter()
@@ -71,10 +82,11 @@ pub(crate) fn line(report: &SyncReport) -> serde_json::Value {
     json!({
         "new": report.new, "verified": report.verified, "failed": failed,
         "reported": report.reported, "ended": report.ended, "complete": report.complete,
+        "replaced": replaced,
     })
 }
 
-fn told(report: &SyncReport, output: Output) -> String {
+fn told(report: &SyncReport, name: impl Fn(&MemberId) -> String, output: Output) -> String {
     let SyncReport { new, verified, .. } = report;
     let failed = report.failed.len();
     let mut parts = vec![match output.lang {
@@ -84,9 +96,10 @@ fn told(report: &SyncReport, output: Output) -> String {
         Lang::En => format!("{new} new, {verified} verified, {failed} failed."),
     }];
     parts.push(
-        match report.complete {
-            true => output.say("名单完整。", "The list is complete."),
-            false => output.say("名单不完整！", "The list is not complete!"),
+        match (report.complete, report.replaced.is_empty()) {
+            (true, true) => output.say("名单完整。", "The list is complete."),
+            (true, false) => output.say("除下列情形外名单完整。", "The list is complete, but:"),
+            (false, _) => output.say("名单不完整！", "The list is not complete!"),
         }
         .to_owned(),
     );
@@ -110,7 +123,24 @@ fn told(report: &SyncReport, output: Output) -> String {
         let id = id.get(..12).unwrap_or(&id);
         format!("\n✗ {id}  {sentence} [{}]\n  {hint}", failure.check)
     });
-    parts.join(output.say("", " ")) + &failures.collect::<String>()
+    let replaced = report.replaced.iter();
+    let replaced = replaced.map(|one| replaced_row(one, &name(&one.member), output));
+    parts.join(output.say("", " ")) + &failures.collect::<String>() + &replaced.collect::<String>()
+}
+
+fn replaced_row(one: &Replaced, hospital: &str, output: Output) -> String {
+    let since = local_time(one.since);
+    match output.lang {
+        Lang::Zh => format!(
+            "\n⚠ {hospital}：这张健康卡已于 {since} 被另一张卡取代（在另一台设备或另一个病历夹里绑定）。名单只完整到那时，\
+             之后的病历不会到这里。\n  不是您本人办的，请立即联系医院；要让病历再到这台设备，请到前台重新绑定。"
+        ),
+        Lang::En => format!(
+            "\n⚠ {hospital}: this card was replaced on {since} by one linked on another device or in another folder. \
+             The list is complete up to then only; new visits go to the other card.\n  If that was not you, tell the hospital \
+             at once; to have records here again, link again at its front desk."
+        ),
+    }
 }
 
 /// A bar on standard error; hidden when nobody sees it.
@@ -148,12 +178,15 @@ mod tests {
             complete: true,
             ..SyncReport::default()
         };
-        assert_eq!(told(&report, output), "没有新的病历。名单完整。");
+        assert_eq!(
+            told(&report, |_| String::new(), output),
+            "没有新的病历。名单完整。"
+        );
         report.failed.push(Failure {
             record: "ab".repeat(32).parse::<RecordId>().unwrap(),
             check: "record.leaf".to_owned(),
         });
-        let text = told(&report, output);
+        let text = told(&report, |_| String::new(), output);
         let second = text.lines().nth(1).unwrap_or_default();
         assert_eq!(
             second,

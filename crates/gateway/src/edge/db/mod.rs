@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0002_receipt.sql"),
     include_str!("0003_held.sql"),
     include_str!("0004_once.sql"),
+    include_str!("0005_replaces.sql"),
 ];
 
 /// Why the index failed.

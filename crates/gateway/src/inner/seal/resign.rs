@@ -1,4 +1,4 @@
-//! A T_M (or a change of staff) that lapsed is signed again over the same content: same leaves, new
+//! A T_M (or a change of staff, or a replaced card's anchor) that lapsed is signed again over the same content: same leaves, new
 //! time. So is one that the ledger refused for a reason that may pass, and everything that waits
 //! when the seal key is rotated.
 //!
@@ -32,13 +32,13 @@ pub(crate) fn resign_lapsed(zone: &Zone, block_time: u64) -> Result<usize, Inner
     );
     let lapsed = "state = 1 AND (valid_until <= ?1 OR valid_until > ?2) LIMIT 64";
     let seals = pending(zone, lapsed, until, ahead)?;
-    let staff = pending_staff(zone, until, ahead)?;
-    if seals.is_empty() && staff.is_empty() {
+    let others = pending_others(zone, until, ahead)?;
+    if seals.is_empty() && others.iter().all(Vec::is_empty) {
         return Ok(0);
     }
     zone.store.write(|db| {
-        resign(zone, db, &seals, &staff)?;
-        Ok(seals.len() + staff.len())
+        resign(zone, db, &seals, &others)?;
+        Ok(seals.len() + others.iter().map(Vec::len).sum::<usize>())
     })
 }
 
@@ -46,9 +46,9 @@ pub(crate) fn resign_lapsed(zone: &Zone, block_time: u64) -> Result<usize, Inner
 pub(crate) fn resign_all(zone: &Zone) -> Result<(), InnerError> {
     let all = "state = 1 AND (valid_until <= ?1 OR valid_until > ?2)";
     let seals = pending(zone, all, i64::MAX, i64::MAX)?;
-    let staff = pending_staff(zone, i64::MAX, i64::MAX)?;
+    let others = pending_others(zone, i64::MAX, i64::MAX)?;
     zone.store.write(|db| {
-        resign(zone, db, &seals, &staff)?;
+        resign(zone, db, &seals, &others)?;
         desk::resign(zone, db)
     })
 }
@@ -61,9 +61,17 @@ fn pending(zone: &Zone, which: &str, until: i64, ahead: i64) -> Result<Vec<Pendi
     listed(zone, &sql, until, ahead)
 }
 
-fn pending_staff(zone: &Zone, until: i64, ahead: i64) -> Result<Vec<Pending>, InnerError> {
-    let sql = "SELECT tx_id, tx FROM staff WHERE tx <> x'' AND (tx_until <= ?1 OR tx_until > ?2)";
-    listed(zone, sql, until, ahead)
+/// Tables of other transactions that are signed again: changes of staff, cards that are replaced.
+const OTHERS: [&str; 2] = ["staff", "replaced"];
+
+fn pending_others(zone: &Zone, until: i64, ahead: i64) -> Result<[Vec<Pending>; 2], InnerError> {
+    let [staff, replaced] = OTHERS.map(|table| {
+        let sql = format!(
+            "SELECT tx_id, tx FROM {table} WHERE tx <> x'' AND (tx_until <= ?1 OR tx_until > ?2)"
+        );
+        listed(zone, &sql, until, ahead)
+    });
+    Ok([staff?, replaced?])
 }
 
 fn listed(zone: &Zone, sql: &str, until: i64, ahead: i64) -> Result<Vec<Pending>, InnerError> {
@@ -78,13 +86,15 @@ fn resign(
     zone: &Zone,
     db: &Connection,
     seals: &[Pending],
-    staff: &[Pending],
+    others: &[Vec<Pending>; 2],
 ) -> Result<(), InnerError> {
     for (id, tx) in seals {
         replace_seal(db, id, &again(zone, tx)?)?;
     }
-    for (id, tx) in staff {
-        replace_staff(db, id, &again(zone, tx)?)?;
+    for (table, pending) in OTHERS.into_iter().zip(others) {
+        for (id, tx) in pending {
+            replace_other(db, table, id, &again(zone, tx)?)?;
+        }
     }
     Ok(())
 }
@@ -121,9 +131,11 @@ fn replace_seal(db: &Connection, id: &[u8], signed: &Signed) -> rusqlite::Result
     }
 }
 
-fn replace_staff(db: &Connection, id: &[u8], signed: &Signed) -> rusqlite::Result<()> {
+fn replace_other(db: &Connection, table: &str, id: &[u8], signed: &Signed) -> rusqlite::Result<()> {
     let changed = db.execute(
-        "UPDATE staff SET tx = ?2, tx_id = ?3, tx_until = ?4 WHERE tx_id = ?1 AND tx <> x''",
+        &format!(
+            "UPDATE {table} SET tx = ?2, tx_id = ?3, tx_until = ?4 WHERE tx_id = ?1 AND tx <> x''"
+        ),
         (
             id,
             &signed.bytes,

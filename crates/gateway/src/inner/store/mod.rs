@@ -12,8 +12,11 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::InnerError;
 
-const SCHEMA: &str = include_str!("0001_inner.sql");
-const VERSION: i64 = 1;
+/// Migration n brings the database from version n to n + 1.
+const MIGRATIONS: [&str; 2] = [
+    include_str!("0001_inner.sql"),
+    include_str!("0002_replaced.sql"),
+];
 
 pub(crate) struct Store {
     writing: Mutex<Connection>,
@@ -85,15 +88,14 @@ fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
 
 fn migrate(connection: &mut Connection) -> Result<(), InnerError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    match version {
-        0 => {
-            transaction.execute_batch(SCHEMA)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-        }
-        VERSION => {}
-        _ => return Err(InnerError::Config("the database is of a newer version")),
+    let version: usize = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let Some(steps) = MIGRATIONS.get(version..) else {
+        return Err(InnerError::Config("the database is of a newer version"));
+    };
+    for sql in steps {
+        transaction.execute_batch(sql)?;
     }
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
     transaction.commit()?;
     Ok(())
 }
@@ -137,6 +139,13 @@ pub(crate) mod staff {
     pub(crate) const REFUSED: i64 = 4;
 }
 
+/// What a card is to its patient's seals (`cards.live`).
+pub(crate) mod card {
+    pub(crate) const ENDED: i64 = 0;
+    pub(crate) const LIVE: i64 = 1;
+    pub(crate) const NEXT: i64 = 2;
+}
+
 /// States of a desk code.
 pub(crate) mod code {
     pub(crate) const GIVEN: i64 = 0;
@@ -176,7 +185,7 @@ mod tests {
         Store::open(&path, 0).unwrap();
         let connection = Connection::open(&path).unwrap();
         connection
-            .pragma_update(None, "user_version", VERSION + 1)
+            .pragma_update(None, "user_version", MIGRATIONS.len() + 1)
             .unwrap();
         assert!(Store::open(&path, 0).is_err());
     }
