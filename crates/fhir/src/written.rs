@@ -11,7 +11,7 @@
 //! ```
 
 use crate::date;
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, NaiveDateTime};
 
 /// The name of the member that holds a document's date.
 const MEMBER: &str = "\"date\"";
@@ -76,6 +76,13 @@ impl Written {
             (None, Some(text)) => text.clone(),
             (clock, _) => formed(clock, "%Y-%m-%d %H:%M %:z"),
         }
+    }
+
+    /// What the hospital's clock showed; midnight where no time was written.
+    #[must_use]
+    pub fn wall_clock(&self) -> Option<NaiveDateTime> {
+        let time = self.clock().or_else(|| self.utc());
+        time.map(|time| time.naive_local())
     }
 
     /// The moment as RFC 3339, in the offset that was written.

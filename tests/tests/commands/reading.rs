@@ -5,7 +5,9 @@ use super::person::for_a_person;
 use super::{text, told};
 use medfolder_tests::{Served, medfolder, run};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -124,4 +126,110 @@ pub(crate) fn a_search_begins_with_what_matters_and_says_how_much_there_is(serve
         page.starts_with("17 found, best first; the first 3"),
         "{page}"
     );
+}
+
+/// Files of a ZIP by name, each with its date.
+fn unzipped(file: &Path) -> BTreeMap<String, (String, Vec<u8>)> {
+    let mut zip = zip::ZipArchive::new(fs::File::open(file).unwrap()).unwrap();
+    let mut files = BTreeMap::new();
+    for number in 0..zip.len() {
+        let mut entry = zip.by_index(number).unwrap();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        let when = entry.last_modified().unwrap().to_string();
+        let name = entry.name().unwrap().into_owned();
+        files.insert(name, (when, bytes));
+    }
+    files
+}
+
+pub(crate) fn an_export_is_read_in_a_browser_and_its_evidence_verifies(
+    served: &Served,
+    place: &Path,
+) {
+    let zip = place.join("export.zip");
+    let told = told(&mut served.folder(0, &["export", "--out", zip.to_str().unwrap()]));
+    let count = |name: &str| told.last()[name].as_u64().unwrap() as usize;
+    let files = unzipped(&zip);
+    let html = |name: &str| String::from_utf8(files[name].1.clone()).unwrap();
+    let index = html("index.html");
+    assert!(index.contains("王秀兰, female, born 1951-04-08"), "{index}");
+    let pages: Vec<&String> = files
+        .keys()
+        .filter(|n| n.ends_with("/record.html"))
+        .collect();
+    assert_eq!((pages.len(), count("records")), (52, 52));
+    let old: Vec<&&String> = pages
+        .iter()
+        .filter(|n| n.contains("(not in force)"))
+        .collect();
+    assert_eq!((old.len(), count("superseded")), (3, 3));
+    assert_eq!(index.matches("⚠ not in force").count(), 3);
+    for page in &pages {
+        let (folder, text) = (page.strip_suffix("/record.html").unwrap(), html(page));
+        assert!(
+            text.contains("王秀兰") && !text.contains("<script"),
+            "{page}"
+        );
+        assert_eq!(
+            text.contains("Not in force: "),
+            folder.contains("not in force"),
+            "{page}"
+        );
+        // An entry bears the day of its record, which its folder is named by.
+        for ending in ["record.html", "record.json", "record.evidence.cbor"] {
+            let (when, _) = &files[&format!("{folder}/{ending}")];
+            assert_eq!(when[..10], folder[..10], "{folder}/{ending}");
+        }
+    }
+    let picture = files
+        .keys()
+        .find(|name| name.ends_with("/ecg-2024-03-12.png"))
+        .unwrap();
+    assert!(files[picture].1.starts_with(b"\x89PNG"));
+    let folder = picture.rsplit_once('/').unwrap().0;
+    assert!(html(&format!("{folder}/record.html")).contains("href=\"./ecg-2024-03-12.png\""));
+    for name in ["record.json", "record.evidence.cbor"] {
+        fs::write(place.join(name), &files[&format!("{folder}/{name}")].1).unwrap();
+    }
+    let pack = place.join("record.evidence.cbor");
+    let words = [
+        "verify",
+        pack.to_str().unwrap(),
+        "--genesis",
+        served.text("/genesis"),
+    ];
+    assert_eq!(text(run(&mut medfolder(&words)).last(), "seal"), "verified");
+}
+
+pub(crate) fn a_folder_that_cannot_take_the_files_costs_no_opening(served: &Served, place: &Path) {
+    let listed = told(&mut served.folder(2, &["list", "--limit", "1"]));
+    let record = text(listed.last(), "record");
+    let words = ["share", "--records", record, "--no-code", "--openings", "1"];
+    let made = told(&mut served.folder(2, &words));
+    let link = text(made.last(), "link");
+    let open = |folder: &Path| {
+        run(&mut medfolder(&[
+            "open",
+            link,
+            "--out",
+            folder.to_str().unwrap(),
+        ]))
+    };
+    let (full, file, fresh) = (
+        place.join("full"),
+        place.join("a-file"),
+        place.join("fresh/deep"),
+    );
+    fs::create_dir(&full).unwrap();
+    fs::write(full.join("mine"), "mine").unwrap();
+    fs::write(&file, "mine").unwrap();
+    assert_eq!(open(&full).error_code(), "file.not_empty");
+    assert_eq!(open(&file).error_code(), "file.write");
+    assert_eq!(open(&fresh).exit, 0, "its only opening was there still");
+    assert!(fs::read_dir(&fresh).unwrap().count() >= 2);
+    let late = place.join("late");
+    assert_eq!(open(&late).error_code(), "share.used_up");
+    assert!(!late.exists());
+    told(&mut served.folder(2, &["revoke", text(made.last(), "share")]));
 }

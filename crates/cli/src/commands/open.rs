@@ -30,6 +30,9 @@ use zeroize::Zeroizing;
 /// `medfolder open LINK`
 pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliError> {
     let known = words.genesis.as_deref().map(policy::genesis).transpose()?;
+    // Before the link is opened: that may be possible only once.
+    let out = words.out.as_deref().map(files::Folder::prepare);
+    let out = out.transpose()?;
     let passcode = words.passcode.clone().map(Zeroizing::new);
     let mut opened = patience::told(output, open(&words, passcode)).await;
     if matches!(&opened, Err(error) if error.code() == "share.passcode_needed")
@@ -37,7 +40,10 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
     {
         opened = patience::told(output, open(&words, Some(asked()?))).await;
     }
-    let opened = opened.map_err(|error| refused(&error, output))?;
+    let opened = opened.map_err(|error| {
+        out.iter().for_each(files::Folder::give_up);
+        refused(&error, output)
+    })?;
     let received = medfolder_share::unpack::unpack(plaintexts(&opened));
     let described = received.records.iter();
     let records: Vec<Value> = described
@@ -52,8 +58,8 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
     });
     output.line(&line, || told::page(&line, &received.records, output));
     // Shown first: an opening that cannot be saved was an opening all the same.
-    if let Some(directory) = &words.out {
-        files::write(directory, &received, &records, receipt)?;
+    if let (Some(folder), Some(directory)) = (&out, &words.out) {
+        files::write(folder, &received, &records, receipt)?;
         let saved = output.say("已保存到", "Saved in");
         output.progress(&format!("{saved} {}", directory.display()));
     }

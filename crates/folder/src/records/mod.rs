@@ -5,7 +5,7 @@ mod export;
 mod list;
 mod open;
 
-pub use export::{Exported, file_name};
+pub use export::{Exported, Language, file_name};
 pub(crate) use list::{COLUMNS, parsed, read};
 pub use list::{Filter, Listed, Page, State};
 pub use open::{Shown, Version};

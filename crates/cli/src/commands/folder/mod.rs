@@ -2,6 +2,7 @@
 
 pub(crate) mod cards;
 pub(crate) mod create;
+mod export;
 pub(crate) mod link;
 pub(crate) mod list;
 pub(crate) mod share;
@@ -83,7 +84,9 @@ pub(crate) async fn run(
             told(output, moved).await
         }
         FolderCommand::AccessLog => told(output, share::access_log(&folder, &clock, output)).await,
-        FolderCommand::Export { out } => show::export(&folder, &out, output),
+        FolderCommand::Export { out } => {
+            told(output, export::run(&folder, &out, &clock, output)).await
+        }
         FolderCommand::Create(_) | FolderCommand::Restore(_) | FolderCommand::Backup { .. } => {
             Ok(())
         }

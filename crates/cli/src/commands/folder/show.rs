@@ -325,21 +325,3 @@ pub(crate) fn write(path: &Path, bytes: &[u8], output: Output) -> Result<(), Cli
     });
     Ok(())
 }
-
-/// `medfolder folder export --out FILE`
-pub(crate) fn export(folder: &Folder<'_>, out: &Path, output: Output) -> Result<(), CliError> {
-    let exported = folder.export(out, &|_, _| {})?;
-    let line = json!({
-        "out": out, "records": exported.records, "attachments": exported.attachments,
-        "left_out": exported.left_out,
-    });
-    output.line(&line, || {
-        let (records, files) = (exported.records, exported.attachments);
-        let out = out.display();
-        match output.lang {
-            Lang::Zh => format!("已导出 {records} 份病历、{files} 个附件到 {out}"),
-            Lang::En => format!("Exported to {out}: {records} records, {files} attachments"),
-        }
-    });
-    Ok(())
-}

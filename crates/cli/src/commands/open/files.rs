@@ -7,7 +7,8 @@
 //! 4 血常规.pdf                          an attachment, as the doctor signed it
 //! receipt.json                          the host's receipt of this opening
 //! ```
-//! The number is the file's place in the link. No file is overwritten.
+//! The number is the file's place in the link. The folder is new or empty, which is seen to before
+//! the link is opened: an opening may be the only one.
 
 use crate::error::CliError;
 use medfolder_folder::records::file_name;
@@ -15,16 +16,57 @@ use medfolder_share::receipt::SignedReceipt;
 use medfolder_share::unpack::{Received, ReceivedAttachment};
 use serde_json::Value;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// A folder that is there, empty and can be written to; made where it was missing.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    is_new: bool,
+}
+
+impl Folder {
+    /// Makes sure of it.
+    pub(super) fn prepare(path: &Path) -> Result<Self, CliError> {
+        let failed = |error: std::io::Error| {
+            CliError::new("file.write", format!("{}: {error}", path.display()))
+        };
+        let is_new = !path.exists();
+        std::fs::create_dir_all(path).map_err(failed)?;
+        let folder = Self {
+            path: path.to_path_buf(),
+            is_new,
+        };
+        if std::fs::read_dir(path).map_err(failed)?.next().is_some() {
+            return Err(CliError::new("file.not_empty", path.display()));
+        }
+        let probe = path.join(".medfolder");
+        let written = std::fs::File::create_new(&probe).and_then(|_| std::fs::remove_file(&probe));
+        match written {
+            Ok(()) => Ok(folder),
+            Err(error) => {
+                folder.give_up();
+                Err(failed(error))
+            }
+        }
+    }
+
+    /// Takes a folder away that was made for nothing.
+    pub(super) fn give_up(&self) {
+        if self.is_new {
+            let _ = std::fs::remove_dir(&self.path);
+        }
+    }
+}
 
 /// Writes everything that was received; `records` are the records as they are described.
 pub(super) fn write(
-    directory: &Path,
+    folder: &Folder,
     received: &Received,
     records: &[Value],
     receipt: Option<&SignedReceipt>,
 ) -> Result<(), CliError> {
-    std::fs::create_dir_all(directory).map_err(|error| CliError::new("file.write", error))?;
+    let directory = folder.path.as_path();
     for (record, described) in received.records.iter().zip(records) {
         let name = name(record.file, described);
         new(&directory.join(format!("{name}.json")), &record.body)?;

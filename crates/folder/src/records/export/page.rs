@@ -1,0 +1,147 @@
+//! A record as a page: whose it is, where it comes from, what it says, what belongs to it.
+
+use super::html::{self, Language, address, escape};
+use super::index::Row;
+use crate::records::Shown;
+use medfolder_fhir::summary::{Flag, ResultLine, Summary};
+use medfolder_fhir::{json::Limits, text};
+
+/// The page of a record that was verified.
+pub(super) fn page(
+    row: &Row,
+    document: Option<&Summary>,
+    shown: &Shown,
+    language: Language,
+) -> String {
+    let mut body = format!("<h1>{}</h1>\n", escape(&row.title));
+    body.push_str(&not_in_force(row, shown, language));
+    body.push_str(&heading(row, shown, language));
+    body.push_str(&content(document, shown, language));
+    body.push_str(&attachments(row, language));
+    body.push_str(&proof(row, shown, language));
+    html::page(&row.title, &body, language)
+}
+
+fn not_in_force(row: &Row, shown: &Shown, language: Language) -> String {
+    if !row.superseded {
+        return String::new();
+    }
+    let replaced = shown.versions.iter().any(|version| version.in_force);
+    let told = match replaced {
+        true => language.say(
+            "⚠ 这不是现行版本：医院已有更正版。",
+            "⚠ Not in force: the hospital has corrected this record.",
+        ),
+        false => language.say(
+            "⚠ 这不是现行版本：医院已撤回这份病历。",
+            "⚠ Not in force: the hospital has withdrawn this record.",
+        ),
+    };
+    format!("<p class=\"old\">{told}</p>\n")
+}
+
+fn heading(row: &Row, shown: &Shown, language: Language) -> String {
+    let statement = shown.record.statement();
+    let hospital = format!("{} {}", row.hospital, statement.department);
+    let lines = [
+        (language.say("病人", "Patient"), row.person(language)),
+        (language.say("医院", "Hospital"), hospital.trim().to_owned()),
+        (language.say("日期", "Date"), row.minute.clone()),
+        (language.say("书写", "Written by"), row.author.clone()),
+    ];
+    let line = |(label, text): &(&str, String)| {
+        format!("<tr><th>{label}</th><td>{}</td></tr>\n", escape(text))
+    };
+    format!(
+        "<table>\n{}</table>\n",
+        lines.iter().map(line).collect::<String>()
+    )
+}
+
+fn content(document: Option<&Summary>, shown: &Shown, language: Language) -> String {
+    let sections = document.map(|document| document.sections.as_slice());
+    let section = |section: &medfolder_fhir::summary::SectionText| {
+        let title = match section.title.as_str() {
+            "" => String::new(),
+            title => format!("<h2>{}</h2>\n", escape(title)),
+        };
+        format!("{title}{}", html::lines(&section.lines))
+    };
+    let said: String = sections.unwrap_or_default().iter().map(section).collect();
+    let results = document.map(|document| document.results.as_slice());
+    match (said.is_empty(), results.unwrap_or_default()) {
+        (false, _) => said,
+        (true, []) => {
+            let plain = text::plain(shown.record.body(), &Limits::default()).unwrap_or_default();
+            let plain: Vec<String> = plain.lines().map(str::to_owned).collect();
+            html::lines(&plain)
+        }
+        (true, results) => {
+            let rows: Vec<String> = results.iter().map(result).collect();
+            let title = language.say("结果", "Results");
+            format!("<h2>{title}</h2>\n{}", html::lines(&rows))
+        }
+    }
+}
+
+/// Name, value, flag, unit and range, in cells.
+fn result(result: &ResultLine) -> String {
+    let flag = match result.flag {
+        Some(Flag::High) => "↑",
+        Some(Flag::Low) => "↓",
+        Some(Flag::CriticalHigh) => "↑↑",
+        Some(Flag::CriticalLow) => "↓↓",
+        Some(Flag::Abnormal | Flag::CriticalAbnormal) => "!",
+        Some(Flag::Normal) | None => "",
+    };
+    let range = result.range.as_deref().unwrap_or_default();
+    [&result.name, &result.value, flag, &result.unit, range].join("\t")
+}
+
+fn attachments(row: &Row, language: Language) -> String {
+    if row.attachments.is_empty() && row.missing.is_empty() {
+        return String::new();
+    }
+    let here = row.attachments.iter().map(|(name, size)| {
+        let size = size.div_ceil(1_024);
+        let (href, name) = (address(name), escape(name));
+        format!("<p><a href=\"{href}\">{name}</a> <span class=\"dim\">{size} KB</span></p>\n")
+    });
+    let missing = row.missing.iter().map(|(name, code)| {
+        let told = language.say("不在本机", "not here");
+        let (name, code) = (escape(name), escape(code));
+        format!("<p class=\"bad\">{name}: {told} [{code}]</p>\n")
+    });
+    let title = language.say("附件", "Attachments");
+    format!(
+        "<h2>{title}</h2>\n{}",
+        here.chain(missing).collect::<String>()
+    )
+}
+
+fn proof(row: &Row, shown: &Shown, language: Language) -> String {
+    let verified = language.say(
+        "✓ 导出时已逐项验证：医院的签章和签署人的签名都有效，内容没有改动。",
+        "✓ Verified when it was exported: the hospital’s seal and the signer’s signature hold, and nothing was changed.",
+    );
+    let sealed = i64::try_from(shown.sealed.time).ok();
+    let sealed = sealed.and_then(chrono::DateTime::from_timestamp_millis);
+    let sealed = sealed.map_or_else(String::new, |time| {
+        time.format("%Y-%m-%d %H:%M UTC").to_string()
+    });
+    let (label, id) = (
+        language.say("医院签章不晚于", "Sealed not later than"),
+        row.id.get(..12).unwrap_or(&row.id),
+    );
+    let number = language.say("病历编号", "record");
+    let files = language.say(
+        "签署的原文：record.json；证明：record.evidence.cbor（medfolder verify 可检查）",
+        "What was signed: record.json. What proves it: record.evidence.cbor, for `medfolder verify`",
+    );
+    let back = language.say("全部病历", "all records");
+    format!(
+        "<h2>{}</h2>\n<p class=\"ok\">{verified}</p>\n<p class=\"dim\">{label} {sealed}; {number} {id}</p>\n\
+         <p class=\"dim\">{files}</p>\n<p><a href=\"../index.html\">{back}</a></p>\n",
+        language.say("验证", "Verification"),
+    )
+}
