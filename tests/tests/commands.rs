@@ -177,6 +177,8 @@ fn a_served_demonstration_is_used_by_other_processes_as_the_contract_says() {
     reading::a_search_begins_with_what_matters_and_says_how_much_there_is(&served);
     reading::an_export_is_read_in_a_browser_and_its_evidence_verifies(&served, place.path());
     reading::a_folder_that_cannot_take_the_files_costs_no_opening(&served, place.path());
+    reading::an_attachment_is_listed_and_saved_under_its_own_name(&served, place.path());
+    reading::only_hospitals_that_have_records_here_are_offered(&served);
     words::lists_stand_in_columns_and_details_are_no_second_sentence(&served);
     words::a_desk_code_is_shown_as_a_qr_code_and_written_to_a_file(&served, place.path());
     a_new_folder_links_a_card_at_the_front_desk(&served, place.path());

@@ -111,6 +111,10 @@ fn any_folder_of_fhir_files_is_taken_in_and_a_bad_file_is_skipped_by_its_code() 
     )
     .unwrap();
     fs::write(data.path().join("notes.txt"), "no record").unwrap();
+    fs::write(data.path().join(".hidden"), "a system's own").unwrap();
+    fs::write(data.path().join("a/empty.json"), "").unwrap();
+    let patient = r#"{"resourceType":"Patient"}"#;
+    fs::write(data.path().join("a/patient.json"), patient).unwrap();
     let told = headless(&["--data", &data.path().to_string_lossy()]);
     whole_story(&told);
     let ingest = told.step("ingest");
@@ -132,7 +136,10 @@ fn any_folder_of_fhir_files_is_taken_in_and_a_bad_file_is_skipped_by_its_code() 
         skipped,
         [
             ("a/bad.json", "fhir.truncated"),
-            ("a/latin1.json", "fhir.not_utf8")
+            ("a/empty.json", "fhir.empty"),
+            ("a/latin1.json", "fhir.not_utf8"),
+            ("a/patient.json", "fhir.not_a_bundle"),
+            ("notes.txt", "demo.other_format"),
         ]
     );
 }

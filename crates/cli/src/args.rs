@@ -198,6 +198,8 @@ pub(crate) enum FolderCommand {
         fhir: bool,
         #[arg(long, conflicts_with = "fhir")]
         evidence: bool,
+        #[arg(long, value_name = "NUMBER|NAME", conflicts_with_all = ["fhir", "evidence"])]
+        attachment: Option<String>,
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },

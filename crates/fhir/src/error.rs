@@ -40,6 +40,9 @@ pub enum FhirError {
     /// The file ends in the middle of a value.
     #[error("the file is cut short")]
     Truncated,
+    /// There is nothing in the file.
+    #[error("the file is empty")]
+    Empty,
     /// The text is not JSON.
     #[error("not JSON at byte {offset}")]
     NotJson {
@@ -49,6 +52,9 @@ pub enum FhirError {
     /// The JSON is not a FHIR resource.
     #[error("not a FHIR resource")]
     NotFhir,
+    /// One resource by itself.
+    #[error("a resource by itself, and not a Bundle")]
+    NotABundle,
     /// The resource is no Bundle of a type that holds records.
     #[error("not a Bundle of a type that is taken in")]
     UnsupportedBundle,
@@ -113,8 +119,10 @@ impl FhirError {
             Self::TooDeep { .. } => "fhir.too_deep",
             Self::TooLarge { .. } => "fhir.too_large",
             Self::Truncated => "fhir.truncated",
+            Self::Empty => "fhir.empty",
             Self::NotJson { .. } => "fhir.not_json",
             Self::NotFhir => "fhir.not_fhir",
+            Self::NotABundle => "fhir.not_a_bundle",
             Self::UnsupportedBundle => "fhir.unsupported_bundle",
             Self::NoComposition => "fhir.no_composition",
             Self::WrongType { .. } => "fhir.wrong_type",

@@ -4,7 +4,7 @@
 //! Bundle document                            one record, bytes as delivered (document.rs)
 //! Bundle transaction, batch, collection,
 //!        searchset                           visits and records derived (split.rs)
-//! anything else                              refused
+//! a resource by itself, anything else       refused
 //! ```
 
 use crate::{
@@ -52,7 +52,7 @@ fn checked_root<'n, 'a>(root: &'n Node<'a>) -> Result<&'n Node<'a>, FhirError> {
             crate::shape::check_bundle(root)?;
             Ok(root)
         }
-        Some(Some(_)) => Err(FhirError::UnsupportedBundle),
+        Some(Some(_)) => Err(FhirError::NotABundle),
     }
 }
 

@@ -73,6 +73,9 @@ pub fn parse<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Node<'a>, FhirError
             limit: limits.bytes,
         });
     }
+    if bytes.trim_ascii().is_empty() {
+        return Err(FhirError::Empty);
+    }
     if bytes.starts_with(b"\xEF\xBB\xBF") {
         return Err(FhirError::Bom);
     }
@@ -270,7 +273,7 @@ mod tests {
         );
         assert_eq!(code("[".repeat(65).as_bytes()), "fhir.too_deep");
         for cut in [
-            "", "{", "{\"a", "[1,", "tru", "\"\\", "\"\\u12", "-", "{\"a\":", "1e",
+            "{", "{\"a", "[1,", "tru", "\"\\", "\"\\u12", "-", "{\"a\":", "1e",
         ] {
             assert_eq!(code(cut.as_bytes()), "fhir.truncated", "{cut}");
         }

@@ -143,6 +143,8 @@ fn said_of(kind: &str, resource: &Node<'_>, found: &mut Vec<Passage>) {
     if let (Some(about), Some(first)) = (about, lines.first_mut()) {
         about.clone_into(first);
     }
+    // What has no name is called by its type.
+    lines.retain(|line| !line.starts_with(kind));
     found.extend(lines.iter().map(|line| passage(voice, line)));
 }
 

@@ -49,7 +49,7 @@ fn first(bundle: &Value, kind: &str) -> usize {
 #[test]
 fn a_file_cut_anywhere_is_truncated() {
     let bytes = note();
-    for cut in (0..bytes.trim_ascii_end().len()).step_by(97) {
+    for cut in (97..bytes.trim_ascii_end().len()).step_by(97) {
         assert_eq!(code(&bytes[..cut]), "fhir.truncated", "at {cut}");
     }
 }
@@ -116,8 +116,11 @@ fn json_that_is_not_a_bundle_of_records_is_refused() {
     for text in ["{}", "[]", "1", "null", "{\"entry\":[]}"] {
         assert_eq!(code(text.as_bytes()), "fhir.not_fhir", "{text}");
     }
+    assert_eq!(code(b"{\"resourceType\":\"Patient\"}"), "fhir.not_a_bundle");
+    for nothing in [&b""[..], b" \n"] {
+        assert_eq!(code(nothing), "fhir.empty");
+    }
     for text in [
-        "{\"resourceType\":\"Patient\"}",
         "{\"resourceType\":\"Bundle\"}",
         "{\"resourceType\":\"Bundle\",\"type\":\"history\"}",
     ] {

@@ -2,11 +2,14 @@
 //!
 //! Each card has connections of its own, so that no server sees two cards side by side.
 
+use crate::records::Filter;
 use crate::{Folder, FolderError};
 use medfolder_client::clock::Clock;
 use medfolder_client::http::{Http, HttpOptions, Pin};
 use medfolder_client::login::{Door, Identity};
 use medfolder_crypto::tree::KeyPair;
+use medfolder_fhir::json::Limits;
+use medfolder_fhir::summary;
 use medfolder_ledger::Member;
 use medfolder_ledger::login::{LoginSubject, ShownKeys};
 use medfolder_record::{CardNumber, MemberId};
@@ -25,6 +28,18 @@ pub struct Card {
     pub index: u32,
 }
 
+/// The only one of these members whose name holds a part, in any letter case.
+fn of_part(part: &str, members: &[&Member]) -> Result<Option<MemberId>, FolderError> {
+    let part = part.trim().to_lowercase();
+    let fits = |member: &&&Member| !part.is_empty() && member.name.to_lowercase().contains(&part);
+    let fitting: Vec<&Member> = members.iter().filter(fits).copied().collect();
+    match fitting.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some(only.id)),
+        several => Err(FolderError::MemberAmbiguous(names(several))),
+    }
+}
+
 impl Folder<'_> {
     /// A member of the folder's consortium.
     pub(crate) fn member(&self, id: &MemberId) -> Result<&Member, FolderError> {
@@ -41,20 +56,63 @@ impl Folder<'_> {
         if let Some(member) = self.consortium.member_named(name) {
             return Ok(member.id);
         }
-        let part = name.trim().to_lowercase();
-        let members = &self.consortium.genesis().members;
-        let mut fitting: Vec<&Member> = members
-            .iter()
-            .filter(|member| !part.is_empty() && member.name.to_lowercase().contains(&part))
-            .collect();
-        match (fitting.pop(), fitting.is_empty()) {
-            (Some(only), true) => Ok(only.id),
-            (Some(last), false) => {
-                fitting.push(last);
-                Err(FolderError::MemberAmbiguous(names(&fitting)))
-            }
-            (None, _) => Err(self.member_unknown()),
+        let members: Vec<&Member> = self.consortium.genesis().members.iter().collect();
+        of_part(name, &members)?.ok_or_else(|| self.member_unknown())
+    }
+
+    /// A hospital that this folder has records of, by its name or a part of it, also of a name that
+    /// its own records give it.
+    ///
+    /// # Errors
+    /// `member.unknown` with the names of those that it has records of, `member.ambiguous`,
+    /// `vault.storage`.
+    pub fn hospital_named(&self, name: &str) -> Result<MemberId, FolderError> {
+        let database = self.vault.database()?;
+        let mut statement =
+            database.prepare_cached("SELECT DISTINCT hospital FROM record WHERE folder = ?1")?;
+        let ids = statement.query_map([self.id], |row| crate::records::parsed(row, 0))?;
+        let ids: Vec<MemberId> = ids.collect::<Result<_, _>>()?;
+        let here = ids.iter().filter_map(|id| self.consortium.member(id));
+        let here: Vec<&Member> = here.collect();
+        if let Some(exactly) = here.iter().find(|member| member.name == name.trim()) {
+            return Ok(exactly.id);
         }
+        drop(statement);
+        drop(database);
+        if let Some(of_part) = of_part(name, &here)? {
+            return Ok(of_part);
+        }
+        let part = name.trim().to_lowercase();
+        let mut also = here.iter().filter(|member| {
+            let names = self.own_names(&member.id);
+            !part.is_empty() && names.iter().any(|own| own.to_lowercase().contains(&part))
+        });
+        match (also.next(), also.next()) {
+            (Some(only), None) => Ok(only.id),
+            _ => Err(FolderError::HospitalUnknown(names(&here))),
+        }
+    }
+
+    /// What a hospital calls itself in its newest record here: often in a second language too.
+    fn own_names(&self, id: &MemberId) -> Vec<String> {
+        let newest = Filter {
+            hospital: Some(*id),
+            limit: 1,
+            ..Filter::default()
+        };
+        let listed = self
+            .list(&newest)
+            .ok()
+            .and_then(|mut page| page.records.pop());
+        let shown = listed.and_then(|listed| self.open_record(&listed.record.to_string()).ok());
+        let hospital = shown.and_then(|shown| {
+            let document = summary::read(shown.record.body(), &Limits::default()).ok()?;
+            document.hospital
+        });
+        hospital.map_or_else(Vec::new, |mut own| {
+            own.aliases.push(own.name);
+            own.aliases
+        })
     }
 
     pub(crate) fn member_unknown(&self) -> FolderError {

@@ -88,6 +88,9 @@ pub enum FolderError {
     /// The consortium has no such member; the names of those it has.
     #[error("the consortium has no such member; it has: {0}")]
     MemberUnknown(String),
+    /// The folder has no record of such a hospital; the names of those that it has records of.
+    #[error("this folder has no record of such a hospital; it has of: {0}")]
+    HospitalUnknown(String),
     /// Several members have names that hold this.
     #[error("several members have such a name: {0}")]
     MemberAmbiguous(String),
@@ -223,7 +226,7 @@ impl FolderError {
             Self::FailedRecord(_) => "record.failed",
             Self::Check(check) => check.code(),
             Self::Cursor => "list.cursor",
-            Self::MemberUnknown(_) => "member.unknown",
+            Self::MemberUnknown(_) | Self::HospitalUnknown(_) => "member.unknown",
             Self::MemberAmbiguous(_) => "member.ambiguous",
             Self::MemberWithoutEdge => "member.without_edge",
             Self::DeskCode => "desk.code_malformed",

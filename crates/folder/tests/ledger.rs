@@ -183,6 +183,13 @@ fn code(error: Option<FolderError>) -> String {
 fn waiting(folder: &Folder<'_>) -> Vec<RecordId> {
     let listed = folder.list(&Filter::default()).unwrap().records;
     assert!(listed.iter().all(|record| record.state == State::Waiting));
+    // Nobody has read them: they have no title, and no day that could be told.
+    assert!(listed.iter().all(|record| record.written.is_none()));
+    let dated = Filter {
+        from: Some(chrono::NaiveDate::MIN),
+        ..Filter::default()
+    };
+    assert!(folder.list(&dated).unwrap().records.is_empty());
     let mut ids: Vec<_> = listed.into_iter().map(|record| record.record).collect();
     ids.sort();
     ids

@@ -233,3 +233,59 @@ pub(crate) fn a_folder_that_cannot_take_the_files_costs_no_opening(served: &Serv
     assert!(!late.exists());
     told(&mut served.folder(2, &["revoke", text(made.last(), "share")]));
 }
+
+pub(crate) fn an_attachment_is_listed_and_saved_under_its_own_name(served: &Served, place: &Path) {
+    let found = told(&mut served.folder(0, &["list", "--kind", "ecg-report", "--limit", "1"]));
+    let record = text(found.last(), "record");
+    let shown = told(&mut served.folder(0, &["show", record]));
+    let attachment = &shown.last()["attachments"][0];
+    let (name, size) = (
+        text(attachment, "name"),
+        attachment["size"].as_u64().unwrap(),
+    );
+    assert_eq!(attachment["number"], 1);
+    let page = for_a_person(&served.folder(0, &["show", record])).stdout;
+    assert!(
+        page.contains(&format!("  1  {name}  image/png  ")),
+        "{page}"
+    );
+    let folder = place.join("pictures");
+    fs::create_dir(&folder).unwrap();
+    let save = |which: &str, out: &Path| {
+        let out = out.to_str().unwrap();
+        run(&mut served.folder(0, &["show", record, "--attachment", which, "--out", out]))
+    };
+    assert_eq!(save("1", &folder).exit, 0);
+    let saved = fs::read(folder.join(name)).unwrap();
+    assert_eq!((saved.len() as u64, &saved[..4]), (size, &b"\x89PNG"[..]));
+    assert_eq!(save(name, &place.join("named.png")).exit, 0);
+    assert_eq!(fs::read(place.join("named.png")).unwrap(), saved);
+    assert_eq!(save("1", &folder).error_code(), "file.exists");
+    for unknown in ["0", "99", "x.png"] {
+        assert_eq!(
+            save(unknown, &place.join("none")).error_code(),
+            "attachment.unknown"
+        );
+    }
+}
+
+pub(crate) fn only_hospitals_that_have_records_here_are_offered(served: &Served) {
+    let mut command = served.folder(0, &["list", "--hospital", "不存在的医院"]);
+    let detail = text(&run(&mut command).last()["error"], "detail").to_owned();
+    assert!(detail.contains("东湖区中心医院"), "{detail}");
+    // Neither the commission, which runs no hospital, nor the children's hospital.
+    assert!(
+        !detail.contains("委员会") && !detail.contains("儿童医院"),
+        "{detail}"
+    );
+    let part = told(&mut served.folder(2, &["list", "--hospital", "儿童"]));
+    assert!(
+        part.lines
+            .iter()
+            .all(|line| text(line, "hospital") == "浦江市儿童医院")
+    );
+    assert!(!part.lines.is_empty());
+    // The name that its own records give it as well.
+    let english = told(&mut served.folder(2, &["list", "--hospital", "children"]));
+    assert_eq!(english.lines, part.lines);
+}

@@ -197,7 +197,7 @@ pub(crate) fn lists_stand_in_columns_and_details_are_no_second_sentence(served: 
     assert!(unknown.starts_with("There is no such record in this folder.  [record.unknown]\n"));
     let which = error(&["list", "--hospital", "x"], "zh");
     assert!(
-        which.contains("浦江市儿童医院") && !which.contains("consortium"),
+        which.contains("浦江市第一人民医院") && !which.contains("consortium"),
         "{which}"
     );
     let kinds = error(&["list", "--kind", "x"], "en");

@@ -147,7 +147,7 @@ fn told(code: &Code, config: &Path, output: Output) -> String {
     match output.lang {
         Lang::Zh => format!(
             "{before}绑定码：{code}\n链接：{link}\n有效至：{expires}，只能用一次\n\n\
-             病人认领后，请核对她屏幕上卡号的最后八位：\n  medfolder desk confirm {code} --config {config} --card-end …"
+             病人认领后，请核对其屏幕上卡号的最后八位：\n  medfolder desk confirm {code} --config {config} --card-end …"
         ),
         Lang::En => format!(
             "{before}Code: {code}\nLink: {link}\nValid until {expires}, for one use\n\n\

@@ -34,6 +34,7 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
     let out = words.out.as_deref().map(files::Folder::prepare);
     let out = out.transpose()?;
     let passcode = words.passcode.clone().map(Zeroizing::new);
+    output.progress(output.say("正在打开链接 …", "Opening the link …"));
     let mut opened = patience::told(output, open(&words, passcode)).await;
     if matches!(&opened, Err(error) if error.code() == "share.passcode_needed")
         && std::io::stdin().is_terminal()
@@ -44,6 +45,7 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
         out.iter().for_each(files::Folder::give_up);
         refused(&error, output)
     })?;
+    output.progress(&arrived(opened.files.len(), output));
     let received = medfolder_share::unpack::unpack(plaintexts(&opened));
     let described = received.records.iter();
     let records: Vec<Value> = described
@@ -64,6 +66,14 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
         output.progress(&format!("{saved} {}", directory.display()));
     }
     verdict(&line)
+}
+
+/// What came, before it is verified, which takes a while where there is much.
+fn arrived(files: usize, output: Output) -> String {
+    match output.lang {
+        Lang::Zh => format!("已收到 {files} 个文件，正在逐份验证 …"),
+        Lang::En => format!("{files} files received; verifying each …"),
+    }
 }
 
 async fn open(

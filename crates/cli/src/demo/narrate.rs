@@ -63,7 +63,7 @@ fn chinese(step: &str, line: &Value, output: Output) -> String {
             n("cards")
         ),
         "sync" => format!(
-            "同步：账本上属于她们的 {} 份病历全部取回，{} 份逐项验证并解密，名单完整",
+            "同步：账本上属于这家人的 {} 份病历全部取回，{} 份逐项验证并解密，名单完整",
             n("records"),
             n("verified"),
         ),
@@ -79,9 +79,9 @@ fn chinese(step: &str, line: &Value, output: Output) -> String {
             n("records")
         ),
         "open" => format!("医生用链接和口令打开，看到每份病历由谁签章{}", titles(line)),
-        "access_log" => format!("她看到是谁看了什么：{}，已由账本证明没有遗漏", w("who")),
+        "access_log" => format!("本人看到是谁看了什么：{}，已由账本证明没有遗漏", w("who")),
         "revoke" => format!(
-            "她结束了这次分享：结束前对方收到了 {} 份中的 {} 份，可能已经保存",
+            "本人结束了这次分享：结束前对方收到了 {} 份中的 {} 份，可能已经保存",
             n("of"),
             n("received")
         ),
@@ -249,13 +249,13 @@ fn findings(line: &Value, output: Output) -> String {
 const TAMPERED: [(&str, &str); 10] = [
     ("link cut short", "链接缺了末尾"),
     ("shared file changed", "改动分享的文件"),
-    ("vault changed on disk", "改动磁盘上的保险库"),
+    ("vault changed on disk", "改动磁盘上的病历夹"),
     ("genesis changed", "改动创世文件"),
     ("attachment changed", "改动附件"),
-    ("record changed", "改动病历密文"),
+    ("record changed", "改动加密的病历"),
     ("two records swapped", "调换两份病历"),
-    ("record deleted", "删除病历密文"),
-    ("key slot changed", "改动密钥封装"),
+    ("record deleted", "删除加密的病历"),
+    ("key slot changed", "改动病历的密钥"),
     ("key slot of another visit", "换上另一次就诊的密钥"),
 ];
 

@@ -73,17 +73,29 @@ const MOST_LEVELS: usize = 10;
 /// Reads every JSON file below `root`.
 pub(crate) fn plan(root: &Path, hospitals: &[String]) -> Result<Plan, CliError> {
     let mut planner = Planner::new(root, hospitals);
-    let mut files = Vec::new();
-    let unread = |_| CliError::new("demo.data", root.display());
-    collect(root, &mut files, &mut planner.unread).map_err(unread)?;
-    files.sort();
-    if files.is_empty() && planner.unread.is_empty() {
+    let (mut all, unread) = (Vec::new(), |_| CliError::new("demo.data", root.display()));
+    collect(root, &mut all, &mut planner.unread).map_err(unread)?;
+    all.sort();
+    let (files, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|file| is_json(file));
+    planner.others = others;
+    if files.is_empty() && planner.others.is_empty() && planner.unread.is_empty() {
         return Err(CliError::new("demo.no_data", root.display()));
     }
     for file in files {
         planner.take(&file);
     }
     Ok(planner.finish())
+}
+
+fn is_json(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
+}
+
+/// What a system keeps for itself, such as `.DS_Store`.
+fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with('.'))
 }
 
 /// Links to folders are not followed: they may lead in circles. A folder below that cannot be read
@@ -96,15 +108,11 @@ fn collect(
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let path = entry.path();
-        let is_json = |path: &Path| {
-            path.extension()
-                .is_some_and(|e| e.eq_ignore_ascii_case("json"))
-        };
         if entry.file_type()?.is_dir() {
             if collect(&path, into, unread).is_err() {
                 unread.push((path, "file.read"));
             }
-        } else if is_json(&path) && !path.is_dir() {
+        } else if !is_hidden(&path) && !path.is_dir() {
             into.push(path);
         }
     }
@@ -130,6 +138,8 @@ struct Planner<'a> {
     deliveries: Vec<Delivery>,
     unread: Vec<(PathBuf, &'static str)>,
     strange: Vec<(PathBuf, &'static str)>,
+    /// Files that are no JSON: attachments, and what nobody reads.
+    others: Vec<PathBuf>,
     patients: BTreeMap<(usize, String), PatientInfo>,
     authors: Vec<BTreeMap<Doctor, usize>>,
 }
@@ -144,6 +154,7 @@ impl<'a> Planner<'a> {
             deliveries: Vec::new(),
             unread: Vec::new(),
             strange: Vec::new(),
+            others: Vec::new(),
             patients: BTreeMap::new(),
             authors: vec![BTreeMap::new(); hospitals.len()],
         }
@@ -248,7 +259,22 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn finish(self) -> Plan {
+    /// Files beside the documents that no document names.
+    fn unnamed(&self) -> Vec<(PathBuf, &'static str)> {
+        let named = self.deliveries.iter().flat_map(|delivery| {
+            let names = delivery.attachments.iter();
+            names.map(|name| delivery.file.with_file_name(name))
+        });
+        let named: BTreeSet<PathBuf> = named.collect();
+        let others = self.others.iter();
+        let others = others.map(|file| file.strip_prefix(self.root).unwrap_or(file).to_path_buf());
+        let unnamed = others.filter(|file| !named.contains(file));
+        unnamed.map(|file| (file, "demo.other_format")).collect()
+    }
+
+    fn finish(mut self) -> Plan {
+        let unnamed = self.unnamed();
+        self.unread.extend(unnamed);
         let doctors = self.authors.into_iter().map(most).collect();
         Plan {
             root: self.root.to_path_buf(),

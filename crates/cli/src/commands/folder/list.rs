@@ -94,7 +94,7 @@ fn filter(folder: &Folder<'_>, words: &args::List, output: Output) -> Result<Fil
         hospital: words
             .hospital
             .as_deref()
-            .map(|name| folder.member_named(name))
+            .map(|name| folder.hospital_named(name))
             .transpose()?,
         kind: words
             .kind

@@ -1,5 +1,6 @@
 //! `medfolder folder …`: the patient's side in words.
 
+mod attachment;
 pub(crate) mod cards;
 pub(crate) mod create;
 mod export;
@@ -64,8 +65,12 @@ pub(crate) async fn run(
             record,
             fhir,
             evidence,
+            attachment,
             out,
         } => {
+            if let Some(name) = attachment {
+                return attachment::save(&folder, &record, &name, out.as_deref(), output);
+            }
             let form = show::Form::of(fhir, evidence);
             let shown = show::run(&folder, &record, form, out.as_deref(), &clock, output);
             told(output, shown).await

@@ -1,6 +1,6 @@
 //! One record with what was checked; the signed document; everything in a ZIP file.
 
-use super::list;
+use super::{attachment, list};
 use crate::args::Lang;
 use crate::commands::document;
 use crate::error::CliError;
@@ -114,12 +114,6 @@ fn line(folder: &Folder<'_>, shown: &Shown) -> Value {
             })
         })
         .collect();
-    let attachments: Vec<Value> = shown
-        .record
-        .attachments()
-        .iter()
-        .map(|a| json!({ "name": a.name, "media_type": a.media_type, "size": a.size }))
-        .collect();
     let document = document::summary(shown.record.body());
     let patient = document.map(|document| document::patient_json(&document.patient));
     line["patient"] = json!(patient);
@@ -135,7 +129,7 @@ fn line(folder: &Folder<'_>, shown: &Shown) -> Value {
             .collect::<Vec<_>>()
     );
     line["versions"] = json!(versions);
-    line["attachments"] = json!(attachments);
+    line["attachments"] = json!(attachment::lines(shown));
     line["text"] = json!(document::plain(shown.record.body()));
     line
 }
@@ -262,12 +256,7 @@ fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
             short(&listed.visit.to_string())
         ),
     ]);
-    for attachment in shown.record.attachments() {
-        lines.push(format!(
-            "{}  {}  {} B",
-            attachment.name, attachment.media_type, attachment.size
-        ));
-    }
+    lines.extend(attachment::rows(shown, output));
     lines.extend(CHECKS.map(|check| format!("✓ {}", held(check, &statement.author.name, output))));
     let carried = folder.carried(shown);
     lines.extend(carried.iter().map(|carried| carried_row(carried, output)));

@@ -8,6 +8,7 @@ use medfolder_fhir::text::{self, Voice};
 use medfolder_folder::records::Filter;
 use medfolder_record::RecordId;
 use serde_json::{Value, json};
+use std::cmp::Reverse;
 use std::time::Instant;
 
 /// Longer words are no better to search for.
@@ -74,8 +75,13 @@ fn first_word(stage: &Stage) -> Result<String, CliError> {
             let text = text::passages(shown.record.body(), &Limits::default()).unwrap_or_default();
             let said = text.iter().filter(|said| said.voice != Voice::Machine);
             let words = said.flat_map(|said| said.text.split(|c: char| !c.is_alphabetic()));
-            if let Some(word) = words.max_by_key(|word| word.len().min(MOST_BYTES)) {
-                return Ok(word.to_owned());
+            let mut words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+            words.sort_by_key(|word| Reverse(word.len().min(MOST_BYTES)));
+            words.dedup();
+            for word in words {
+                if folder.search(word, 1)?.total > 0 {
+                    return Ok(word.to_owned());
+                }
             }
         }
     }
