@@ -7,7 +7,7 @@
     reason = "tests"
 )]
 
-use medfolder_tests::{Device, Served, eventually, genesis, medfolder, root, told};
+use medfolder_tests::{Device, Served, eventually, genesis, medfolder, root, run, told};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -141,7 +141,8 @@ fn what_the_edge_lost_is_reported_once(served: &Served, place: &Path, words: &st
     for (device, reported) in devices.iter().zip([4, 0]) {
         restore(device, words);
         for reported in [reported, 0] {
-            let synced = told(&mut device.folder(&["sync"]));
+            let synced = run(&mut device.folder(&["sync"]));
+            assert_eq!(synced.exit, 3, "{}{}", synced.stdout, synced.stderr);
             let failed = synced.last()["failed"].as_array().unwrap().iter();
             let failed =
                 failed.map(|f| (f["record"].as_str().unwrap(), f["check"].as_str().unwrap()));

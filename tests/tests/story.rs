@@ -52,6 +52,20 @@ fn count(line: &Value, name: &str) -> u64 {
         .unwrap_or_else(|| panic!("{name} in {line}"))
 }
 
+/// The same in every run and on every suite.
+const CAUGHT_BY: [(&str, &str); 10] = [
+    ("link cut short", "link.cut_short"),
+    ("shared file changed", "jwe.opaque"),
+    ("vault changed on disk", "vault.damaged"),
+    ("genesis changed", "folder.genesis"),
+    ("attachment changed", "record.attachment_blob"),
+    ("record changed", "record.sealed_content"),
+    ("two records swapped", "record.leaf"),
+    ("record deleted", "zone.missing"),
+    ("key slot changed", "record.slot"),
+    ("key slot of another visit", "record.slot"),
+];
+
 fn whole_story(told: &Ended) {
     let (ingest, sync) = (told.step("ingest"), told.step("sync"));
     assert_eq!(count(ingest, "records"), count(sync, "records"));
@@ -65,8 +79,21 @@ fn whole_story(told: &Ended) {
     assert_eq!(told.step("access_log")["complete"], true);
     assert_eq!(told.step("open_after_revoke")["refused"], true);
     let tamper = told.step("tamper");
-    assert!(count(tamper, "tried") >= 9);
+    let untried = tamper["untried"].as_array().unwrap();
+    assert_eq!(count(tamper, "tried") + untried.len() as u64, 10);
+    assert!(count(tamper, "tried") >= 9, "{untried:?}");
     assert_eq!(count(tamper, "tried"), count(tamper, "detected"));
+    assert!(
+        tamper["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|finding| {
+                let named = CAUGHT_BY.iter().find(|(what, _)| finding["what"] == *what);
+                named.is_some_and(|(_, code)| finding["caught_by"] == *code)
+            }),
+        "{tamper}"
+    );
     assert_eq!(told.last()["ok"], true);
     assert!(told.last()["seconds"].as_f64().unwrap() > 0.0);
 }
@@ -77,6 +104,7 @@ fn the_family(told: &Ended) {
     assert_eq!(count(ingest, "patients"), 3);
     assert_eq!(count(ingest, "records"), 100);
     assert_eq!(count(ingest, "attachments"), 36);
+    assert!((1..=18).contains(&count(ingest, "doctors")));
     assert_eq!(ingest["skipped"].as_array().unwrap().len(), 0);
     assert_eq!(count(told.step("link"), "cards"), 7);
     assert_eq!(told.step("search")["text"], "青霉素过敏");

@@ -304,8 +304,8 @@ pub(crate) struct Open {
     pub(crate) link: String,
     #[arg(long, value_name = "PASSCODE")]
     pub(crate) passcode: Option<String>,
-    #[arg(long, default_value = "medfolder", value_name = "NAME")]
-    pub(crate) recipient: String,
+    #[arg(long, value_name = "NAME")]
+    pub(crate) recipient: Option<String>,
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     #[arg(long, value_name = "FILE")]

@@ -20,6 +20,8 @@ pub(crate) struct CliError {
     pub(crate) detail: String,
     /// 1 refused or failed, 2 wrong usage, 3 verification failed.
     pub(crate) exit: u8,
+    /// The result that was printed says it already.
+    pub(crate) told: bool,
 }
 
 impl CliError {
@@ -29,6 +31,7 @@ impl CliError {
             code: code.into(),
             detail: detail.to_string(),
             exit: 1,
+            told: false,
         }
     }
 
@@ -37,6 +40,14 @@ impl CliError {
         Self {
             exit: 3,
             ..Self::new(code, detail)
+        }
+    }
+
+    /// Something did not verify, and the result that was printed names it.
+    pub(crate) fn told() -> Self {
+        Self {
+            told: true,
+            ..Self::verification("", "")
         }
     }
 

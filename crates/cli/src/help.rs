@@ -251,8 +251,11 @@ fn unrun(error: clap::Error, lang: Lang) -> Unrun {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.render().to_string(),
         _ => {
             let usage = said(&error, ContextKind::Usage, "");
-            let usage = usage.trim_start_matches("Usage: ");
-            format!("{}: {usage}\n", text("#usage", lang))
+            match usage.trim_start_matches("Usage: ") {
+                // Of a value that does not fit the hint has said already what does.
+                "" => String::new(),
+                usage => format!("{}: {usage}\n", text("#usage", lang)),
+            }
         }
     };
     Unrun::Wrong(wrong(&error, lang), page)

@@ -58,7 +58,9 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output.error(&error);
+            if !error.told {
+                output.error(&error);
+            }
             ExitCode::from(error.exit)
         }
     }

@@ -113,7 +113,7 @@ impl Output {
     /// a page that helps.
     pub(crate) fn usage(self, error: &CliError, page: &str) {
         self.error(error);
-        if !self.json {
+        if !self.json && !page.is_empty() {
             let _ = write!(std::io::stderr().lock(), "\n{page}");
         }
     }
@@ -167,9 +167,12 @@ fn particulars(error: &CliError, message: &str, lang: Lang) -> String {
     parts.join(": ")
 }
 
-/// Whether a part of a detail is an English sentence, and no path, number or name.
+/// Whether a part of a detail is an English sentence, around a name or not, and no path, number or
+/// name.
 fn is_prose(detail: &str) -> bool {
-    detail.is_ascii() && detail.split(' ').filter(|word| !word.contains('/')).count() > 2
+    let words = || detail.split(' ').filter(|word| !word.contains('/'));
+    let small = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase());
+    (detail.is_ascii() && words().count() > 2) || words().filter(small).count() > 2
 }
 
 /// A text that fills so many columns of a terminal; Chinese characters take two.

@@ -163,6 +163,12 @@ pub enum FolderError {
     /// The share is over, so that it can have no other end.
     #[error("this share is over: make a new one")]
     ShareOver,
+    /// It was opened as often as it may be: another end changes nothing.
+    #[error("this share was opened as often as it may be: make a new one")]
+    ShareSpent,
+    /// A passcode that no host takes.
+    #[error("a passcode has 4 to 64 characters")]
+    PasscodeLength,
     /// The new end is not before the present one.
     #[error("the share ends before that already")]
     NotShorter,
@@ -251,6 +257,8 @@ impl FolderError {
             Self::VisitAmbiguous => "visit.ambiguous",
             Self::VisitUnknown => "share.visit",
             Self::ShareOver => "share.over",
+            Self::ShareSpent => "share.spent",
+            Self::PasscodeLength => "passcode.length",
             Self::NotShorter => "share.not_shorter",
             Self::NotLonger => "share.not_longer",
             Self::Items(error) => error.code(),

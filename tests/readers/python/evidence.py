@@ -187,6 +187,9 @@ class Verifier:
             if piece[2] != self.pack.statement[2]:
                 raise Refused("another number of pieces")
             disclosed(self.suite, piece, self.pack.content_root)
+        if not any(piece[0] >= 2 for piece in self.pack.shown):
+            self.report.whole = True
+            self.report.not_checked.append("content")
 
     def read_signatures(self):
         self.signatures = read_signatures(self.pack.signature_bytes)

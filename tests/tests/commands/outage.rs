@@ -90,3 +90,31 @@ pub(crate) fn the_ledger_takes_an_end_that_the_hospital_does_not(served: &Served
         code()
     );
 }
+
+/// Nothing is called live that this device knows to be used up or locked.
+pub(crate) fn a_share_whose_host_is_away_is_shown_as_it_was_heard_of_last(served: &Served) {
+    let words = ["share", "--all", "--no-code", "--openings", "1"];
+    let made = told(&mut served.folder(2, &words));
+    let link = made.last()["link"].as_str().unwrap().to_owned();
+    told(&mut medfolder(&["open", &link]));
+    let shown = || told(&mut served.folder(2, &["shares"])).lines[0].clone();
+    assert_eq!(
+        (shown()["state"].as_str(), &shown()["current"]),
+        (Some("used_up"), &true.into())
+    );
+    let still = Still::hold(served, &EDGES);
+    let away = shown();
+    assert_eq!(
+        (away["state"].as_str(), &away["current"]),
+        (Some("used_up"), &false.into())
+    );
+    assert!(away["as_of"].is_string(), "{away}");
+    let page = for_a_person(&served.folder(2, &["shares"])).stdout;
+    let row = page.lines().next().unwrap();
+    assert!(row.contains("used up") && row.contains("offline"), "{row}");
+    // A share without a name is told by how many records it lends and of when.
+    assert!(row.contains(" records, 20"), "{row}");
+    drop(still);
+    let share = made.last()["share"].as_str().unwrap();
+    told(&mut served.folder(2, &["revoke", share]));
+}

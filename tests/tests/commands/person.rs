@@ -94,14 +94,13 @@ pub(crate) fn mistakes_are_caught_before_anything_is_made(served: &Served, place
     refused(&mut share(&["--qr", there]), "file.exists");
     assert_eq!(fs::read_to_string(there).unwrap(), "mine");
     usage(&mut share(&["--openings", "0"]));
-    assert_eq!(count(), before);
-    // What the host refuses stays as unfinished, until it is ended.
-    let mut short = served.folder(1, &["share", "--records", &record, "--passcode", "1"]);
-    assert_eq!(run(&mut short).exit, 1);
-    let unfinished = told(&mut served.folder(1, &["shares"]));
-    let unfinished = &unfinished.lines[0];
-    assert_eq!(unfinished["state"], "preparing");
-    told(&mut served.folder(1, &["revoke", text(unfinished, "share")]));
+    let short =
+        |passcode: &str| served.folder(1, &["share", "--records", &record, "--passcode", passcode]);
+    refused(&mut short("1 2 3"), "passcode.length");
+    refused(&mut short(&"9".repeat(65)), "passcode.length");
+    let long = "x".repeat(81);
+    refused(&mut share(&["--label", &long]), "link.label_too_long");
+    refused(&mut share(&["--for", "91d"]), "share.too_long");
     assert_eq!(count(), before);
     let twice = format!("{record},{}", &record[..12]);
     let words = ["share", "--records", &twice, "--no-code"];

@@ -99,6 +99,11 @@ fn wrong_usage_is_told_to_a_person_in_her_language_with_what_would_fit() {
             "{}",
             chinese.stderr
         );
+        let usage = chinese
+            .stderr
+            .lines()
+            .find(|line| line.starts_with("用法:"));
+        assert_ne!(usage.map(str::trim), Some("用法:"), "{words:?}");
         for english in ["error:", "Usage", "tip", "For more"] {
             assert!(!chinese.stderr.contains(english), "{}", chinese.stderr);
         }
@@ -200,6 +205,20 @@ pub(crate) fn lists_stand_in_columns_and_details_are_no_second_sentence(served: 
         which.contains("浦江市第一人民医院") && !which.contains("consortium"),
         "{which}"
     );
+    let mut unknown = Command::new(binary());
+    unknown.args(["folder", "list", "--folder", "小明", "--lang", "zh"]);
+    unknown.args(["--data-dir", served.text("/folders/0/data_dir")]);
+    unknown.env("MEDFOLDER_PASSPHRASE", served.text("/folders/0/passphrase"));
+    let folder = run(&mut unknown).stderr;
+    let first = folder.lines().next().unwrap_or_default();
+    assert_eq!(
+        first
+            .split_once(" — ")
+            .map(|(_, there)| there.contains("王秀兰")),
+        Some(true),
+        "{folder}"
+    );
+    assert!(!folder.contains("there"), "{folder}");
     let kinds = error(&["list", "--kind", "x"], "en");
     assert!(kinds.contains("|lab-report|"), "{kinds}");
 }
@@ -239,7 +258,22 @@ pub(crate) fn what_a_stranger_wrote_commands_no_terminal(pack: &str) {
     fs::write(&file, hostile).unwrap();
     let ended = for_a_person(&medfolder(&["verify", &file]));
     assert_eq!(ended.exit, 3);
-    assert!(ended.stdout.contains("\u{fffd}abc"), "{}", ended.stdout);
+    // A name that the content root does not prove is not even shown.
+    assert!(!ended.stdout.contains("abc"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("name not proven, not shown"),
+        "{}",
+        ended.stdout
+    );
+    let failed = run(&mut medfolder(&["verify", &file]));
+    let result = failed
+        .lines
+        .iter()
+        .find(|line| line["seal"] == "failed")
+        .unwrap();
+    assert_eq!(result["patient"], Value::Null);
+    let ended = typed(&["\u{1b}[2Jabc"], ("LC_ALL", "C"));
+    assert!(ended.stderr.contains("\u{fffd}[2Jabc"), "{}", ended.stderr);
     assert!(!ended.stdout.contains('\u{1b}') && !ended.stderr.contains('\u{1b}'));
 }
 

@@ -35,11 +35,11 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
     let out = out.transpose()?;
     let passcode = words.passcode.clone().map(Zeroizing::new);
     output.progress(output.say("正在打开链接 …", "Opening the link …"));
-    let mut opened = patience::told(output, open(&words, passcode)).await;
+    let mut opened = patience::told(output, open(&words, passcode, output)).await;
     if matches!(&opened, Err(error) if error.code() == "share.passcode_needed")
         && std::io::stdin().is_terminal()
     {
-        opened = patience::told(output, open(&words, Some(asked()?))).await;
+        opened = patience::told(output, open(&words, Some(asked()?), output)).await;
     }
     let opened = opened.map_err(|error| {
         out.iter().for_each(files::Folder::give_up);
@@ -79,9 +79,11 @@ fn arrived(files: usize, output: Output) -> String {
 async fn open(
     words: &args::Open,
     passcode: Option<Zeroizing<String>>,
+    output: Output,
 ) -> Result<OpenedLink, OpenError> {
+    let recipient = words.recipient.clone();
     let options = OpenOptions {
-        recipient: words.recipient.clone(),
+        recipient: recipient.unwrap_or_else(|| output.say("未具名", "unnamed").to_owned()),
         passcode,
         reach: Reach::OwnHost,
     };

@@ -41,12 +41,26 @@ pub(crate) fn run(files: &Files<'_>, place: &Place, output: Output) -> Result<()
         None => place.consortium(&evidence.genesis),
     };
     let report = evidence.verify(known.as_ref(), document.as_deref());
-    let body = document.as_deref().or_else(|| body(&evidence));
+    // What the content root does not prove is nobody's word: no name is read from it.
+    let shown = document.as_deref().or_else(|| body(&evidence));
+    let body = shown.filter(|_| report.seal == SealState::Verified);
     let patient = body.and_then(patient);
     let written = written(&report, body);
+    let own = evidence.genesis_file.as_deref();
+    let own = || own.and_then(|file| Chain::from_bytes(file).ok());
+    let chain = known.or_else(own);
+    // Before all else: every line below holds for that ledger only.
+    if let (true, Some(chain)) = (report.seal != SealState::Failed, &chain) {
+        trust(&report, chain, output);
+    }
     if !output.is_json() {
         let day = written.as_ref().map(Written::day).unwrap_or_default();
-        let mut heading = heading(&report, patient.as_deref(), &day, output);
+        let mut heading = heading(
+            &report,
+            whose(patient.as_deref(), shown, output),
+            &day,
+            output,
+        );
         if let Some(path) = &beside {
             let said = output.say("正文：", "Document: ");
             heading.push_str(&format!("{said}{}\n", path.display()));
@@ -56,12 +70,7 @@ pub(crate) fn run(files: &Files<'_>, place: &Place, output: Output) -> Result<()
     for check in &report.checks {
         output.line(&check_line(check, &report), || row(check, &report, output));
     }
-    let own = evidence.genesis_file.as_deref();
-    let own = || own.and_then(|file| Chain::from_bytes(file).ok());
-    let said = match (report.seal, known.or_else(own)) {
-        (SealState::Failed, _) | (_, None) => sentence(&report, output),
-        (_, Some(chain)) => trust(&report, &chain, output),
-    };
+    let said = sentence(&report, output);
     let mut line = line(&report, patient.as_deref(), &said);
     line["date"] = json!(written.as_ref().map(Written::rfc3339));
     line["document"] = json!(beside);
@@ -69,15 +78,15 @@ pub(crate) fn run(files: &Files<'_>, place: &Place, output: Output) -> Result<()
     match (report.seal, report.failed()) {
         (SealState::Failed, Some(check)) => Err(CliError::verification(check.code, check.en)),
         (SealState::Failed, None) => Err(CliError::verification("evidence.genesis", "no genesis")),
+        // The seal is genuine; of what the record says nothing was compared.
+        (SealState::SealOnly, _) => Err(CliError::new("evidence.text_missing", "no document")),
         _ => Ok(()),
     }
 }
 
-/// Tells which ledger it is proven for, and whether that is one to trust; gives the whole sentence,
-/// in which what is not known comes before what is proven.
-fn trust(report: &Report, chain: &Chain, output: Output) -> String {
+/// Tells which ledger it is proven for, and whether that is one to trust.
+fn trust(report: &Report, chain: &Chain, output: Output) {
     let (name, genesis) = (&chain.genesis().name, report.genesis);
-    let proven = sentence(report, output);
     let (outcome, zh, en) = match report.trust {
         Some(Trust::Known) => (
             Outcome::Holds,
@@ -87,20 +96,18 @@ fn trust(report: &Report, chain: &Chain, output: Output) -> String {
         _ => (
             Outcome::NotChecked,
             format!(
-                "以下仅就自称“{name}”的联盟（创世摘要 {genesis}）成立；它是不是您信任的联盟，没有核对：请用 --genesis 给出您信任的创世文件。"
+                "注意：账本没有核对。以下各项只对文件自带的账本成立，它自称“{name}”（创世摘要 {genesis}），这样的账本谁都能造。请用 --genesis 给出您信任的创世文件，再核对一次。"
             ),
             format!(
-                "This is proven for the consortium that calls itself “{name}”, with genesis digest {genesis}; whether that is the one you trust was not checked: name its genesis file with --genesis."
+                "Note: the ledger was not checked. All that follows holds for the ledger that the file brings, which calls itself “{name}” (genesis digest {genesis}); anybody can make one. Verify again with --genesis and the genesis file that you trust."
             ),
         ),
     };
-    let said = output.say(&zh, &en);
     let check = json!({"code": "evidence.trust", "outcome": outcome, "zh": zh, "en": en});
-    output.line(&check, || format!("{} {said}", mark(outcome)));
-    match outcome {
-        Outcome::Holds => proven,
-        _ => format!("{said} {proven}"),
-    }
+    output.line(&check, || match outcome {
+        Outcome::Holds => format!("{} {}\n", mark(outcome), output.say(&zh, &en)),
+        _ => format!("⚠ {}\n", output.say(&zh, &en)),
+    });
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, CliError> {
@@ -122,7 +129,16 @@ fn body(evidence: &Evidence) -> Option<&[u8]> {
     }
 }
 
-/// The patient's name. Whether the document is the signed one is the checks' to say.
+/// The patient's name, or why none is told.
+fn whose<'a>(patient: Option<&'a str>, shown: Option<&[u8]>, output: Output) -> &'a str {
+    match (patient, shown) {
+        (Some(name), _) => name,
+        (None, None) => output.say("姓名未随文件披露", "name not disclosed"),
+        (None, Some(_)) => output.say("姓名未获证实，不显示", "name not proven, not shown"),
+    }
+}
+
+/// The patient's name.
 fn patient(body: &[u8]) -> Option<String> {
     let name = document::summary(body)?.patient.name;
     Some(name).filter(|name| !name.is_empty())
@@ -135,7 +151,7 @@ fn written(report: &Report, body: Option<&[u8]>) -> Option<Written> {
 }
 
 /// Which record this is about.
-fn heading(report: &Report, patient: Option<&str>, day: &str, output: Output) -> String {
+fn heading(report: &Report, whose: &str, day: &str, output: Output) -> String {
     let Some(statement) = &report.statement else {
         let unknown = "The file does not credibly say which record it is about.\n";
         return output
@@ -143,7 +159,6 @@ fn heading(report: &Report, patient: Option<&str>, day: &str, output: Output) ->
             .to_owned();
     };
     let hospital = report.hospital.as_deref().unwrap_or_default();
-    let whose = patient.unwrap_or(output.say("姓名未随文件披露", "name not disclosed"));
     let number = &statement.patient_number;
     let number = number.rsplit('|').next().unwrap_or(number);
     let claimed = match report.seal {

@@ -242,7 +242,21 @@ fn findings(line: &Value, output: Output) -> String {
         let (sentence, _) = CliError::new(code, "").sentences(output.lang);
         format!("\n    ✓ {what} → {sentence} [{code}]")
     };
-    rows(line, "findings").map(row).collect()
+    let untried = |one: &Value| {
+        let what = word(one, "what");
+        let known = TAMPERED.iter().find(|(name, _)| *name == what);
+        let what = known.map_or(what, |(name, zh)| output.say(zh, name));
+        let why = match word(one, "why") {
+            "no_attachment" => output.say("没有附件", "no record has an attachment"),
+            _ => output.say("就诊太少", "too few visits at one hospital"),
+        };
+        format!(
+            "\n    · {what} → {}{why}",
+            output.say("没有试：", "not tried: ")
+        )
+    };
+    let caught = rows(line, "findings").map(row);
+    caught.chain(rows(line, "untried").map(untried)).collect()
 }
 
 /// What was tampered with, in Chinese.

@@ -24,11 +24,21 @@ pub(crate) struct Finding {
     pub(crate) caught_by: Option<String>,
 }
 
+/// A tampering for which the data at hand give no occasion.
+#[derive(Debug)]
+pub(crate) struct Untried {
+    /// What would have been tampered with.
+    pub(crate) what: &'static str,
+    /// `no_attachment` or `few_visits`.
+    pub(crate) why: &'static str,
+}
+
 /// Tampers with everything, one thing after the other.
 pub(crate) async fn run(stage: &mut Stage, owner: usize) -> Result<Value, CliError> {
     let began = Instant::now();
     let mut findings = papers::run(stage, owner).await?;
-    findings.extend(device::run(stage, owner).await?);
+    let (at_edges, untried) = device::run(stage, owner).await?;
+    findings.extend(at_edges);
     let detected = findings
         .iter()
         .filter(|finding| finding.caught_by.is_some())
@@ -37,8 +47,12 @@ pub(crate) async fn run(stage: &mut Stage, owner: usize) -> Result<Value, CliErr
         .iter()
         .map(|finding| json!({ "what": finding.what, "caught_by": finding.caught_by }))
         .collect();
+    let untried: Vec<Value> = untried
+        .iter()
+        .map(|one| json!({ "what": one.what, "why": one.why }))
+        .collect();
     let line = json!({
-        "step": "tamper", "tried": findings.len(), "detected": detected, "findings": lines,
+        "step": "tamper", "untried": untried, "tried": findings.len(), "detected": detected, "findings": lines,
         "seconds": seconds(began),
     });
     if detected == findings.len() {

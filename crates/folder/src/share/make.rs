@@ -14,6 +14,7 @@ use medfolder_ledger::transaction::Unsigned;
 use medfolder_record::{GrantId, Record, RecordId};
 use medfolder_share::jwe::Zip;
 use medfolder_share::package::{SharedAttachment, SharedRecord, package, seal};
+use medfolder_share::rules::passcode::passcode_fits;
 use medfolder_share::rules::status;
 use medfolder_share::{Flags, GrantSeed, Link, LinkDraft, LinkKey};
 use rand_core::Rng as _;
@@ -70,14 +71,18 @@ impl Folder<'_> {
     /// Shares records by link.
     ///
     /// # Errors
-    /// `share.nothing`, `share.too_long`, `share.no_card`, a record's own error, and what ledger or
+    /// `share.nothing`, `share.too_long`, `passcode.length`, `share.no_card`, a record's own error, and what ledger or
     /// host answer.
     pub async fn share(&self, options: &ShareOptions, clock: &Clock) -> Result<Made, FolderError> {
         if options.records.is_empty() {
             return Err(FolderError::NothingToShare);
         }
-        if options.duration == 0 || options.duration > MAX_DURATION {
+        let longest = self.consortium.policy().windows.grant.min(MAX_DURATION);
+        if options.duration == 0 || options.duration > longest {
             return Err(FolderError::ShareTooLong);
+        }
+        if matches!(&options.code, Code::Passcode(text) if !passcode_fits(text)) {
+            return Err(FolderError::PasscodeLength);
         }
         let card = self.hosting_card(&options.records)?;
         let host = ShareHost::new(self.edge_door(&card, clock)?);

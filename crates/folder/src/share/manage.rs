@@ -1,7 +1,7 @@
 //! Shares that exist: their state, an earlier or later end, the end now.
 
 use crate::{Folder, FolderError};
-use medfolder_client::api::share::ShareState;
+use medfolder_client::api::share::{ShareCondition, ShareState};
 use medfolder_client::clock::Clock;
 use medfolder_client::ledger::{LedgerError, Patience};
 use medfolder_client::share_host::ShareOwner;
@@ -80,6 +80,8 @@ pub struct ShareInfo {
     pub records: Vec<RecordId>,
     /// Its state.
     pub standing: Standing,
+    /// What its host said last, and when (ms).
+    pub heard: Option<(ShareState, u64)>,
     pub(super) seed: GrantSeed,
 }
 
@@ -93,6 +95,15 @@ impl ShareInfo {
     }
 }
 
+/// Nor has what its host knows to be over or used up.
+fn moves(state: &ShareState) -> Result<(), FolderError> {
+    match state.state {
+        ShareCondition::UsedUp => Err(FolderError::ShareSpent),
+        ShareCondition::Expired | ShareCondition::Revoked => Err(FolderError::ShareOver),
+        _ => Ok(()),
+    }
+}
+
 impl core::fmt::Debug for ShareInfo {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "ShareInfo({}, {:?})", self.grant, self.standing)
@@ -100,7 +111,7 @@ impl core::fmt::Debug for ShareInfo {
 }
 
 const COLUMNS: &str = "id, grant_id, label, link, passcode, host, created, ends, openings, records,
-    state, grant_seed";
+    state, grant_seed, host_state, host_asked";
 
 impl Folder<'_> {
     /// The folder's shares, newest first, as of `now`.
@@ -135,7 +146,8 @@ impl Folder<'_> {
         }
     }
 
-    /// What the host says of a share: openings, passcode tries left.
+    /// What the host says of a share: openings, passcode tries left. The vault keeps it for when
+    /// the host does not answer.
     ///
     /// # Errors
     /// What the host answers.
@@ -144,7 +156,13 @@ impl Folder<'_> {
         share: &ShareInfo,
         clock: &Clock,
     ) -> Result<ShareState, FolderError> {
-        Ok(self.owner(share, clock)?.state().await?)
+        let state = self.owner(share, clock)?.state().await?;
+        let heard = serde_json::to_string(&state).map_err(|_| FolderError::VaultDamaged)?;
+        self.vault.database()?.execute(
+            "UPDATE share SET host_state = ?2, host_asked = ?3 WHERE id = ?1",
+            params![share.row, heard, clock.now()],
+        )?;
+        Ok(state)
     }
 
     /// Ends a share now. When its host cannot be reached the ledger is told; the host ends it when
@@ -183,6 +201,17 @@ impl Folder<'_> {
             }
         }
         Ok(ended)
+    }
+
+    /// Asks the host; without an answer what it said last has to do.
+    async fn may_move(&self, share: &ShareInfo, clock: &Clock) -> Result<(), FolderError> {
+        share.may_move()?;
+        let asked = tokio::time::timeout(HOST_WITHIN, self.share_state(share, clock)).await;
+        match (asked, &share.heard) {
+            (Ok(Ok(state)), _) => moves(&state),
+            (_, Some((state, _))) => moves(state),
+            (_, None) => Ok(()),
+        }
     }
 
     async fn end_share(
@@ -229,14 +258,14 @@ impl Folder<'_> {
     /// Lets a share end earlier: `duration` milliseconds from now.
     ///
     /// # Errors
-    /// `share.over`, `share.not_shorter`, and what host and ledger answer, when neither took it.
+    /// `share.over`, `share.spent`, `share.not_shorter`, and what host and ledger answer, when neither took it.
     pub async fn shorten_share(
         &self,
         share: &ShareInfo,
         duration: u64,
         clock: &Clock,
     ) -> Result<u64, FolderError> {
-        share.may_move()?;
+        self.may_move(share, clock).await?;
         let until = clock.now() + duration;
         if until >= share.ends {
             return Err(FolderError::NotShorter);
@@ -264,14 +293,14 @@ impl Folder<'_> {
     /// Lets a share end later: `duration` milliseconds from now. The host must agree.
     ///
     /// # Errors
-    /// `share.over`, `share.not_longer`, `share.too_long`, and what the host answers.
+    /// `share.over`, `share.spent`, `share.not_longer`, `share.too_long`, and what the host answers.
     pub async fn extend_share(
         &self,
         share: &ShareInfo,
         duration: u64,
         clock: &Clock,
     ) -> Result<u64, FolderError> {
-        share.may_move()?;
+        self.may_move(share, clock).await?;
         let until = clock.now() + duration;
         if until <= share.ends {
             return Err(FolderError::NotLonger);
@@ -337,6 +366,12 @@ impl Folder<'_> {
     }
 }
 
+fn heard(row: &Row<'_>) -> rusqlite::Result<Option<(ShareState, u64)>> {
+    let (state, at): (Option<String>, Option<u64>) = (row.get(12)?, row.get(13)?);
+    let state = state.and_then(|text| serde_json::from_str(&text).ok());
+    Ok(state.zip(at))
+}
+
 fn read(row: &Row<'_>, now: u64) -> rusqlite::Result<ShareInfo> {
     let ends: u64 = row.get(7)?;
     let records: String = row.get(9)?;
@@ -359,6 +394,7 @@ fn read(row: &Row<'_>, now: u64) -> rusqlite::Result<ShareInfo> {
         openings: row.get(8)?,
         records: serde_json::from_str(&records).unwrap_or_default(),
         standing,
+        heard: heard(row)?,
         seed: GrantSeed::from_bytes(row.get(11)?),
     })
 }

@@ -24,6 +24,9 @@ pub struct Status {
     pub to_sign: u64,
     /// Signed records that are not in a seal yet.
     pub signed: u64,
+    /// Doctors and others whose signatures the records carry.
+    #[serde(default)]
+    pub signers: u64,
     /// Seals whose fate the ledger has not told.
     pub sealed: u64,
     /// Seals that are final.
@@ -95,6 +98,10 @@ pub(crate) fn status(zone: &Zone) -> Result<Status, InnerError> {
             unassigned: unassigned(db)?,
             to_sign: count(records, record::TO_SIGN)?,
             signed: count(records, record::SIGNED)?,
+            signers: count(
+                "SELECT count(DISTINCT key) FROM records WHERE state >= ?1",
+                record::SIGNED,
+            )?,
             sealed: count(batches, batch::SEALED)?,
             done: count(batches, batch::FINAL)?,
             done_records: count(

@@ -126,20 +126,23 @@ pub(super) fn summary(report: &Report) -> (String, String) {
         SealState::Verified | SealState::Failed => ("全文", "the whole text"),
     };
     let (stands_zh, stands_en) = standing(report.standing);
-    let (ledger_zh, ledger_en) = match report.trust {
-        Some(Trust::Known) => ("", ""),
+    let (ledger_zh, (ledger_en, sealed_en)) = match report.trust {
+        Some(Trust::Known) => ("", ("", "Sealed")),
         _ => (
-            "账本本身由文件自述，阅读者未曾认识它。",
-            " The ledger is the one that the file names; this reader does not know it.",
+            "只有文件自带的账本可信，下面才成立：",
+            (
+                "Only if the ledger that the file brings is one to trust: ",
+                "sealed",
+            ),
         ),
     };
     let (original_zh, original_en) = original(report);
     (
         format!(
-            "{what_zh}由{hospital}签章，未被改动；{stands_zh}。{original_zh}内容在医学上是否正确，不在证明之列。{ledger_zh}"
+            "{ledger_zh}{what_zh}由{hospital}签章，未被改动；{stands_zh}。{original_zh}内容在医学上是否正确，不在证明之列。"
         ),
         format!(
-            "Sealed by {hospital} and unchanged: {what_en}; {stands_en}.{original_en} Whether it is medically right is not proven.{ledger_en}"
+            "{ledger_en}{sealed_en} by {hospital} and unchanged: {what_en}; {stands_en}.{original_en} Whether it is medically right is not proven."
         ),
     )
 }

@@ -101,6 +101,42 @@ fn a_single_entry_is_shown_without_the_others() {
 }
 
 #[test]
+fn a_pack_that_shows_no_piece_of_the_record_proves_its_seal_only() {
+    let mut case = part(&[]);
+    assert_eq!(case.report().seal, SealState::SealOnly);
+    case.pack.shown = Shown::Pieces(vec![case.pack.statement.clone()]);
+    assert_eq!(case.report().seal, SealState::SealOnly);
+    assert_eq!(
+        case.report().outcome(EvidenceCheck::Content),
+        Outcome::NotChecked
+    );
+}
+
+#[test]
+fn what_a_pack_brings_beyond_its_proof_changes_nothing_for_a_reader_who_knows_the_ledger() {
+    let mut case = whole(Suite::International);
+    let report = case.report();
+    let stranger = medfolder_record::KeyId(Digest([0x5A; 32]));
+    let proof = case.pack.staff[0].proof.clone();
+    case.pack.staff.push(StaffProof {
+        key: stranger,
+        proof,
+    });
+    for genesis in [&b"junk"[..], &[]] {
+        case.pack.genesis_file = Some(genesis.to_vec().into());
+        assert_eq!(case.report(), report);
+        let alone = case.pack.verify(None, Some(BODY.as_bytes()));
+        assert_eq!(alone.seal, SealState::Failed);
+    }
+    // A genesis that is one, and another ledger's.
+    let other = World::with_card(Suite::National).chain.to_bytes();
+    case.pack.genesis_file = Some(other.into());
+    assert_eq!(case.report(), report);
+    let alone = case.pack.verify(None, Some(BODY.as_bytes()));
+    assert_eq!(alone.failed().unwrap().code, "evidence.genesis");
+}
+
+#[test]
 fn a_pack_never_holds_the_content_salt() {
     let salt = [0x71; 32];
     for case in [whole(Suite::International), part(&[0, 1])] {
@@ -135,7 +171,8 @@ fn a_reader_without_the_genesis_is_told_that_the_ledger_is_not_known() {
     let report = case.pack.verify(None, Some(BODY.as_bytes()));
     assert_eq!(report.seal, SealState::Verified);
     assert_eq!(report.trust, Some(Trust::SelfDeclared));
-    assert!(report.summary().1.contains("does not know"));
+    let (zh, en) = report.summary();
+    assert!(zh.starts_with("只有文件自带的账本可信") && en.starts_with("Only if the ledger"));
     case.pack.genesis_file = None;
     let report = case.pack.verify(None, Some(BODY.as_bytes()));
     assert_eq!(report.seal, SealState::Failed);

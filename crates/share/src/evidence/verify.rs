@@ -228,7 +228,13 @@ impl Run<'_> {
                 self.report.attachments.push(attachment);
             }
         }
-        Ok(SealState::VerifiedInPart)
+        // The statement, and what stands between entries, is no part of what the record says.
+        let shows =
+            |piece: &Disclosure| matches!(piece.kind, PieceType::Entry | PieceType::Attachment);
+        Ok(match shown.iter().any(shows) {
+            true => SealState::VerifiedInPart,
+            false => SealState::SealOnly,
+        })
     }
 
     /// Cuts the body anew and computes the content root from the salts.

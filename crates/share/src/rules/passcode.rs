@@ -20,6 +20,14 @@ use super::host::ShareId;
 
 /// Tries for the life of a passcode.
 pub const PASSCODE_TRIES: u32 = 5;
+/// Shortest and longest passcode in characters, as it is compared.
+pub const PASSCODE_CHARACTERS: std::ops::RangeInclusive<usize> = 4..=64;
+
+/// Whether a passcode may be set.
+#[must_use]
+pub fn passcode_fits(text: &str) -> bool {
+    PASSCODE_CHARACTERS.contains(&typed::code(text).chars().count())
+}
 
 /// The host's own secret, made once, never leaving it. Wiped on drop; `Debug` hides it.
 pub struct Pepper(Secret32);

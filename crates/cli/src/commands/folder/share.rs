@@ -3,10 +3,11 @@
 use super::{list, show};
 use crate::args::{self, Lang};
 use crate::error::CliError;
-use crate::output::{Output, padded};
+use crate::output::{Output, padded, widest};
 use crate::qr;
 use crate::time::{local_time, rfc3339};
 use futures_util::future::join_all;
+use medfolder_client::api::share::ShareState;
 use medfolder_client::clock::Clock;
 use medfolder_client::ledger::LedgerError;
 use medfolder_folder::Folder;
@@ -22,8 +23,6 @@ use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Columns of the states that are met most.
-const STATE_COLUMNS: usize = 7;
 /// How long a host may take to tell a share's state.
 const STATE_WITHIN: Duration = Duration::from_secs(4);
 /// How long ending a share may take before something is said, and before the command gives up.
@@ -148,10 +147,7 @@ fn told(made: &Made, records: usize, qr: Option<&Path>, output: Output) -> Strin
     }
     lines.push(match &made.passcode {
         Some(passcode) => {
-            let text = output.say(
-                "口令（请另行告知，例如打电话）：",
-                "Passcode (tell it another way, by voice): ",
-            );
+            let text = output.say("口令：", "Passcode: ");
             format!("{text}{}", passcode.as_str())
         }
         None => output
@@ -162,12 +158,34 @@ fn told(made: &Made, records: usize, qr: Option<&Path>, output: Output) -> Strin
             .to_owned(),
     });
     lines.push(until(made.ends, output));
+    lines.push(how_to_open(made, output));
     let end = output.say("要提前结束：", "To end it earlier: ");
     lines.push(format!(
         "{end}medfolder folder revoke {}",
         id.get(..12).unwrap_or(&id)
     ));
     lines.join("\n")
+}
+
+/// What to do now, and what the reader does.
+fn how_to_open(made: &Made, output: Output) -> String {
+    let ends = local_time(made.ends);
+    match (output.lang, &made.passcode) {
+        (Lang::Zh, Some(_)) => format!(
+            "把链接发给对方，口令另外告诉（例如打电话），不要写在同一条消息里。\n\
+             对方这样打开：medfolder open '链接' --passcode 口令（{ends} 前有效）"
+        ),
+        (Lang::Zh, None) => format!(
+            "把链接发给对方，不要发给别人。\n对方这样打开：medfolder open '链接'（{ends} 前有效）"
+        ),
+        (Lang::En, Some(_)) => format!(
+            "Send the link, and tell the passcode separately, by phone for example, never in the same message.\n\
+             It opens with: medfolder open 'LINK' --passcode PASSCODE (until {ends})"
+        ),
+        (Lang::En, None) => format!(
+            "Send the link to nobody but its reader.\nIt opens with: medfolder open 'LINK' (until {ends})"
+        ),
+    }
 }
 
 fn until(ends: u64, output: Output) -> String {
@@ -200,18 +218,60 @@ pub(crate) async fn shares(
             _ => None,
         }
     });
-    for (host, share) in join_all(hosts).await.into_iter().zip(&all) {
-        let mut line = info(folder, share);
-        if let Some(host) = &host {
-            line["state"] = json!(host.state);
-            line["opened"] = json!(host.opened);
-            line["tries_left"] = json!(host.tries_left);
-        }
-        let asked = share.standing == Standing::Active;
-        line["current"] = json!(!asked || host.is_some());
-        output.line(&line, || row(folder, &line, share, output));
+    let answers = join_all(hosts).await;
+    let lines = answers.iter().zip(&all);
+    let lines: Vec<Value> = lines
+        .map(|(host, share)| now(folder, share, host.as_ref()))
+        .collect();
+    let columns = columns(folder, &all, &lines, output);
+    for (line, share) in lines.iter().zip(&all) {
+        output.line(line, || row(folder, line, share, columns, output));
     }
     Ok(())
+}
+
+/// A share as its host says that it stands, or as it said last: nothing is called live that was
+/// locked or used up when this device heard of it.
+fn now(folder: &Folder<'_>, share: &ShareInfo, host: Option<&ShareState>) -> Value {
+    let mut line = info(folder, share);
+    let asked = share.standing == Standing::Active;
+    let last = share.heard.as_ref().filter(|_| asked);
+    if let Some(state) = host.or(last.map(|(state, _)| state)) {
+        line["state"] = json!(state.state);
+        line["opened"] = json!(state.opened);
+        line["tries_left"] = json!(state.tries_left);
+    }
+    let current = !asked || host.is_some();
+    line["current"] = json!(current);
+    // A share that nobody asked about since it was made was live then.
+    let learnt = last.map_or(share.created, |(_, at)| *at);
+    line["as_of"] = json!((!current).then(|| rfc3339(learnt)));
+    line
+}
+
+/// Widths of the columns of states, counts and hospitals.
+fn columns(
+    folder: &Folder<'_>,
+    shares: &[ShareInfo],
+    lines: &[Value],
+    output: Output,
+) -> [usize; 3] {
+    let states = lines
+        .iter()
+        .map(|line| state(line["state"].as_str().unwrap_or_default(), output));
+    let counts: Vec<String> = shares
+        .iter()
+        .map(|share| count(share.records.len(), output))
+        .collect();
+    let hosts: Vec<String> = shares
+        .iter()
+        .map(|share| folder.member_name(&share.host))
+        .collect();
+    [
+        widest(states),
+        widest(counts.iter().map(String::as_str)),
+        widest(hosts.iter().map(String::as_str)),
+    ]
 }
 
 fn info(folder: &Folder<'_>, share: &ShareInfo) -> Value {
@@ -223,16 +283,21 @@ fn info(folder: &Folder<'_>, share: &ShareInfo) -> Value {
     })
 }
 
-fn row(folder: &Folder<'_>, line: &Value, share: &ShareInfo, output: Output) -> String {
+fn row(
+    folder: &Folder<'_>,
+    line: &Value,
+    share: &ShareInfo,
+    [states, counts, hosts]: [usize; 3],
+    output: Output,
+) -> String {
     let id = share.grant.to_string();
+    let word = state(line["state"].as_str().unwrap_or_default(), output);
     let mut parts = vec![
         id.get(..12).unwrap_or(&id).to_owned(),
-        padded(
-            state(line["state"].as_str().unwrap_or_default(), output),
-            STATE_COLUMNS,
-        ),
+        padded(word, states),
         format!("{} {}", output.say("至", "until"), local_time(share.ends)),
-        count(share.records.len(), output),
+        padded(&count(share.records.len(), output), counts),
+        padded(&folder.member_name(&share.host), hosts),
     ];
     if let Some(opened) = line["opened"].as_u64() {
         let opened = match share.openings {
@@ -244,33 +309,42 @@ fn row(folder: &Folder<'_>, line: &Value, share: &ShareInfo, output: Output) -> 
             Lang::En => format!("opened {opened} times"),
         });
     }
-    parts.push(folder.member_name(&share.host));
-    parts.push(called(folder, share));
+    parts.push(called(folder, share, output));
     if line["current"] == false {
-        let told = "医院暂时联系不上：以上是本机所知";
-        parts.push(
-            output
-                .say(
-                    told,
-                    "its host does not answer: this is what this device knows",
-                )
-                .to_owned(),
-        );
+        let learnt = share.heard.as_ref().map_or(share.created, |(_, at)| *at);
+        let at = local_time(learnt);
+        parts.push(match output.lang {
+            Lang::Zh => format!("（离线：医院联系不上，这是 {at} 的状态）"),
+            Lang::En => format!("(as of {at}, offline: its host does not answer)"),
+        });
     }
     parts.join("  ")
 }
 
-/// A share's label, or the titles of its first records.
-fn called(folder: &Folder<'_>, share: &ShareInfo) -> String {
+/// A share's label; without one the title of its only record, or how many there are and of when.
+fn called(folder: &Folder<'_>, share: &ShareInfo, output: Output) -> String {
     if !share.label.is_empty() {
         return share.label.clone();
     }
-    let first = share.records.iter().take(2);
-    let titles = first.filter_map(|record| folder.named(&record.to_string()).ok());
-    titles
-        .map(|listed| listed.title)
-        .collect::<Vec<_>>()
-        .join("、")
+    let named = share.records.iter();
+    let named: Vec<_> = named
+        .filter_map(|record| folder.named(&record.to_string()).ok())
+        .collect();
+    if let ([only], 1) = (named.as_slice(), share.records.len()) {
+        return only.title.clone();
+    }
+    let written = named.iter().filter_map(|listed| listed.written.as_ref());
+    let years = written.filter_map(|date| date.day().get(..4).map(str::to_owned));
+    let count = match output.lang {
+        Lang::Zh => format!("{} 份记录", share.records.len()),
+        Lang::En => count(share.records.len(), output),
+    };
+    let comma = output.say("，", ", ");
+    match (years.clone().min(), years.max()) {
+        (Some(first), Some(last)) if first == last => format!("{count}{comma}{first}"),
+        (Some(first), Some(last)) => format!("{count}{comma}{first}–{last}"),
+        _ => count,
+    }
 }
 
 /// A share's state for a person; a word of a newer host as it is.
@@ -423,7 +497,9 @@ pub(crate) async fn access_log(
     let shares = folder.shares(clock.now())?;
     for access in &log.accesses {
         let share = shares.iter().find(|share| share.grant == access.grant);
-        let label = share.map(|share| called(folder, share)).unwrap_or_default();
+        let label = share
+            .map(|share| called(folder, share, output))
+            .unwrap_or_default();
         let mut line = access_line(access);
         line["label"] = json!(share.map(|share| &share.label));
         output.line(&line, || {
@@ -434,8 +510,8 @@ pub(crate) async fn access_log(
     output.line(&json!({ "complete": log.complete }), || {
         match log.complete {
             true => output.say(
-                "账本证明：医院上报的调阅没有遗漏。",
-                "The ledger proves that this is every access that hospitals reported.",
+                "以上最早的在前，时间按本机时区。账本证明：医院上报的调阅没有遗漏。",
+                "Oldest first, in this machine’s time. The ledger proves that this is every access that hospitals reported.",
             ),
             false => output.say("记录不完整！", "This list is not complete!"),
         }

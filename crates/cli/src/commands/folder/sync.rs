@@ -43,7 +43,11 @@ pub(crate) async fn run(
             )
             .to_owned(),
     });
-    Ok(())
+    // The line names each record that does not pass a check; so does the exit code.
+    match report.failed.is_empty() {
+        true => Ok(()),
+        false => Err(CliError::told()),
+    }
 }
 
 /// Syncs, then indexes what is new.

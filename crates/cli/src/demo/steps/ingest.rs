@@ -43,7 +43,7 @@ pub(crate) async fn run(stage: &mut Stage) -> Result<Ingested, CliError> {
     let mut line = json!({
         "step": "ingest", "patients": stage.plan.people.len(), "records": records,
         "attachments": attachments, "hospitals": stage.world.hospitals.len(),
-        "doctors": stage.world.hospitals.iter().map(|h| h.doctors.len()).sum::<usize>(),
+        "doctors": states.iter().map(|state| state.signers).sum::<u64>(),
         "skipped": named(&skipped),
         "seconds": seconds(began),
     });

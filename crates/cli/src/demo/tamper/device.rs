@@ -1,7 +1,7 @@
 //! Tampering at the edges, seen by a second device of the owner.
 
-use super::Finding;
 use super::edge_store::{EdgeStore, Stored};
+use super::{Finding, Untried};
 use crate::commands::folder::sync::whole;
 use crate::demo::stage::{Safe, Stage};
 use crate::demo::steps::broken;
@@ -21,7 +21,10 @@ struct Trial {
 }
 
 /// Tampers, restores the folder elsewhere, and looks which checks failed.
-pub(crate) async fn run(stage: &Stage, owner: usize) -> Result<Vec<Finding>, CliError> {
+pub(crate) async fn run(
+    stage: &Stage,
+    owner: usize,
+) -> Result<(Vec<Finding>, Vec<Untried>), CliError> {
     let owner = stage
         .owners
         .get(owner)
@@ -33,7 +36,7 @@ pub(crate) async fn run(stage: &Stage, owner: usize) -> Result<Vec<Finding>, Cli
             ..Filter::default()
         })?
         .records;
-    let trials = tamper(stage, &listed)?;
+    let (trials, untried) = tamper(stage, &listed)?;
     let safe = Safe::new(stage.world.directory.join("folders/second-device"))?;
     let words = folder.recovery_words(WordList::English)?.join(" ");
     let genesis = stage.world.chain.to_bytes();
@@ -47,7 +50,7 @@ pub(crate) async fn run(stage: &Stage, owner: usize) -> Result<Vec<Finding>, Cli
         .vault()
         .restore_folder(name, &words, &trust, stage.clock.now())?;
     let report = whole(&second, &stage.clock, &|_| ()).await?;
-    let mut findings: Vec<Finding> = trials
+    let findings: Vec<Finding> = trials
         .iter()
         .map(|trial| finding(trial, &report.failed))
         .collect();
@@ -59,8 +62,7 @@ pub(crate) async fn run(stage: &Stage, owner: usize) -> Result<Vec<Finding>, Cli
             format!("{:?} of {} failed", report.failed, listed.len()),
         ));
     }
-    findings.retain(|finding| !finding.what.is_empty());
-    Ok(findings)
+    Ok((findings, untried))
 }
 
 /// Every record that was hurt must have failed, under one of the trial's names.
@@ -79,96 +81,144 @@ fn finding(trial: &Trial, failed: &[Failure]) -> Finding {
     }
 }
 
-/// Tampers with records of the hospital that has most of them, each trial with records of a seal
-/// of its own.
-fn tamper(stage: &Stage, listed: &[Listed]) -> Result<Vec<Trial>, CliError> {
-    let mut trials = Vec::new();
-    for hospital in &stage.world.hospitals {
-        let store = EdgeStore::open(hospital)?;
-        let mut stored = Vec::new();
-        for record in listed
-            .iter()
-            .filter(|record| record.hospital == hospital.member)
-        {
-            stored.extend(store.find(&record.record)?);
-        }
-        if trials.is_empty() && stored.len() > 6 {
-            trials = at_one(&store, stored)?;
-        }
-    }
-    Ok(trials)
+/// The owner's records at one edge, seal by seal.
+struct Shelf {
+    store: EdgeStore,
+    seals: Vec<Vec<Stored>>,
 }
 
-fn at_one(store: &EdgeStore, mut stored: Vec<Stored>) -> Result<Vec<Trial>, CliError> {
-    let mut trials = Vec::new();
-    for at in 0..stored.len() {
-        let Some(record) = stored.get(at) else { break };
-        if store.change_attachment(record)? {
-            let names = &["record.attachment_blob", "record.attachment"];
-            trials.push(Trial {
-                what: "attachment changed",
-                hurt: vec![record.record],
-                names,
-            });
-            stored.remove(at);
-            break;
+/// Why a tampering was not tried, in the demonstration's own words.
+const NO_ATTACHMENT: &str = "no_attachment";
+const FEW_VISITS: &str = "few_visits";
+
+/// Tampers with the owner's records, each trial with records of seals of its own; what cannot be
+/// tried with what there is, is named.
+fn tamper(stage: &Stage, listed: &[Listed]) -> Result<(Vec<Trial>, Vec<Untried>), CliError> {
+    let mut shelves = Vec::new();
+    for hospital in &stage.world.hospitals {
+        let store = EdgeStore::open(hospital)?;
+        let here = listed
+            .iter()
+            .filter(|record| record.hospital == hospital.member);
+        let mut seals: Vec<Vec<Stored>> = Vec::new();
+        for record in here {
+            if let Some(stored) = store.find(&record.record)? {
+                match seals
+                    .iter_mut()
+                    .find(|seal| seal.iter().any(|one| one.seal == stored.seal))
+                {
+                    Some(seal) => seal.push(stored),
+                    None => seals.push(vec![stored]),
+                }
+            }
+        }
+        shelves.push(Shelf { store, seals });
+    }
+    let kinds: [(&'static str, Try, &'static str); 6] = [
+        ("attachment changed", change_attachment, NO_ATTACHMENT),
+        ("record changed", change_record, FEW_VISITS),
+        ("two records swapped", swap_records, FEW_VISITS),
+        ("record deleted", delete_record, FEW_VISITS),
+        ("key slot changed", change_slot, FEW_VISITS),
+        ("key slot of another visit", swap_slots, FEW_VISITS),
+    ];
+    let (mut trials, mut untried) = (Vec::new(), Vec::new());
+    for (what, attempt, why) in kinds {
+        let mut hurt = None;
+        for shelf in &mut shelves {
+            if hurt.is_none() {
+                hurt = attempt(shelf)?;
+            }
+        }
+        match hurt {
+            Some((hurt, names)) => trials.push(Trial { what, hurt, names }),
+            None => untried.push(Untried { what, why }),
         }
     }
-    let whole_seals = |stored: &mut Vec<Stored>| {
-        let seal = stored.first().map(|record| record.seal.clone())?;
-        let (taken, rest) = stored.drain(..).partition(|record| record.seal == seal);
-        *stored = rest;
-        Some(taken)
+    Ok((trials, untried))
+}
+
+/// Which records it hurt and the codes that may name it; nothing when there is nothing to hurt.
+type Hurt = Option<(Vec<RecordId>, &'static [&'static str])>;
+type Try = fn(&mut Shelf) -> Result<Hurt, CliError>;
+
+impl Shelf {
+    /// So many seals that no other trial touches.
+    fn take<const N: usize>(&mut self) -> Option<[Vec<Stored>; N]> {
+        let rest = self.seals.split_off(N.min(self.seals.len()));
+        let taken = std::mem::replace(&mut self.seals, rest);
+        taken.try_into().map_err(|few| self.seals = few).ok()
+    }
+}
+
+fn ids(seal: &[Stored]) -> Vec<RecordId> {
+    seal.iter().map(|record| record.record).collect()
+}
+
+fn change_attachment(shelf: &mut Shelf) -> Result<Hurt, CliError> {
+    for at in 0..shelf.seals.len() {
+        for record in shelf.seals.get(at).into_iter().flatten() {
+            if shelf.store.change_attachment(record)? {
+                let hurt = vec![record.record];
+                shelf.seals.remove(at);
+                return Ok(Some((hurt, &["record.attachment_blob"])));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn change_record(shelf: &mut Shelf) -> Result<Hurt, CliError> {
+    let Some([seal]) = shelf.take() else {
+        return Ok(None);
     };
-    let mut next = || -> Option<Vec<Stored>> { whole_seals(&mut stored) };
-    let (Some(a), Some(b), Some(c), Some(d)) = (next(), next(), next(), next()) else {
-        return Ok(trials);
+    let first = seal
+        .first()
+        .ok_or_else(|| broken("tamper", "an empty seal"))?;
+    shelf.store.change_envelope(first)?;
+    Ok(Some((vec![first.record], &["record.sealed_content"])))
+}
+
+fn swap_records(shelf: &mut Shelf) -> Result<Hurt, CliError> {
+    let Some([one, other]) = shelf.take() else {
+        return Ok(None);
     };
-    let ids = |seal: &[Stored]| seal.iter().map(|record| record.record).collect::<Vec<_>>();
-    if let [first, ..] = a.as_slice() {
-        store.change_envelope(first)?;
-        let names = &["record.sealed_content", "record.envelope", "record.leaf"];
-        trials.push(Trial {
-            what: "record changed",
-            hurt: vec![first.record],
-            names,
-        });
-    }
-    if let ([.., last], [first, ..]) = (b.as_slice(), c.as_slice()) {
-        store.swap_envelopes(last, first)?;
-        let names = &["record.leaf"];
-        let hurt = vec![last.record, first.record];
-        trials.push(Trial {
-            what: "two records swapped",
-            hurt,
-            names,
-        });
-    }
-    if let [first, ..] = d.as_slice() {
-        store.delete_envelope(first)?;
-        let names = &["zone.missing"];
-        trials.push(Trial {
-            what: "record deleted",
-            hurt: vec![first.record],
-            names,
-        });
-    }
-    let names = &["record.slot"];
-    if let (Some(e), Some(f)) = (next(), next())
-        && let ([first, ..], [other, ..]) = (e.as_slice(), f.as_slice())
-    {
-        store.change_slot(first)?;
-        trials.push(Trial {
-            what: "key slot changed",
-            hurt: ids(&e),
-            names,
-        });
-        store.swap_slot(other, first)?;
-        trials.push(Trial {
-            what: "key slot of another visit",
-            hurt: ids(&f),
-            names,
-        });
-    }
-    Ok(trials)
+    let (Some(one), Some(other)) = (one.last(), other.first()) else {
+        return Ok(None);
+    };
+    shelf.store.swap_envelopes(one, other)?;
+    Ok(Some((vec![one.record, other.record], &["record.leaf"])))
+}
+
+fn delete_record(shelf: &mut Shelf) -> Result<Hurt, CliError> {
+    let Some([seal]) = shelf.take() else {
+        return Ok(None);
+    };
+    let first = seal
+        .first()
+        .ok_or_else(|| broken("tamper", "an empty seal"))?;
+    shelf.store.delete_envelope(first)?;
+    Ok(Some((vec![first.record], &["zone.missing"])))
+}
+
+fn change_slot(shelf: &mut Shelf) -> Result<Hurt, CliError> {
+    let Some([seal]) = shelf.take() else {
+        return Ok(None);
+    };
+    let first = seal
+        .first()
+        .ok_or_else(|| broken("tamper", "an empty seal"))?;
+    shelf.store.change_slot(first)?;
+    Ok(Some((ids(&seal), &["record.slot"])))
+}
+
+fn swap_slots(shelf: &mut Shelf) -> Result<Hurt, CliError> {
+    let Some([seal, other]) = shelf.take() else {
+        return Ok(None);
+    };
+    let (Some(first), Some(strange)) = (seal.first(), other.first()) else {
+        return Ok(None);
+    };
+    shelf.store.swap_slot(first, strange)?;
+    Ok(Some((ids(&seal), &["record.slot"])))
 }

@@ -129,13 +129,17 @@ impl EdgeStore {
             .index
             .query_row(sql, [grant], |row| row.get(0))
             .map_err(failed)?;
-        self.change_blob(&blob)
+        self.change_with(&blob, other_letter)
     }
 
     fn change_blob(&self, name: &[u8]) -> Result<(), CliError> {
+        self.change_with(name, flipped)
+    }
+
+    fn change_with(&self, name: &[u8], change: fn(Vec<u8>) -> Vec<u8>) -> Result<(), CliError> {
         let path = self.path(name);
         let bytes = fs::read(&path).map_err(failed)?;
-        fs::write(&path, flipped(bytes)).map_err(failed)
+        fs::write(&path, change(bytes)).map_err(failed)
     }
 
     fn path(&self, name: &[u8]) -> PathBuf {
@@ -151,6 +155,16 @@ pub(crate) fn flipped(mut bytes: Vec<u8>) -> Vec<u8> {
     let middle = bytes.len() / 2;
     if let Some(byte) = bytes.get_mut(middle) {
         *byte ^= 1;
+    }
+    bytes
+}
+
+/// With one letter in the middle changed, and still in letters of the same kind: what is noticed is
+/// the content and not its spelling.
+fn other_letter(mut bytes: Vec<u8>) -> Vec<u8> {
+    let middle = bytes.len() / 2;
+    if let Some(byte) = bytes.get_mut(middle) {
+        *byte = if *byte == b'A' { b'B' } else { b'A' };
     }
     bytes
 }

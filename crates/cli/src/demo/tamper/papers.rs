@@ -45,7 +45,7 @@ async fn share(stage: &Stage, owner: usize) -> Result<Vec<Finding>, CliError> {
     let directory = &stage.world.directory;
     let cut = made
         .link
-        .get(..made.link.len().saturating_sub(9))
+        .get(..made.link.len().saturating_sub(8))
         .unwrap_or_default();
     let cut = read(directory, cut, None).await?;
     let host = folder
@@ -93,11 +93,14 @@ fn vault(stage: &Stage) -> Result<Finding, CliError> {
     })
 }
 
-/// A genesis in which one bit was changed is another consortium's, or none: a folder that trusts
-/// it takes no link of a front desk here.
+/// A genesis whose first bit was changed is none, and one of another consortium's takes no link of
+/// a front desk here.
 async fn genesis(stage: &Stage, owner: usize) -> Result<Finding, CliError> {
     let safe = Safe::new(stage.world.directory.join("folders/other-genesis"))?;
-    let genesis = flipped(stage.world.chain.to_bytes());
+    let mut genesis = stage.world.chain.to_bytes();
+    if let Some(first) = genesis.first_mut() {
+        *first ^= 1;
+    }
     let ledger = [stage.world.ledger.clone()];
     let trust = Trust {
         genesis: &genesis,

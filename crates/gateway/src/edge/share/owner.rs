@@ -27,11 +27,12 @@ use medfolder_ledger::transaction::Transaction;
 use medfolder_record::GrantId;
 use medfolder_share::json;
 use medfolder_share::receipt::AccessRecord;
+use medfolder_share::rules::passcode::passcode_fits;
 use rusqlite::{Connection, params};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
-use super::publish::{PASSCODE_CHARACTERS, until_settled};
+use super::publish::until_settled;
 use super::store::{self, Phase, Stored};
 use super::{draft, purge, record};
 use crate::edge::app::App;
@@ -221,11 +222,7 @@ pub(crate) async fn passcode(
     owned: Owned,
 ) -> Result<Json<ShareState>, Problem> {
     let request: PasscodeRequest = owned.json()?;
-    if !PASSCODE_CHARACTERS.contains(
-        &medfolder_crypto::typed::code(&request.passcode)
-            .chars()
-            .count(),
-    ) {
+    if !passcode_fits(&request.passcode) {
         return Err(Problem::bad("passcode.length"));
     }
     let (own, now) = (app.clone(), app.now());

@@ -16,11 +16,11 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use medfolder_client::api::share::{DraftId, FileItem, PublishRequest, Published};
 use medfolder_client::card_consent;
-use medfolder_crypto::{Digest, typed};
+use medfolder_crypto::Digest;
 use medfolder_http::{Json, Problem};
 use medfolder_ledger::body::{Body, Grant};
 use medfolder_record::GrantId;
-use medfolder_share::rules::passcode::PasscodeState;
+use medfolder_share::rules::passcode::{PasscodeState, passcode_fits};
 use medfolder_share::{ShareId, ShareState, ShareTerms};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
@@ -34,8 +34,6 @@ use crate::edge::session::Holder;
 
 /// How long a request waits for its Grant to be final.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Shortest and longest passcode in characters.
-pub(super) const PASSCODE_CHARACTERS: std::ops::RangeInclusive<usize> = 4..=64;
 
 /// POST …/publish.
 pub(crate) async fn publish(
@@ -92,11 +90,8 @@ fn check(app: &App, holder: &Holder, request: &PublishRequest) -> Result<(Grant,
         return Err(refused());
     }
     check_items(grant, &request.files)?;
-    let passcode = request
-        .passcode
-        .as_deref()
-        .map(|text| typed::code(text).chars().count());
-    if passcode.is_some_and(|count| !PASSCODE_CHARACTERS.contains(&count)) {
+    let passcode = request.passcode.as_deref();
+    if passcode.is_some_and(|text| !passcode_fits(text)) {
         return Err(Problem::bad("passcode.length"));
     }
     let queued = chain::cosigned(app, &transaction).ok_or_else(refused)?;
