@@ -28,7 +28,9 @@ pub(crate) async fn run(
     let failed = |error: std::io::Error| CliError::new("bench.failed", error);
     let data = directory.join("data");
     data::write(&data, records).map_err(failed)?;
-    let alone = Primitives::measure(&directory.join("alone"), &data, records).map_err(failed)?;
+    let mut alone =
+        Primitives::measure(&directory.join("alone"), &data, records).map_err(failed)?;
+    alone.measure_hospital().map_err(failed)?;
     let words = Demo {
         headless: true,
         serve: false,
@@ -38,7 +40,7 @@ pub(crate) async fn run(
         suite: "international".to_owned(),
     };
     let mut stage = Stage::set(&words, directory, output).await?;
-    let measured = measure(&mut stage, records, &alone, report).await;
+    let measured = measure(&mut stage, records, &mut alone, report).await;
     stage.processes.stop().await;
     measured
 }
@@ -46,7 +48,7 @@ pub(crate) async fn run(
 async fn measure(
     stage: &mut Stage,
     records: usize,
-    alone: &Primitives,
+    alone: &mut Primitives,
     report: &mut dyn FnMut(Figure),
 ) -> Result<(), CliError> {
     enrol(stage).await?;
@@ -62,13 +64,18 @@ async fn measure(
     let linked = Instant::now();
     sync::wait_for_spools(stage).await?;
     let rate = records as f64 / (signing + linked.elapsed()).as_secs_f64();
-    let figure = Figure::plain("records.ingest", rate, "records/s");
-    let figure = figure.against("primitives on all cores", alone.hospital);
-    let met = rate >= 1_000.0 && rate >= 0.5 * alone.hospital;
-    report(figure.wanted(">= 1000/s and >= 0.5 of the primitives", met));
     sync::wait_for_seals(stage).await?;
-    let rate = records as f64 / (signing + linked.elapsed()).as_secs_f64();
-    report(Figure::plain("records.final", rate, "records/s"));
+    let ended = records as f64 / (signing + linked.elapsed()).as_secs_f64();
+    for _ in 0..2 {
+        let failed = |error: std::io::Error| CliError::new("bench.failed", error);
+        alone.measure_hospital().map_err(failed)?;
+    }
+    let peer = alone.hospital();
+    let figure = Figure::plain("records.ingest", rate, "records/s");
+    let figure = figure.against("primitives on all cores", peer);
+    let met = rate >= 1_000.0 && rate >= 0.5 * peer;
+    report(figure.wanted(">= 1000/s and >= 0.5 of the primitives", met));
+    report(Figure::plain("records.final", ended, "records/s"));
     folder::measure(stage, records, alone, report).await
 }
 

@@ -9,7 +9,11 @@ use super::db::DbError;
 use super::desk;
 use super::outbox::{self, Kind};
 use super::zone::deliver::{self, DeliveryError};
-use crate::spool::{Item, Out, Reader, SpoolError};
+use crate::spool::{Delivery, Item, Out, Reader, SpoolError};
+
+/// Most deliveries that are taken together, and about how many bytes of them.
+const GROUP: usize = 64;
+const GROUP_BYTES: usize = 32 << 20;
 
 /// Takes everything that is there; says how many messages were taken.
 pub(crate) fn drain(app: &Arc<App>, reader: &mut Reader<Out>) -> Result<usize, SpoolError> {
@@ -24,27 +28,66 @@ pub(crate) fn drain(app: &Arc<App>, reader: &mut Reader<Out>) -> Result<usize, S
                 );
             }
             Item::Message { name, message } => {
-                if take(app, reader, &message) {
-                    reader.done(&name, &message)?;
+                let group = with_following(reader, name, message);
+                for ((name, message), dealt_with) in group.iter().zip(take(app, reader, &group)) {
+                    if !dealt_with {
+                        // Our own disk failed: the message stays first in line.
+                        return Ok(taken);
+                    }
+                    reader.done(name, message)?;
                     taken = taken.saturating_add(1);
-                } else {
-                    // Our own disk failed: the message stays first in line.
-                    return Ok(taken);
                 }
+                app.wake.submit.notify_one();
             }
         }
     }
     Ok(taken)
 }
 
-/// Whether the message is dealt with: its effect is durable, or it is refused for good.
-fn take(app: &Arc<App>, reader: &Reader<Out>, message: &Out) -> bool {
+/// A delivery with those that come right after it, any other message alone.
+fn with_following(reader: &Reader<Out>, name: String, message: Out) -> Vec<(String, Out)> {
+    let mut bytes = delivery_of(&message).map_or(GROUP_BYTES, size);
+    let mut group = vec![(name, message)];
+    while bytes < GROUP_BYTES && group.len() < GROUP {
+        // What cannot be read is told when it is first in line.
+        let Ok(Some((name, message))) = reader.after(group.len()) else {
+            break;
+        };
+        let Some(delivery) = delivery_of(&message) else {
+            break;
+        };
+        bytes = bytes.saturating_add(size(delivery));
+        group.push((name, message));
+    }
+    group
+}
+
+const fn delivery_of(message: &Out) -> Option<&Delivery> {
     match message {
-        Out::Delivery(delivery) => {
-            delivered(deliver::take(app, delivery, &|blob| reader.blob(blob)))
+        Out::Delivery(delivery) => Some(delivery),
+        Out::Tx(_) | Out::Answer(_) => None,
+    }
+}
+
+/// Bytes that a delivery holds in memory; an attachment counts for what reading it takes.
+fn size(delivery: &Delivery) -> usize {
+    let envelopes: usize = delivery.envelopes.iter().map(|one| one.len()).sum();
+    envelopes.saturating_add(delivery.attachments.len().saturating_mul(1 << 20))
+}
+
+/// Whether each message is dealt with: its effect is durable, or it is refused for good.
+fn take(app: &Arc<App>, reader: &Reader<Out>, group: &[(String, Out)]) -> Vec<bool> {
+    match group {
+        [(_, Out::Tx(bytes))] => vec![relay(app, bytes)],
+        [(_, Out::Answer(answer))] => vec![kept(desk::answered(app, answer))],
+        group => {
+            let deliveries = group.iter().filter_map(|(_, message)| delivery_of(message));
+            let deliveries: Vec<&Delivery> = deliveries.collect();
+            match deliver::take_all(app, &deliveries, &|blob| reader.blob(blob)) {
+                Ok(done) => done.into_iter().map(delivered).collect(),
+                Err(error) => vec![delivered(Err(error))],
+            }
         }
-        Out::Tx(bytes) => relay(app, bytes),
-        Out::Answer(answer) => kept(desk::answered(app, answer)),
     }
 }
 

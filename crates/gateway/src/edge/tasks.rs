@@ -64,8 +64,7 @@ async fn spools(app: Arc<App>, mut reader: Reader<Out>) {
         };
         reader = back;
         match taken {
-            Ok(0) => {}
-            Ok(_) => app.wake.submit.notify_one(),
+            Ok(_) => {}
             Err(error) => tracing::error!(code = error.code(), %error, "the spool failed"),
         }
         tokio::time::sleep(Duration::from_millis(app.tuning.poll)).await;

@@ -14,7 +14,8 @@ use super::staff::{self, SigningStaff};
 use super::store::{record, staff as staff_state};
 use super::vault_file::Plain;
 use super::zone::Zone;
-use super::{InnerError, checked, in_parallel, refused};
+use super::{InnerError, checked, refused};
+use crate::parallel::in_parallel;
 use crate::worklist::{Answer, Answered, Item, MAX_BODIES, MAX_ITEMS};
 
 const MAX_KEYS: usize = 256;

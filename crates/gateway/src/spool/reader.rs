@@ -79,6 +79,18 @@ impl<M: Message> Reader<M> {
         Ok(Some(Item::Bad { name }))
     }
 
+    /// The message that is `ahead` places behind the oldest; `None` when none was seen there yet or
+    /// it is no message.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`].
+    pub fn after(&self, ahead: usize) -> Result<Option<(String, M)>, SpoolError> {
+        let Some(name) = self.listed.get(ahead) else {
+            return Ok(None);
+        };
+        Ok(self.read(name)?.map(|message| (name.clone(), message)))
+    }
+
     /// Deletes a message whose effect is durable, and its blobs before it.
     ///
     /// # Errors

@@ -55,7 +55,7 @@ fn a_staged_message_outlives_a_crash_when_its_writer_noted_its_name() {
     let mut writer = Writer::<Out>::open(dir.path()).unwrap();
     let [noted, lost] = [3, 4].map(|number| {
         let unsent = writer.stage("tx").unwrap();
-        unsent.write(&tx(number)).unwrap().sync_all().unwrap();
+        unsent.write(&tx(number)).unwrap();
         unsent.name()
     });
     drop(writer);

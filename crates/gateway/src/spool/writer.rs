@@ -15,6 +15,8 @@ use super::{
 /// Numbers reserved at once, so that the file `number` is rarely written.
 const RESERVE: u64 = 1024;
 const COPY: usize = 64 << 10;
+/// Fewer than this many staged messages are synced one by one.
+const FEW: usize = 8;
 
 /// The writing end of one spool; one process at a time.
 #[derive(Debug)]
@@ -40,12 +42,11 @@ impl Unsent {
         name.to_string_lossy().into_owned()
     }
 
-    /// Writes the message, not durably yet: the caller syncs the file, and [`Writer::sync_staged`]
-    /// its name.
+    /// Writes the message, not durably yet: [`Self::sync_all`] does that.
     ///
     /// # Errors
     /// [`SpoolError::TooLarge`] or [`SpoolError::Io`]; nothing is left then.
-    pub fn write<M: Message>(&self, message: &M) -> Result<File, SpoolError> {
+    pub fn write<M: Message>(&self, message: &M) -> Result<(), SpoolError> {
         let bytes = to_cbor(&Framed {
             version: VERSION,
             message,
@@ -58,7 +59,26 @@ impl Unsent {
             self.forget();
             return Err(error.into());
         }
-        Ok(file)
+        Ok(())
+    }
+
+    /// Makes staged messages that were written and their names durable; the disk is waited for once
+    /// when they are many.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`].
+    pub fn sync_all(staged: &[&Self]) -> Result<(), SpoolError> {
+        let Some(folder) = staged.first().and_then(|one| one.tmp.parent()) else {
+            return Ok(());
+        };
+        let folder = File::open(folder)?;
+        if staged.len() >= FEW {
+            return Ok(rustix::fs::syncfs(folder).map_err(std::io::Error::from)?);
+        }
+        for one in staged {
+            File::open(&one.tmp)?.sync_all()?;
+        }
+        Ok(folder.sync_all()?)
     }
 
     /// Removes what was written; what cannot be removed goes when the writer opens again.
@@ -118,7 +138,8 @@ impl<M: Message> Writer<M> {
     /// [`SpoolError::TooLarge`] or [`SpoolError::Io`]; nothing is visible.
     pub fn prepare(&mut self, message: &M) -> Result<Unsent, SpoolError> {
         let unsent = self.stage(message.kind())?;
-        unsent.write(message)?.sync_all()?;
+        unsent.write(message)?;
+        File::open(&unsent.tmp)?.sync_all()?;
         Ok(unsent)
     }
 
@@ -138,23 +159,6 @@ impl<M: Message> Writer<M> {
             tmp: self.dir.join(TMP).join(name),
             new: self.dir.join(NEW).join(name),
         }
-    }
-
-    /// Makes the names of staged messages durable.
-    ///
-    /// # Errors
-    /// [`SpoolError::Io`].
-    pub fn sync_staged(&self) -> Result<(), SpoolError> {
-        Ok(sync_dir(&self.dir.join(TMP))?)
-    }
-
-    /// Makes staged messages and their names durable, with everything else on the spool's disk.
-    ///
-    /// # Errors
-    /// [`SpoolError::Io`].
-    pub fn sync_all_staged(&self) -> Result<(), SpoolError> {
-        let spool = File::open(self.dir.join(TMP))?;
-        Ok(rustix::fs::syncfs(spool).map_err(std::io::Error::from)?)
     }
 
     /// Shows prepared messages, in order; they are durable when this returns. One that is shown

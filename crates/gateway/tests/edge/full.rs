@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use medfolder_client::api::share::ShareCondition;
 use medfolder_crypto::{Digest, Suite};
-use medfolder_gateway::edge::blob::{BlobError, Blobs, Directory, OpenBlob};
+use medfolder_gateway::edge::blob::{BlobError, Blobs, Directory, OpenBlob, Source};
 use medfolder_gateway::spool::Out;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -37,12 +37,19 @@ impl Read for Half<'_> {
 }
 
 impl Blobs for Disk {
-    fn put(&self, source: &mut dyn Read, limit: u64) -> Result<(Digest, u64), BlobError> {
-        if self.full.load(Ordering::SeqCst) {
-            self.refused.fetch_add(1, Ordering::SeqCst);
-            return self.directory.put(&mut Half(source, 0), limit);
+    fn put_all(&self, sources: &mut [Source<'_>]) -> Result<Vec<(Digest, u64)>, BlobError> {
+        if !self.full.load(Ordering::SeqCst) {
+            return self.directory.put_all(sources);
         }
-        self.directory.put(source, limit)
+        self.refused.fetch_add(1, Ordering::SeqCst);
+        let mut halves: Vec<_> = sources
+            .iter_mut()
+            .map(|(s, limit)| (Half(s, 0), *limit))
+            .collect();
+        let halves = halves
+            .iter_mut()
+            .map(|(half, limit)| (half as &mut dyn Read, *limit));
+        self.directory.put_all(&mut halves.collect::<Vec<_>>())
     }
 
     fn get(&self, name: &Digest) -> Result<Option<OpenBlob>, BlobError> {

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! blobs/tmp/<random>          being written
-//! blobs/<2 hex>/<64 hex>      whole: written, fsynced, renamed, directory fsynced
+//! blobs/<2 hex>/<64 hex>      whole: written, synced, renamed, the rename synced
 //! ```
 //!
+//! A few blobs are synced one by one, many by waiting twice for the whole disk.
 //! A crash leaves at most files in `tmp`, which opening the store removes.
 
 use std::fs::{self, File};
@@ -14,9 +15,11 @@ use std::path::{Path, PathBuf};
 use medfolder_crypto::{Digest, Suite};
 use rand_core::Rng as _;
 
-use super::{BlobError, Blobs, OpenBlob};
+use super::{BlobError, Blobs, OpenBlob, Source};
 
 const BUFFER: usize = 128 * 1024;
+/// Fewer than this many blobs are synced one by one.
+const FEW: usize = 8;
 
 /// A directory that holds blobs.
 #[derive(Debug)]
@@ -59,11 +62,12 @@ impl Directory {
         self.root.join("tmp").join(hex::encode(name))
     }
 
+    /// Copies a source to `path`; its name and length.
     fn write(
         &self,
         path: &Path,
-        source: &mut dyn Read,
-        limit: u64,
+        (source, limit): &mut Source<'_>,
+        sync: bool,
     ) -> Result<(Digest, u64), BlobError> {
         let mut file = File::create_new(path)?;
         let (mut hasher, mut length) = (self.suite.hasher(), 0_u64);
@@ -74,35 +78,59 @@ impl Directory {
                 break;
             };
             length = length.saturating_add(chunk.len() as u64);
-            if length > limit {
+            if length > *limit {
                 return Err(BlobError::TooLong);
             }
             hasher.update(chunk);
             file.write_all(chunk)?;
         }
-        file.sync_all()?;
+        if sync {
+            file.sync_all()?;
+        }
         Ok((hasher.finish(), length))
     }
 
-    fn keep(&self, from: &Path, name: &Digest) -> Result<(), BlobError> {
+    /// Gives a written blob its name.
+    fn keep(&self, from: &Path, name: &Digest, sync: bool) -> Result<(), BlobError> {
         let path = self.path(name);
-        let parent = path.parent().unwrap_or(&self.root);
         fs::rename(from, &path)?;
-        File::open(parent)?.sync_all()?;
+        if sync {
+            File::open(path.parent().unwrap_or(&self.root))?.sync_all()?;
+        }
         Ok(())
+    }
+
+    fn put_at(
+        &self,
+        paths: &[PathBuf],
+        sources: &mut [Source<'_>],
+    ) -> Result<Vec<(Digest, u64)>, BlobError> {
+        // Opened before anything is written: it reports every failure since.
+        let disk = File::open(&self.root)?;
+        let few = sources.len() < FEW;
+        let written = paths.iter().zip(sources);
+        let written = written.map(|(path, source)| self.write(path, source, few));
+        let written = written.collect::<Result<Vec<_>, _>>()?;
+        if !few {
+            rustix::fs::syncfs(&disk).map_err(io::Error::from)?;
+        }
+        for (path, (name, _)) in paths.iter().zip(&written) {
+            self.keep(path, name, few)?;
+        }
+        if !few {
+            rustix::fs::syncfs(&disk).map_err(io::Error::from)?;
+        }
+        Ok(written)
     }
 }
 
 impl Blobs for Directory {
-    fn put(&self, source: &mut dyn Read, limit: u64) -> Result<(Digest, u64), BlobError> {
-        let path = self.fresh_path();
-        let done = self.write(&path, source, limit).and_then(|(name, length)| {
-            self.keep(&path, &name)?;
-            Ok((name, length))
-        });
+    fn put_all(&self, sources: &mut [Source<'_>]) -> Result<Vec<(Digest, u64)>, BlobError> {
+        let paths: Vec<PathBuf> = sources.iter().map(|_| self.fresh_path()).collect();
+        let done = self.put_at(&paths, sources);
         if done.is_err() {
             // The write's own error matters; a left-over is removed at the next start.
-            let _ = fs::remove_file(&path);
+            paths.iter().for_each(|path| drop(fs::remove_file(path)));
         }
         done
     }
@@ -169,6 +197,38 @@ mod tests {
         store.delete(&name).unwrap();
         store.delete(&name).unwrap();
         assert!(store.get(&name).unwrap().is_none() && store.list().unwrap().is_empty());
+    }
+
+    #[test]
+    fn many_blobs_at_once_are_each_read_back_and_one_that_fails_leaves_none_half_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(&dir);
+        let contents: Vec<Vec<u8>> = (0..FEW as u8 * 2).map(|n| vec![n; 99]).collect();
+        let mut readers: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
+        let sources = |readers: &mut [&[u8]], last: u64| {
+            let count = readers.len();
+            let limits = (1..=count).map(|n| if n == count { last } else { 99 });
+            let mut all: Vec<Source<'_>> = Vec::new();
+            for (reader, limit) in readers.iter_mut().zip(limits) {
+                all.push((reader, limit));
+            }
+            store.put_all(&mut all)
+        };
+        assert!(matches!(
+            sources(&mut readers.clone(), 98),
+            Err(BlobError::TooLong)
+        ));
+        assert!(store.list().unwrap().is_empty());
+        let left = fs::read_dir(dir.path().join("blobs/tmp")).unwrap();
+        assert_eq!(left.count(), 0);
+        let stored = sources(&mut readers, 99).unwrap();
+        for ((name, length), content) in stored.iter().zip(&contents) {
+            let mut read = Vec::new();
+            let mut open = store.get(name).unwrap().unwrap();
+            open.reader.read_to_end(&mut read).unwrap();
+            assert_eq!((&read, *length), (content, 99));
+        }
+        assert_eq!(store.list().unwrap().len(), contents.len());
     }
 
     #[test]

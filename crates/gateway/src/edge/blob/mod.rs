@@ -75,16 +75,29 @@ impl std::fmt::Debug for OpenBlob {
     }
 }
 
+/// Content to store, and the most bytes of it that are taken.
+pub type Source<'a> = (&'a mut dyn Read, u64);
+
 /// Content-addressed storage of ciphertext.
 ///
-/// `put` returns only when the content would survive a crash. `get` does not check the digest:
+/// `put_all` returns only when the content would survive a crash. `get` does not check the digest:
 /// readers that care hash what they read, and the audit reads everything.
 pub trait Blobs: Send + Sync + 'static {
+    /// Stores everything that the sources yield; the name and length of each, in order.
+    ///
+    /// # Errors
+    /// [`BlobError`]; nothing is left under a name unless it is whole.
+    fn put_all(&self, sources: &mut [Source<'_>]) -> Result<Vec<(Digest, u64)>, BlobError>;
+
     /// Stores everything that `source` yields, at most `limit` bytes, and names it.
     ///
     /// # Errors
     /// [`BlobError`]; nothing is left under a name unless it is whole.
-    fn put(&self, source: &mut dyn Read, limit: u64) -> Result<(Digest, u64), BlobError>;
+    fn put(&self, source: &mut dyn Read, limit: u64) -> Result<(Digest, u64), BlobError> {
+        let stored = self.put_all(&mut [(source, limit)])?;
+        let missing = || BlobError::Io(std::io::ErrorKind::NotFound.into());
+        stored.into_iter().next().ok_or_else(missing)
+    }
 
     /// Opens a blob; `None` when there is none of this name.
     ///

@@ -1,13 +1,15 @@
-//! Takes a delivery from the inner zone: all ciphertext first, then the seal to the ledger.
+//! Takes deliveries from the inner zone: all ciphertext first, then the seals to the ledger.
 //!
 //! ```text
 //! check   T_M is this member's seal; envelope k recomputes to leaf k and stands where T_M says;
 //!         each attachment recomputes to the root in its core; the slot is for T_M's card
-//! store   blobs (fsync), index and outbox in one transaction, then the spool message goes
+//! store   blobs, index and outbox in one transaction, then the spool messages go
 //! ```
+//! Many deliveries wait for the disk together.
 //! Doing it twice stores the same things under the same names. The spool is hostile until checked:
 //! what does not fit is refused by code and dropped; inner signs anew when its seal lapses.
 
+use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -18,17 +20,16 @@ use medfolder_record::KeySlot;
 use medfolder_record::RecordId;
 use medfolder_record::attachment::BlobAudit;
 use medfolder_record::record_core::{Blob, Place};
+use rusqlite::Transaction;
 
 use super::index;
 use crate::edge::app::App;
-use crate::edge::blob::BlobError;
-use crate::edge::chain;
+use crate::edge::blob::{BlobError, Source};
+use crate::edge::chain::{self, Queued};
 use crate::edge::db::DbError;
 use crate::edge::outbox::{self, Kind};
+use crate::parallel::in_parallel;
 use crate::spool::{BlobRef, Delivery, SpoolError};
-
-/// Records that are stored at the same time.
-const AT_ONCE: usize = 16;
 
 /// Why a delivery was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -75,45 +76,56 @@ impl DeliveryError {
     }
 }
 
-/// One record with what is stored of it.
-struct Kept {
-    record: index::Record,
-    size: u64,
-    attachments: Vec<index::Attachment>,
-}
+/// Opens a blob of the spool.
+pub(crate) type OpenBlobRef<'a> = dyn Fn(&BlobRef) -> Result<File, SpoolError> + Sync + 'a;
 
-/// Checks, stores, queues. `open` opens a blob of the spool.
-pub(crate) fn take(
+/// Checks, stores, queues; what became of each delivery. `open` opens a blob of the spool.
+///
+/// # Errors
+/// The store's or the index's own failure: all deliveries stay in the spool.
+pub(crate) fn take_all(
     app: &Arc<App>,
-    delivery: &Delivery,
+    deliveries: &[&Delivery],
     open: &OpenBlobRef<'_>,
-) -> Result<(), DeliveryError> {
-    let queued = chain::queued(&app.chain, &delivery.transaction).ok_or(DeliveryError::Seal)?;
-    let seal = chain::seal_of(&app.chain, &delivery.transaction)
-        .filter(|seal| seal.member == app.member)
-        .ok_or(DeliveryError::Seal)?;
-    check_slot(app, &seal, &delivery.slot)?;
-    if delivery.envelopes.len() != seal.leaves.len() {
-        return Err(DeliveryError::Envelope);
-    }
-    let intake = Intake {
-        app,
-        seal: &seal,
-        delivery,
-        open,
-    };
-    let kept = intake.keep_all()?;
+) -> Result<Vec<Result<(), DeliveryError>>, DeliveryError> {
+    let mut checked = in_parallel(deliveries, |delivery| Checked::new(app, delivery, open));
+    store(app, &mut checked)?;
+    let arrived = checked.into_iter().map(|one| one?.arrived());
+    let arrived: Vec<Result<Checked<'_>, DeliveryError>> = arrived.collect();
     app.db.write_now(|t| {
         let now = app.now();
-        for one in &kept {
-            index::put(t, &one.record, one.size, now)?;
-            one.attachments
-                .iter()
-                .try_for_each(|blob| index::put_attachment(t, &one.record.id, blob))?;
-        }
-        index::put_slot(t, &seal.visit, seal.seq, &seal.card, &delivery.slot, now)?;
-        outbox::put(t, &queued, Kind::Relayed, now)
+        let mut good = arrived.iter().flatten();
+        good.try_for_each(|one| one.put(t, now))
     })?;
+    Ok(arrived.into_iter().map(|one| one.map(drop)).collect())
+}
+
+/// Stores the ciphertext of all checked deliveries, and notes the names it got.
+fn store(
+    app: &App,
+    checked: &mut [Result<Checked<'_>, DeliveryError>],
+) -> Result<(), DeliveryError> {
+    let mut sources: Vec<Source<'_>> = Vec::new();
+    let mut names: Vec<&mut Digest> = Vec::new();
+    for record in checked
+        .iter_mut()
+        .flatten()
+        .flat_map(|one| &mut one.records)
+    {
+        let length = record.bytes.len() as u64;
+        sources.push((&mut record.bytes, length));
+        names.push(&mut record.row.envelope);
+        for attachment in &mut record.attachments {
+            if let Some(audited) = &mut attachment.arriving {
+                sources.push((audited, attachment.row.size));
+                names.push(&mut attachment.row.blob);
+            }
+        }
+    }
+    let stored = app.blobs.put_all(&mut sources)?;
+    for (name, (stored, _)) in names.into_iter().zip(stored) {
+        *name = stored;
+    }
     Ok(())
 }
 
@@ -154,70 +166,123 @@ fn check_slot(app: &App, seal: &Seal, slot: &[u8]) -> Result<(), DeliveryError> 
     }
 }
 
-/// Opens a blob of the spool.
-pub(crate) type OpenBlobRef<'a> = dyn Fn(&BlobRef) -> Result<std::fs::File, SpoolError> + Sync + 'a;
+/// A delivery that is what its seal says, as far as can be told before its attachments are read.
+struct Checked<'a> {
+    queued: Queued,
+    seal: Seal,
+    slot: &'a [u8],
+    records: Vec<CheckedRecord<'a>>,
+}
 
-/// A delivery whose records are being taken in.
+struct CheckedRecord<'a> {
+    row: index::Record,
+    size: u64,
+    /// What is left to read of the envelope.
+    bytes: &'a [u8],
+    attachments: Vec<CheckedAttachment>,
+}
+
+struct CheckedAttachment {
+    row: index::Attachment,
+    /// What its core says of it.
+    blob: Blob,
+    /// In the spool; stored already when there is nothing.
+    arriving: Option<Audited<File>>,
+}
+
+impl<'a> Checked<'a> {
+    fn new(
+        app: &App,
+        delivery: &'a Delivery,
+        open: &OpenBlobRef<'_>,
+    ) -> Result<Self, DeliveryError> {
+        let bytes = &delivery.transaction;
+        let queued = chain::queued(&app.chain, bytes).ok_or(DeliveryError::Seal)?;
+        let seal = chain::seal_of(&app.chain, bytes)
+            .filter(|seal| seal.member == app.member)
+            .ok_or(DeliveryError::Seal)?;
+        check_slot(app, &seal, &delivery.slot)?;
+        if delivery.envelopes.len() != seal.leaves.len() {
+            return Err(DeliveryError::Envelope);
+        }
+        let intake = Intake {
+            app,
+            seal: &seal,
+            attachments: &delivery.attachments,
+            open,
+        };
+        let records = (0_u16..)
+            .zip(seal.leaf_ids())
+            .zip(&delivery.envelopes)
+            .map(|((k, leaf), envelope)| intake.record(k, leaf, envelope))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            queued,
+            seal,
+            slot: &delivery.slot,
+            records,
+        })
+    }
+
+    /// Once everything was read: the attachments are those that the cores name.
+    fn arrived(mut self) -> Result<Self, DeliveryError> {
+        let records = self.records.iter_mut();
+        for attachment in records.flat_map(|record| &mut record.attachments) {
+            if let Some(read) = attachment.arriving.take() {
+                let checked = read.audit.check(&attachment.blob);
+                checked.map_err(|_| DeliveryError::Attachment)?;
+            }
+        }
+        Ok(self)
+    }
+
+    fn put(&self, t: &Transaction<'_>, now: u64) -> rusqlite::Result<()> {
+        for record in &self.records {
+            index::put(t, &record.row, record.size, now)?;
+            for attachment in &record.attachments {
+                index::put_attachment(t, &record.row.id, &attachment.row)?;
+            }
+        }
+        let seal = &self.seal;
+        index::put_slot(t, &seal.visit, seal.seq, &seal.card, self.slot, now)?;
+        outbox::put(t, &self.queued, Kind::Relayed, now)
+    }
+}
+
+/// Where a delivery's records come from.
 struct Intake<'a> {
     app: &'a App,
     seal: &'a Seal,
-    delivery: &'a Delivery,
+    attachments: &'a [BlobRef],
     open: &'a OpenBlobRef<'a>,
 }
 
 impl Intake<'_> {
-    /// All records, several at a time: waiting for the disk is most of the work.
-    fn keep_all(&self) -> Result<Vec<Kept>, DeliveryError> {
-        let records: Vec<(u16, RecordId, &[u8])> = (0_u16..)
-            .zip(self.seal.leaf_ids())
-            .zip(&self.delivery.envelopes)
-            .map(|((k, leaf), envelope)| (k, leaf, envelope.as_slice()))
-            .collect();
-        let mut kept = Vec::with_capacity(records.len());
-        for some in records.chunks(AT_ONCE) {
-            let done: Vec<Result<Kept, DeliveryError>> = std::thread::scope(|scope| {
-                let running: Vec<_> = some
-                    .iter()
-                    .map(|(k, leaf, envelope)| scope.spawn(|| self.keep(*k, *leaf, envelope)))
-                    .collect();
-                let ended = running.into_iter().map(|one| one.join());
-                ended
-                    .map(|one| one.unwrap_or(Err(DeliveryError::Db(DbError::Closing))))
-                    .collect()
-            });
-            for one in done {
-                kept.push(one?);
-            }
-        }
-        Ok(kept)
-    }
-
-    fn keep(&self, k: u16, id: RecordId, bytes: &[u8]) -> Result<Kept, DeliveryError> {
+    fn record<'a>(
+        &self,
+        k: u16,
+        id: RecordId,
+        bytes: &'a [u8],
+    ) -> Result<CheckedRecord<'a>, DeliveryError> {
         let blobs = self.check(k, &id, bytes)?;
-        let (name, size) = self.app.blobs.put(&mut &*bytes, bytes.len() as u64)?;
-        let record = index::Record {
-            id,
-            card: self.seal.card,
-            visit: self.seal.visit,
-            seq: self.seal.seq,
-            k,
-            envelope: name,
-            sealed: false,
-            finding: 0,
-        };
-        let mut attachments = Vec::with_capacity(blobs.len());
-        for (j, blob) in (0_u32..).zip(&blobs) {
-            let stored = self.keep_attachment(&id, j, blob)?;
-            attachments.push(index::Attachment {
-                j,
-                blob: stored,
-                size: blob.length,
-            });
-        }
-        Ok(Kept {
-            record,
-            size,
-            attachments,
+        let attachments = (0_u32..)
+            .zip(blobs)
+            .map(|(j, blob)| self.attachment(&id, j, blob));
+        Ok(CheckedRecord {
+            row: index::Record {
+                id,
+                card: self.seal.card,
+                visit: self.seal.visit,
+                seq: self.seal.seq,
+                k,
+                // Named when it is stored.
+                envelope: Digest([0; 32]),
+                sealed: false,
+                finding: 0,
+            },
+            size: bytes.len() as u64,
+            bytes,
+            attachments: attachments.collect::<Result<_, _>>()?,
         })
     }
 
@@ -243,29 +308,40 @@ impl Intake<'_> {
         }
     }
 
-    fn keep_attachment(&self, id: &RecordId, j: u32, blob: &Blob) -> Result<Digest, DeliveryError> {
-        let mut named = self.delivery.attachments.iter();
+    fn attachment(
+        &self,
+        id: &RecordId,
+        j: u32,
+        blob: Blob,
+    ) -> Result<CheckedAttachment, DeliveryError> {
+        let mut named = self.attachments.iter();
         let source = named
-            .find(|one| one.record == *id && one.index == j)
+            .find(|one| one.record == *id && one.index == j && one.size == blob.length)
             .ok_or(DeliveryError::Attachment)?;
-        if let Ok(file) = (self.open)(source) {
-            let mut audited = Audited {
-                inner: file,
-                audit: BlobAudit::new(self.app.suite),
-            };
-            let (name, _) = self.app.blobs.put(&mut audited, blob.length)?;
-            let checked = audited.audit.check(blob);
-            return checked
-                .map(|()| name)
-                .map_err(|_| DeliveryError::Attachment);
+        let arriving = (self.open)(source).ok().map(|inner| Audited {
+            inner,
+            audit: BlobAudit::new(self.app.suite),
+        });
+        if arriving.is_none() {
+            // The spool's blobs go before its message: after a crash in between they are here already.
+            self.check_stored(&source.digest, &blob)?;
         }
-        // The spool's blobs go before its message: after a crash in between they are here already.
-        let stored = self.app.blobs.get(&source.digest)?;
-        let stored = stored.ok_or(DeliveryError::Attachment)?;
-        let checked = super::audit::stream(self.app.suite, stored.reader)?.check(blob);
-        checked
-            .map(|()| source.digest)
-            .map_err(|_| DeliveryError::Attachment)
+        let row = index::Attachment {
+            j,
+            blob: source.digest,
+            size: blob.length,
+        };
+        Ok(CheckedAttachment {
+            row,
+            blob,
+            arriving,
+        })
+    }
+
+    fn check_stored(&self, name: &Digest, blob: &Blob) -> Result<(), DeliveryError> {
+        let stored = self.app.blobs.get(name)?.ok_or(DeliveryError::Attachment)?;
+        let audit = super::audit::stream(self.app.suite, stored.reader)?;
+        audit.check(blob).map_err(|_| DeliveryError::Attachment)
     }
 }
 

@@ -20,7 +20,8 @@ use crate::inner::carried::Delivered;
 use crate::inner::folder::{Folder, Stamp};
 use crate::inner::store::Store;
 use crate::inner::zone::{Zone, sql_time};
-use crate::inner::{InnerError, cleanup, in_parallel, vault_file};
+use crate::inner::{InnerError, cleanup, vault_file};
+use crate::parallel::{in_parallel, joined};
 
 /// Most files of one step, and most bytes of them.
 const GROUP: usize = 256;
@@ -247,13 +248,6 @@ impl Gone {
         root.remove_all(&self.copied)?;
         root.remove_all(&self.bundles)?;
         self.failed.map_or(Ok(()), Err)
-    }
-}
-
-fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
-    match thread.join() {
-        Ok(done) => done,
-        Err(panic) => std::panic::resume_unwind(panic),
     }
 }
 

@@ -2,8 +2,6 @@
 //!
 //! The delivery lies in the spool already, unshown; a seal that is not stored takes it away again.
 
-use std::sync::PoisonError;
-
 use rusqlite::Connection;
 
 use super::SharedWriter;
@@ -11,9 +9,7 @@ use super::make::SealMade;
 use crate::inner::store::{batch, record};
 use crate::inner::zone::{Zone, sql_time};
 use crate::inner::{InnerError, outbox};
-
-/// Fewer than this many files are synced one by one.
-const FEW: usize = 8;
+use crate::spool::Unsent;
 
 /// Stores all seals in one step; those whose batch grew meanwhile are left for the next round.
 pub(super) fn commit(
@@ -21,7 +17,9 @@ pub(super) fn commit(
     writer: &SharedWriter,
     seals: &[SealMade],
 ) -> Result<usize, InnerError> {
-    let stored = sync(writer, seals).and_then(|()| {
+    let staged: Vec<&Unsent> = seals.iter().map(|seal| &seal.staged).collect();
+    let durable = Unsent::sync_all(&staged).map_err(InnerError::from);
+    let stored = durable.and_then(|()| {
         zone.store.write(|db| {
             let stored = seals.iter().map(|seal| store(db, seal));
             stored.collect::<Result<Vec<bool>, InnerError>>()
@@ -34,19 +32,6 @@ pub(super) fn commit(
     let left = seals.iter().zip(kept).filter(|(_, kept)| !**kept);
     left.for_each(|(seal, _)| seal.forget(writer));
     Ok(kept.iter().filter(|kept| **kept).count())
-}
-
-/// Makes the staged deliveries durable; the disk is waited for once when they are many.
-fn sync(writer: &SharedWriter, seals: &[SealMade]) -> Result<(), InnerError> {
-    let few = seals.len() < FEW;
-    if few {
-        seals.iter().try_for_each(|seal| seal.file.sync_all())?;
-    }
-    let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(match few {
-        true => writer.sync_staged(),
-        false => writer.sync_all_staged(),
-    }?)
 }
 
 fn store(db: &Connection, seal: &SealMade) -> Result<bool, InnerError> {

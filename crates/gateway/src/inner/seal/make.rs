@@ -2,7 +2,6 @@
 //! is not committed.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::sync::PoisonError;
 
 use medfolder_crypto::{Digest, os_rng};
@@ -44,7 +43,6 @@ pub(super) struct SealMade {
     pub(super) leaves: Vec<(i64, RecordId)>,
     /// The delivery in the spool, unshown and not durable yet.
     pub(super) staged: Unsent,
-    pub(super) file: File,
     /// Attachments' ciphertext in the spool.
     pub(super) blobs: Vec<Digest>,
 }
@@ -385,11 +383,11 @@ impl Maker<'_> {
             attachments: std::mem::take(&mut self.attachments),
         };
         let staged = self.staged.clone();
-        let file = match staged.write(&Out::Delivery(delivery)) {
-            Ok(file) => file,
+        match staged.write(&Out::Delivery(delivery)) {
+            Ok(()) => {}
             Err(SpoolError::TooLarge) => return Ok(Made::Held(0, "seal.too_long")),
             Err(error) => return Err(error.into()),
-        };
+        }
         Ok(Made::Sealed(Box::new(SealMade {
             batch: self.batch.id,
             added: self.batch.added,
@@ -397,7 +395,6 @@ impl Maker<'_> {
             signed,
             leaves: std::mem::take(&mut self.leaves),
             staged,
-            file,
             blobs: std::mem::take(&mut self.blobs),
         })))
     }

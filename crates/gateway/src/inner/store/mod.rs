@@ -1,5 +1,5 @@
 //! The inner zone's database: SQLite, one connection that writes, every step one transaction, and
-//! one that reads meanwhile.
+//! a few that read meanwhile.
 //!
 //! Durable when [`Store::write`] returns (WAL, `synchronous=FULL`). Deleted rows are overwritten
 //! (`secure_delete`), and [`Store::wipe_log`] cuts the write-ahead log so that nothing of them is
@@ -20,7 +20,7 @@ const MIGRATIONS: [&str; 2] = [
 
 pub(crate) struct Store {
     writing: Mutex<Connection>,
-    reading: Mutex<Connection>,
+    reading: [Mutex<Connection>; 3],
 }
 
 impl Store {
@@ -38,17 +38,10 @@ impl Store {
             let pages = i64::try_from(limit / page.max(1)).unwrap_or(i64::MAX);
             writing.pragma_update(None, "max_page_count", pages)?;
         }
-        let reading = Connection::open(path)?;
-        reading.execute_batch("PRAGMA query_only = ON;")?;
-        for connection in [&writing, &reading] {
-            connection.set_prepared_statement_cache_capacity(128);
-            connection.execute_batch(
-                "PRAGMA temp_store = MEMORY; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -32000;",
-            )?;
-        }
+        set_up(&writing)?;
         Ok(Self {
             writing: Mutex::new(writing),
-            reading: Mutex::new(reading),
+            reading: [reader(path)?, reader(path)?, reader(path)?],
         })
     }
 
@@ -69,16 +62,34 @@ impl Store {
         &self,
         step: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        step(&lock(&self.reading))
+        let free = self.reading.iter().find_map(|one| one.try_lock().ok());
+        let [first, ..] = &self.reading;
+        step(&free.unwrap_or_else(|| lock(first)))
     }
 
     /// Moves the write-ahead log into the database and cuts it to nothing.
     pub(crate) fn wipe_log(&self) -> Result<(), InnerError> {
         // Nobody reads meanwhile: a reader would keep what it sees in the log.
-        let (writing, _reading) = (lock(&self.writing), lock(&self.reading));
+        let writing = lock(&self.writing);
+        let _reading = self.reading.each_ref().map(lock);
         writing.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(())
     }
+}
+
+fn reader(path: &Path) -> Result<Mutex<Connection>, InnerError> {
+    let connection = Connection::open(path)?;
+    connection.execute_batch("PRAGMA query_only = ON;")?;
+    set_up(&connection)?;
+    Ok(Mutex::new(connection))
+}
+
+fn set_up(connection: &Connection) -> Result<(), InnerError> {
+    connection.set_prepared_statement_cache_capacity(128);
+    connection.execute_batch(
+        "PRAGMA temp_store = MEMORY; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -32000;",
+    )?;
+    Ok(())
 }
 
 fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {

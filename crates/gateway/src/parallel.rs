@@ -1,5 +1,7 @@
 //! Work on many items at once, in order.
 
+use std::thread::ScopedJoinHandle;
+
 /// Runs `work` on every item, on all cores, and keeps the order.
 pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -13,12 +15,14 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R 
             .chunks(share)
             .map(|chunk| scope.spawn(move || chunk.iter().map(work).collect::<Vec<_>>()))
             .collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| match thread.join() {
-                Ok(results) => results,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-            .collect()
+        threads.into_iter().flat_map(joined).collect()
     })
+}
+
+/// What a thread came to; its panic goes on here.
+pub(crate) fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    match thread.join() {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
 }
