@@ -99,7 +99,12 @@ fn candidates(
     queries: &Queries,
     limit: usize,
 ) -> Result<(Vec<Candidate>, usize), FolderError> {
-    let total = count(database, folder, &queries.every)?;
+    // What stands whole in very many records is not looked for in parts as well.
+    let whole = count(database, folder, &queries.whole)?;
+    let (every, total) = match whole > MOST_WEIGHED || queries.every == queries.whole {
+        true => (&queries.whole, whole),
+        false => (&queries.every, count(database, folder, &queries.every)?),
+    };
     let score = match total > MOST_WEIGHED {
         true => {
             "words.rowid NOT IN (SELECT rowid FROM words WHERE words MATCH '{title} : (' || ?1 || ')')"
@@ -124,11 +129,7 @@ fn candidates(
             "0"
         },
     ))?;
-    let Queries {
-        every,
-        together,
-        near,
-    } = queries;
+    let Queries { together, near, .. } = queries;
     let list = Kind::AllergyList.loinc();
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let values = params![every, together, near, folder, limit, list];
@@ -156,6 +157,8 @@ fn count(database: &Connection, folder: i64, every: &str) -> Result<usize, Folde
 struct Queries {
     /// Every term; a run of ideographs whole or in two parts near each other.
     every: String,
+    /// Every term whole.
+    whole: String,
     /// All terms side by side.
     together: String,
     /// All terms near each other.
@@ -176,6 +179,7 @@ impl Queries {
         let near = quoted.join(" ");
         Some(Self {
             every: format!("{}{star}", every.join(" AND ")),
+            whole: format!("{}{star}", quoted.join(" AND ")),
             // One term that stands nowhere in parts stands side by side with itself.
             together: match every.len() == 1 && every == quoted {
                 true => NOTHING.to_owned(),
