@@ -1,6 +1,6 @@
 //! How a demonstration ends: killed, asked to stop, or because one of its services dies.
 
-use medfolder_tests::{Served, eventually};
+use medfolder_tests::{Served, eventually, medfolder, run};
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
@@ -36,9 +36,36 @@ fn a_service_that_dies_ends_the_demonstration_with_its_name() {
 }
 
 #[test]
-fn a_demonstration_that_is_asked_to_stop_exits_with_zero() {
+fn a_demonstration_that_is_asked_to_stop_exits_with_zero_and_is_served_again_where_it_stopped() {
     let place = tempfile::tempdir().unwrap();
-    assert_eq!(Served::start(place.path()).end_with("-INT"), 0);
+    let mut first = Served::start(place.path());
+    let place_words = [
+        "demo",
+        "--serve",
+        "--data-dir",
+        place.path().to_str().unwrap(),
+    ];
+    assert_eq!(
+        run(&mut medfolder(&place_words)).error_code(),
+        "demo.served"
+    );
+    assert_eq!(first.end_with("-INT"), 0);
+    let mut again = Served::start(place.path());
+    assert_eq!(again.ready, first.ready);
+    let synced = run(&mut again.folder(0, &["sync"]));
+    assert_eq!(
+        (synced.exit, &synced.last()["complete"]),
+        (0, &true.into()),
+        "{}",
+        synced.stdout
+    );
+    let (link, passcode) = (
+        again.text("/shares/0/link"),
+        again.text("/shares/0/passcode"),
+    );
+    let opened = run(&mut medfolder(&["open", link, "--passcode", passcode]));
+    assert_eq!(opened.exit, 0, "{}", opened.stdout);
+    assert_eq!(again.end_with("-INT"), 0);
 }
 
 /// The process below `parent` whose command line holds `word`.

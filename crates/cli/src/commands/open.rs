@@ -91,7 +91,7 @@ async fn open(
 }
 
 fn asked() -> Result<Zeroizing<String>, CliError> {
-    prompt::secret("口令 Passcode: ", "share.passcode_needed")
+    prompt::secret("口令：", "Passcode: ", "share.passcode_needed")
 }
 
 /// The host's reason is the reader's to see; a link that needs a passcode says how to give one.

@@ -67,5 +67,6 @@ async fn until_the_end(task: JoinHandle<()>) -> Result<(), CliError> {
 }
 
 fn ask_pin(key: &Path) -> Option<Zeroizing<String>> {
-    prompt::secret(&format!("PIN {}: ", key.display()), "signer.no_pin").ok()
+    let text = format!("PIN {}: ", key.display());
+    prompt::secret(&text, &text, "signer.no_pin").ok()
 }

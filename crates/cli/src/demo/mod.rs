@@ -1,6 +1,7 @@
 //! `medfolder demo`: hospitals, a ledger and a family on this machine, and the story of their
 //! records from the doctor's signature to the revoked share.
 
+mod again;
 mod control;
 mod deliver;
 mod narrate;
@@ -38,6 +39,16 @@ pub(crate) async fn run(
             "There is no app with a window here: telling the story in the terminal (--headless).",
         ));
     }
+    // A world that was served here before goes on, unless other data are to be taken in.
+    let here = global
+        .data_dir
+        .as_deref()
+        .filter(|_| words.serve && words.data.is_none());
+    if let Some(world) = here.and_then(|named| again::Kept::find(named, &words.suite)) {
+        serve::again(&world, output, asked).await?;
+        output.progress(&stopped(Some(&world.0), output));
+        return Ok(());
+    }
     let directory = Directory::new(global.data_dir.as_deref())?;
     let mut stage = tokio::select! {
         stage = Stage::set(words, &directory.path, output) => stage?,
@@ -49,7 +60,33 @@ pub(crate) async fn run(
     };
     stage.processes.stop().await;
     drop(stage);
+    if words.serve && told.is_ok() {
+        let kept = (!directory.temporary).then_some(directory.path.as_path());
+        output.progress(&stopped(kept, output));
+    }
     told
+}
+
+/// Said when a demonstration that served was stopped.
+fn stopped(kept: Option<&Path>, output: Output) -> String {
+    let stopped = output.say(
+        "演示已停止，所有服务都已关闭。",
+        "The demonstration is stopped and all its services with it.",
+    );
+    let then = match kept {
+        None => output
+            .say("临时目录已删除。", "Its temporary directory is removed.")
+            .to_owned(),
+        Some(path) => format!(
+            "{}{}",
+            output.say(
+                "数据留着；用同一个 --data-dir 再运行一次 demo --serve，就从这里接着：",
+                "What it made is kept; `demo --serve` with the same --data-dir goes on from there: "
+            ),
+            path.display()
+        ),
+    };
+    format!("{stopped}{}{then}", output.say("", " "))
 }
 
 async fn tell(

@@ -5,6 +5,7 @@
 
 use crate::error::CliError;
 use medfolder_client::http::{Http, HttpOptions};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -31,8 +32,23 @@ pub(crate) struct Processes {
 
 #[derive(Debug)]
 struct Service {
-    name: String,
+    started: Started,
     child: Child,
+}
+
+/// How a service was started.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Started {
+    name: String,
+    words: Vec<String>,
+    config: PathBuf,
+}
+
+impl Started {
+    /// Whether it is this part of Medfolder.
+    pub(crate) fn is(&self, part: &str) -> bool {
+        self.words.iter().any(|word| word == part)
+    }
 }
 
 impl Processes {
@@ -56,12 +72,30 @@ impl Processes {
         words: &[&str],
         config: &Path,
     ) -> Result<(), CliError> {
+        self.start_again(&Started {
+            name: name.to_owned(),
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            config: config.to_path_buf(),
+        })
+    }
+
+    /// How each was started, in order.
+    pub(crate) fn started(&self) -> Vec<Started> {
+        self.children
+            .iter()
+            .map(|service| service.started.clone())
+            .collect()
+    }
+
+    /// Starts a service as it was started before.
+    pub(crate) fn start_again(&mut self, service: &Started) -> Result<(), CliError> {
+        let name = &service.name;
         let failed = |error| CliError::new("demo.start", format!("{name}: {error}"));
         let log = File::create(self.log(name)).map_err(failed)?;
         let child = Command::new(&self.executable)
-            .args(words)
+            .args(&service.words)
             .arg("--config")
-            .arg(config)
+            .arg(&service.config)
             .arg("--exit-with-stdin")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -70,7 +104,7 @@ impl Processes {
             .spawn()
             .map_err(failed)?;
         self.children.push(Service {
-            name: name.to_owned(),
+            started: service.clone(),
             child,
         });
         Ok(())
@@ -98,6 +132,14 @@ impl Processes {
         Ok(())
     }
 
+    /// Whether something answers at `address` now.
+    pub(crate) async fn answers(&self, address: &str) -> bool {
+        match Url::parse(&format!("{address}/healthz")) {
+            Ok(url) => self.healthy(&url).await,
+            Err(_) => false,
+        }
+    }
+
     async fn healthy(&self, url: &Url) -> bool {
         let Ok(request) = self.http.request(reqwest::Method::GET, url) else {
             return false;
@@ -112,7 +154,7 @@ impl Processes {
     pub(crate) fn all_run(&mut self) -> Result<(), CliError> {
         let ended = self.children.iter_mut().find_map(|service| {
             let ended = service.child.try_wait().ok().flatten()?;
-            Some(format!("{} ended with {ended}", service.name))
+            Some(format!("{} ended with {ended}", service.started.name))
         });
         match ended {
             None => Ok(()),

@@ -1,10 +1,15 @@
 //! Keeps the demonstration up: services, folders and a share to play with, until it is stopped.
 
+use super::again::Kept;
+use super::narrate::sentence;
+use super::processes::Processes;
 use super::stage::Stage;
 use super::story::{self, begin};
 use crate::error::CliError;
+use crate::output::Output;
 use crate::shutdown;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -12,10 +17,7 @@ use tokio::sync::watch;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Serves until asked to stop.
-pub(crate) async fn run(
-    stage: &mut Stage,
-    mut asked: watch::Receiver<bool>,
-) -> Result<(), CliError> {
+pub(crate) async fn run(stage: &mut Stage, asked: watch::Receiver<bool>) -> Result<(), CliError> {
     let begun = begin(stage).await?;
     let made = &begun.shared.made;
     let share = json!({
@@ -38,12 +40,38 @@ pub(crate) async fn run(
         "step": "ready", "ledger": stage.world.ledger, "genesis": stage.world.genesis,
         "gateways": gateways, "folders": folders, "shares": [share],
     });
+    let (directory, suite) = (&stage.world.directory, stage.world.chain.suite());
+    Kept::write(directory, &suite.to_string(), &ready, &stage.processes)?;
     story::say(stage, &ready);
+    watch_over(&mut stage.processes, asked).await
+}
+
+/// Serves a world that was stopped, from there on.
+pub(crate) async fn again(
+    (directory, kept): &(PathBuf, Kept),
+    output: Output,
+    mut asked: watch::Receiver<bool>,
+) -> Result<(), CliError> {
+    let mut processes = tokio::select! {
+        started = kept.start(directory, output) => started?,
+        () = shutdown::wait(&mut asked) => return Ok(()),
+    };
+    output.line(&kept.ready, || sentence(&kept.ready, output));
+    let ended = watch_over(&mut processes, asked).await;
+    processes.stop().await;
+    ended
+}
+
+/// Until it is asked to stop, or a service ends by itself.
+async fn watch_over(
+    processes: &mut Processes,
+    mut asked: watch::Receiver<bool>,
+) -> Result<(), CliError> {
     while tokio::time::timeout(LOOK, shutdown::wait(&mut asked))
         .await
         .is_err()
     {
-        stage.processes.all_run()?;
+        processes.all_run()?;
     }
     Ok(())
 }

@@ -38,6 +38,15 @@ impl Folder<'_> {
         )?)
     }
 
+    /// Whether the folder's ledger answers with a checkpoint of its consortium.
+    ///
+    /// # Errors
+    /// `ledger.…`.
+    pub async fn reach_ledger(&self, clock: &Clock) -> Result<(), FolderError> {
+        let head = self.ledger_client(clock)?.latest().await?;
+        Ok(head.verify(&self.consortium).map_err(LedgerError::from)?)
+    }
+
     /// The newest checkpoint that was verified.
     ///
     /// # Errors

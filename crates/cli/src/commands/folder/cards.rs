@@ -62,8 +62,8 @@ fn row(one: &LinkedCard, hospital: &str, output: Output) -> String {
     let linked = one.linked.map_or_else(String::new, |time| {
         format!("  {}{}", local_day(time), output.say(" 绑定", " linked"))
     });
-    let since = one
-        .replaced
-        .map_or_else(String::new, |time| format!("（{}）", local_day(time)));
+    let since = one.replaced.map_or_else(String::new, |time| {
+        format!("{} {}", output.say("，自", ", since"), local_day(time))
+    });
     format!("{hospital}  {}{linked}  {told}{since}", masked(one))
 }

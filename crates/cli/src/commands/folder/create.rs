@@ -7,13 +7,17 @@ use crate::output::{Output, padded};
 use crate::prompt;
 use medfolder_client::clock::Clock;
 use medfolder_crypto::words::WordList;
-use medfolder_folder::Trust;
+use medfolder_folder::{Folder, Trust};
 use serde_json::json;
 use std::io::{BufRead as _, IsTerminal as _};
+use std::time::Duration;
 use zeroize::Zeroizing;
 
+/// How long the ledger may take to show that it is there.
+const LEDGER_WITHIN: Duration = Duration::from_secs(4);
+
 /// `medfolder folder create`
-pub(crate) fn create(
+pub(crate) async fn create(
     place: &Place,
     trust: &args::Trust,
     clock: &Clock,
@@ -49,7 +53,20 @@ pub(crate) fn create(
         );
         format!("{told}\n{}\n\n{next}", numbered(&words))
     });
+    warn_of_silence(&folder, clock, output).await;
     Ok(())
+}
+
+/// A folder is made without a network, too; that its ledger does not answer is said at once.
+async fn warn_of_silence(folder: &Folder<'_>, clock: &Clock, output: Output) {
+    let asked = tokio::time::timeout(LEDGER_WITHIN, folder.reach_ledger(clock)).await;
+    if !matches!(asked, Ok(Ok(()))) {
+        output.progress(output.say(
+            "⚠ 账本现在没有正常回答：病历夹已建好，但绑定和同步要等它能联系上。地址不对的话，用 folder sync --ledger 地址 改正。",
+            "⚠ The ledger does not answer properly now: the folder is made, but linking and syncing need it. \
+             If the address is wrong, set it with `folder sync --ledger URL`.",
+        ));
+    }
 }
 
 fn numbered(words: &[String]) -> String {
@@ -102,7 +119,7 @@ fn genesis(trust: &args::Trust) -> Result<Vec<u8>, CliError> {
 fn words() -> Result<Zeroizing<String>, CliError> {
     let failed = |error: std::io::Error| CliError::new("words.count", error);
     if std::io::stdin().is_terminal() {
-        return prompt::secret("24 个词 24 words: ", "words.count");
+        return prompt::secret("24 个恢复词：", "The 24 words: ", "words.count");
     }
     let mut all = Zeroizing::new(String::new());
     for line in std::io::stdin().lock().lines() {

@@ -40,7 +40,9 @@ pub(crate) async fn run(
     let place = Place::new(data_dir, name)?;
     let clock = Clock::system();
     match command {
-        FolderCommand::Create(trust) => return create::create(&place, &trust, &clock, output),
+        FolderCommand::Create(trust) => {
+            return create::create(&place, &trust, &clock, output).await;
+        }
         FolderCommand::Restore(trust) => return create::restore(&place, &trust, &clock, output),
         _ => {}
     }

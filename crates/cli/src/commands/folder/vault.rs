@@ -120,9 +120,18 @@ fn passphrase(new: bool) -> Result<Zeroizing<String>, CliError> {
             "no terminal to ask at",
         ));
     }
-    let ask = |text: &str| prompt::secret(text, "vault.no_passphrase");
-    let first = ask("密码 Passphrase: ")?;
-    if new && ask("再输入一次 Again: ")? != first {
+    let ask = |zh: &str, en: &str| prompt::secret(zh, en, "vault.no_passphrase");
+    let first = match new {
+        true => ask(
+            "设一个密码（至少 8 个字符，输入时不显示）：",
+            "Choose a passphrase (at least 8 characters; nothing shows while you type): ",
+        )?,
+        false => ask(
+            "密码（输入时不显示）：",
+            "Passphrase (nothing shows while you type): ",
+        )?,
+    };
+    if new && ask("再输入一次：", "Once more: ")? != first {
         return Err(CliError::new("vault.passphrases_differ", ""));
     }
     Ok(first)
