@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use url::Url;
 
+use crate::api::Peer;
 use crate::api::session::{Challenge, ChallengeRequest, Session, SessionRequest};
 use crate::clock::Clock;
 use crate::http::{Http, HttpError, authorised, bytes, join, json, origin, send};
@@ -39,13 +40,23 @@ pub enum LoginFailure {
 }
 
 impl LoginFailure {
-    /// Stable code of the error; the server's own when it gave one.
+    /// Stable code of the error; the server's own when it gave one: of a server that is trusted. Any
+    /// other's is asked for with [`LoginFailure::code_from`].
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
             LoginFailure::Http(error) => error.code(),
             LoginFailure::OtherMember => "login.other_member",
             LoginFailure::Clock => "login.clock",
+        }
+    }
+
+    /// Stable code of the error, with a server of this kind's own when it gave one that it may say.
+    #[must_use]
+    pub fn code_from(&self, peer: Peer) -> &str {
+        match self {
+            LoginFailure::Http(error) => error.code_from(peer),
+            own => own.code(),
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::api::zone::{FetchItem, FetchRequest, Info, MAX_FETCH, ReportRequest, Reported};
-use crate::api::{Blob, zone::SealName};
+use crate::api::{Blob, Peer, zone::SealName};
 use crate::http::{Http, HttpError, join};
 use crate::login::{Door, LoginFailure};
 
@@ -40,11 +40,11 @@ pub enum ZoneError {
 }
 
 impl ZoneError {
-    /// Stable code of the error; the server's own when it gave one.
+    /// Stable code of the error; the edge's own when it gave one that it may say.
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
-            ZoneError::Login(error) => error.code(),
+            ZoneError::Login(error) => error.code_from(Peer::Edge),
             ZoneError::Unasked => "zone.unasked",
             ZoneError::Incomplete => "zone.incomplete",
         }

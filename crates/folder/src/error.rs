@@ -1,5 +1,6 @@
 //! What can go wrong on the patient's side, each with a stable code.
 
+use medfolder_client::api::Peer;
 use medfolder_client::http::HttpError;
 use medfolder_client::login::LoginFailure;
 use medfolder_client::zone::ZoneError;
@@ -239,7 +240,7 @@ impl FolderError {
             Self::DeskMember => "desk.which_member",
             Self::OtherConsortium => "desk.other_consortium",
             Self::CardLinked => "card.linked",
-            Self::Desk(code) => code,
+            Self::Desk(code) => Peer::Desk.code(code),
             Self::DeskWaiting => "desk.waiting",
             Self::AttachmentUnknown => "attachment.unknown",
             Self::AttachmentWaiting => "attachment.waiting",
@@ -265,10 +266,10 @@ impl FolderError {
             Self::Evidence(error) => error.code(),
             Self::Link(error) => error.code(),
             Self::Jwe(error) => error.code(),
-            Self::Login(error) => error.code(),
+            Self::Login(error) => error.code_from(Peer::Edge),
             Self::DeviceClock => "sync.device_clock",
             Self::EdgeClock => "sync.hospital_clock",
-            Self::Http(error) => error.code(),
+            Self::Http(error) => error.code_from(Peer::Edge),
             Self::EmptySearch => "search.empty",
         }
     }

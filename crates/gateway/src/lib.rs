@@ -16,6 +16,7 @@ pub mod inner;
 mod parallel;
 pub mod signer;
 pub mod spool;
+mod troubles;
 pub mod worklist;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use medfolder_client::api::Peer;
 use medfolder_client::api::ledger::{CheckpointAnswer, MAX_BLOCKS};
 use medfolder_client::clock::Clock as ClientClock;
 use medfolder_client::http::{Http, HttpError, HttpOptions};
@@ -66,8 +67,8 @@ impl FollowError {
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
-            FollowError::Http(error) => error.code(),
-            FollowError::Login(error) => error.code(),
+            FollowError::Http(error) => error.code_from(Peer::Node),
+            FollowError::Login(error) => error.code_from(Peer::Node),
             FollowError::Address => "config.follow",
             FollowError::Key(error) => error.code(),
             FollowError::NoKey => "config.follow_key",

@@ -42,7 +42,10 @@ pub enum ServeError {
     /// The data folder.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The address is taken, or cannot be listened on.
+    /// Another program, perhaps another node, listens on the address.
+    #[error("another program listens on {0}")]
+    AddressInUse(SocketAddr),
+    /// The address cannot be listened on.
     #[error("the address cannot be listened on")]
     Listen(#[source] std::io::Error),
     /// Certificate or key for HTTPS.
@@ -63,6 +66,7 @@ impl ServeError {
             ServeError::Key(error) => error.code(),
             ServeError::OtherKey => "engine.other_key",
             ServeError::Open(error) => error.code(),
+            ServeError::AddressInUse(_) => "node.address_in_use",
             ServeError::Listen(_) => "node.listen",
             ServeError::Tls(_) => "node.tls",
             ServeError::Follow(error) => error.code(),
@@ -136,7 +140,7 @@ pub async fn serve_with(
     let genesis = std::fs::read(&config.genesis).map_err(ServeError::GenesisFile)?;
     let chain = Chain::from_bytes(&genesis)?;
     let clock = seams.clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
-    let listener = TcpListener::bind(config.listen).map_err(ServeError::Listen)?;
+    let listener = bind(config.listen)?;
     let addr = listener.local_addr().map_err(ServeError::Listen)?;
     let parts = parts(&config, chain, seams.blocks);
     let source = start(&config, parts, &clock, &shutdown).await?;
@@ -256,6 +260,13 @@ fn embedded(
 }
 
 /// Under which origins clients may have called.
+fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => ServeError::AddressInUse(address),
+        _ => ServeError::Listen(error),
+    })
+}
+
 fn origins(config: &Config, addr: SocketAddr) -> Vec<String> {
     let scheme = if config.tls.is_some() {
         "https"

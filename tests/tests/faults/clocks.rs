@@ -85,7 +85,7 @@ fn a_device_or_an_edge_whose_clock_is_wrong_by_a_day_is_named_and_nothing_is_los
         restart(&mut world, &edge, shift);
         world.wait_for(&edge);
         known += deliver(&world, number);
-        assert_eq!(opened(&link), "host.answer", "{shift}");
+        assert_eq!(opened(&link), "host.behind", "{shift}");
         let expected = if shift > 0 { "sync.hospital_clock" } else { "" };
         let named = || sync(&device, 0).error_code() == expected;
         assert!(eventually(PATIENCE, named), "{}", sync(&device, 0).stdout);

@@ -1,5 +1,6 @@
-//! Processes that are killed at any moment under load, and processes whose clocks are wrong: all
-//! parts of the system as operating system processes with folders of their own.
+//! Processes that are killed at any moment under load, whose clocks are wrong, or whose answers are
+//! changed on their way: all parts of the system as operating system processes with folders of their
+//! own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,10 +8,12 @@
     reason = "tests"
 )]
 
+mod bent;
 mod chain;
 mod clocks;
 mod documents;
 mod journal;
 mod kills;
+mod proxy;
 mod random;
 mod world;

@@ -6,6 +6,7 @@
 //! signed or hashed travels as the canonical CBOR of its own format inside a [`Blob`].
 
 mod blob;
+pub(crate) mod codes;
 pub mod desk;
 pub mod ledger;
 pub mod problem;
@@ -14,4 +15,5 @@ pub mod share;
 pub mod zone;
 
 pub use blob::Blob;
+pub use codes::Peer;
 pub use problem::Problem;

@@ -2,7 +2,7 @@
 
 use medfolder_share::address::AddressError;
 
-use crate::api::Problem;
+use crate::api::{Peer, Problem};
 
 /// Why a request gave no usable answer.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ pub enum HttpError {
     #[error("the server redirects, which is not followed")]
     Redirected,
     /// The server said no.
-    #[error("the server refused: {}", .0.code)]
+    #[error("the server refused with status {}", .0.status)]
     Problem(Problem),
     /// The server said no without saying why.
     #[error("the server answered with status {0}")]
@@ -40,7 +40,17 @@ pub enum HttpError {
 }
 
 impl HttpError {
-    /// Stable code of the error; the server's own when it gave one.
+    /// Stable code of the error, with a server of this kind's own when it gave one that it may say.
+    #[must_use]
+    pub fn code_from(&self, peer: Peer) -> &str {
+        match self {
+            HttpError::Problem(problem) => peer.code(&problem.code),
+            other => other.code(),
+        }
+    }
+
+    /// Stable code of the error; the server's own when it gave one: of a server that is trusted, on
+    /// this machine. Any other's is asked for with [`HttpError::code_from`].
     #[must_use]
     pub fn code(&self) -> &str {
         match self {

@@ -20,6 +20,7 @@ use url::Url;
 use medfolder_share::address;
 
 use crate::api::Problem;
+use crate::api::codes::is_code;
 
 pub use error::HttpError;
 pub use guard::Guard;
@@ -180,11 +181,11 @@ pub async fn send(request: RequestBuilder) -> Result<Response, HttpError> {
     }
     let body = bytes(response, PROBLEM_LIMIT).await.unwrap_or_default();
     Err(match serde_json::from_slice::<Problem>(&body) {
-        Ok(problem) => HttpError::Problem(Problem {
+        Ok(problem) if is_code(&problem.code) => HttpError::Problem(Problem {
             status: status.as_u16(),
             ..problem
         }),
-        Err(_) => HttpError::Status(status.as_u16()),
+        _ => HttpError::Status(status.as_u16()),
     })
 }
 

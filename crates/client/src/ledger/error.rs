@@ -4,6 +4,7 @@ use medfolder_ledger::Checkpoint;
 use medfolder_ledger::block::BlockError;
 use medfolder_ledger::proof::ProofError;
 
+use crate::api::Peer;
 use crate::http::HttpError;
 use crate::login::LoginFailure;
 
@@ -65,16 +66,16 @@ impl LedgerError {
         match self {
             LedgerError::NoNode => "ledger.no_node",
             LedgerError::Http(error) if error.status().is_none() => "ledger.unreachable",
-            LedgerError::Http(error) => error.code(),
+            LedgerError::Http(error) => error.code_from(Peer::Node),
             LedgerError::Login(LoginFailure::Http(error)) if error.status().is_none() => {
                 "ledger.unreachable"
             }
-            LedgerError::Login(error) => error.code(),
+            LedgerError::Login(error) => error.code_from(Peer::Node),
             LedgerError::Proof(error) => error.code(),
             LedgerError::Block(error) => error.code(),
             LedgerError::OldHead { .. } => "ledger.old_head",
             LedgerError::Fork(_) => "ledger.fork",
-            LedgerError::Rejected(code) => code,
+            LedgerError::Rejected(code) => Peer::Node.code(code),
             LedgerError::Unresolved => "ledger.unresolved",
             LedgerError::NoTransaction => "ledger.no_transaction",
         }

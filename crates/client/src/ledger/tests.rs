@@ -192,7 +192,7 @@ async fn submit(
         (StatusCode::from_u16(status).unwrap(), Json(problem))
     };
     match served.mood {
-        Mood::Refuses => return Err(no(422, "tx.signature")),
+        Mood::Refuses => return Err(no(422, "card.frozen")),
         Mood::Stalls => {
             let mut status = fate(&world, served.mood, &bytes);
             status.state = TransactionState::Waiting;
@@ -595,7 +595,7 @@ async fn one_nodes_refusal_before_ordering_is_not_the_ledgers() {
     let honest = serve(Arc::clone(&world), Mood::Honest).await.0;
     let alone = client(vec![refusing.clone()], None);
     let error = alone.submit(&tx, patience()).await.unwrap_err();
-    assert_eq!(error.code(), "tx.signature");
+    assert_eq!(error.code(), "card.frozen");
     let both = client(vec![refusing, honest], None);
     assert!(
         both.submit(&tx, patience())

@@ -29,6 +29,8 @@ enum Mood {
     Away,
     Gone,
     Elsewhere,
+    /// 503 with this body.
+    Pauses(&'static str),
 }
 
 async fn manifest(
@@ -42,6 +44,7 @@ async fn manifest(
             let to = [("location", format!("{}/other", host.base))];
             return (StatusCode::TEMPORARY_REDIRECT, to).into_response();
         }
+        Mood::Pauses(body) => return (StatusCode::SERVICE_UNAVAILABLE, body).into_response(),
         Mood::Busy if count == 0 => {
             return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "0")]).into_response();
         }
@@ -151,6 +154,23 @@ async fn a_busy_host_is_asked_again_after_its_time() {
     let (link, manifests) = serve(Mood::Busy).await;
     assert!(open(&link, Some("1234"), Reach::OwnHost).await.is_ok());
     assert_eq!(manifests.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_host_that_pauses_says_why_in_words_of_the_readers_own() {
+    for (body, code) in [
+        (
+            r#"{"status":503,"code":"storage.full"}"#,
+            "host.storage_full",
+        ),
+        (r#"{"status":503,"code":"ledger.old"}"#, "host.behind"),
+        (r#"{"status":503,"code":"record.leaf"}"#, "host.pauses"),
+        ("", "host.pauses"),
+    ] {
+        let (link, _) = serve(Mood::Pauses(body)).await;
+        let opened = open(&link, Some("1234"), Reach::OwnHost).await;
+        assert_eq!(opened.unwrap_err().code(), code);
+    }
 }
 
 #[tokio::test]

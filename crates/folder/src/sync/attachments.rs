@@ -58,10 +58,10 @@ impl Folder<'_> {
         }
         match outcome {
             Ok(()) => self.set_attachment(wanted, "verified", None),
-            Err(error) if says_of_the_attachment(&error) => {
-                self.set_attachment(wanted, "failed", Some(error.code()))
-            }
-            Err(error) => Err(error),
+            Err(error) => match finding(&error) {
+                Some(code) => self.set_attachment(wanted, "failed", Some(code)),
+                None => Err(error),
+            },
         }
     }
 
@@ -133,13 +133,15 @@ impl Folder<'_> {
     }
 }
 
-/// Whether an error is about the attachment: its bytes fail a check, or the edge has none.
-fn says_of_the_attachment(error: &FolderError) -> bool {
-    const ABSENT: Option<u16> = Some(404);
+/// What an error says of the attachment: its bytes fail a check, or the edge has none, in whatever
+/// words it says so.
+fn finding(error: &FolderError) -> Option<&'static str> {
     match error {
-        FolderError::Check(_) => true,
-        FolderError::Zone(ZoneError::Login(LoginFailure::Http(error))) => error.status() == ABSENT,
-        _ => false,
+        FolderError::Check(check) => Some(check.code()),
+        FolderError::Zone(ZoneError::Login(LoginFailure::Http(error))) => {
+            (error.status() == Some(404)).then_some("zone.absent")
+        }
+        _ => None,
     }
 }
 

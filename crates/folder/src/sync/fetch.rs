@@ -1,6 +1,6 @@
 //! Fetching a card's records in batches and checking each.
 
-use super::report::MISSING;
+use super::report::{MISSING, is_of_the_zone};
 use super::store::{self, Opener, Wanted};
 use super::{Progress, SyncOptions};
 use crate::records::{parsed, sealed_at};
@@ -33,7 +33,15 @@ impl Folder<'_> {
             let mut fetched = fetch_batch(zone, batch).await?;
             self.learn_staff(ledger, &mut opener, batch, &mut fetched)
                 .await?;
-            verified += self.store_batch(&mut opener, batch, fetched)?;
+            let (sure, doubtful) = split(batch, &fetched);
+            verified += self.store_batch(&mut opener, &sure, fetched)?;
+            if !doubtful.is_empty() {
+                // One bad answer, of whoever stood between, accuses no hospital: a second has to.
+                let mut again = fetch_batch(zone, &doubtful).await?;
+                self.learn_staff(ledger, &mut opener, &doubtful, &mut again)
+                    .await?;
+                verified += self.store_batch(&mut opener, &doubtful, again)?;
+            }
             (options.progress)(Progress::Records(done * BATCH + batch.len(), total));
         }
         Ok(verified)
@@ -170,6 +178,17 @@ struct Fetched {
     envelopes: BTreeMap<RecordId, Vec<u8>>,
     slots: BTreeMap<(VisitId, u32), Vec<u8>>,
     opened: BTreeMap<RecordId, Result<medfolder_record::Opened, Check>>,
+}
+
+/// What the ledger would not hear of, and what it would.
+fn split(batch: &[Wanted], fetched: &Fetched) -> (Vec<Wanted>, Vec<Wanted>) {
+    batch.iter().cloned().partition(|wanted| {
+        let opened = fetched.opened.get(&wanted.record);
+        opened.is_some_and(|opened| match opened {
+            Ok(_) => true,
+            Err(check) => !is_of_the_zone(check.code()),
+        })
+    })
 }
 
 async fn fetch_batch(zone: &ZoneClient, batch: &[Wanted]) -> Result<Fetched, FolderError> {

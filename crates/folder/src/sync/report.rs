@@ -1,7 +1,8 @@
 //! The patient's word on the ledger when a hospital's exchange zone lost or changed her records.
 //!
 //! A Zone report per seal, signed by the card, goes to the ledger's nodes and not by way of the
-//! edge that it accuses. Each finding is reported once: what was reported stands in the card's
+//! edge that it accuses. What is reported was fetched twice in the sync that reports it, and is the
+//! patient's word, no proof. Each finding is reported once: what was reported stands in the card's
 //! list, so that a restored device knows it too.
 
 use super::SyncOptions;
@@ -30,6 +31,11 @@ fn finding(check: &str) -> Option<ZoneFinding> {
         check if CHANGED.contains(&check) => Some(ZoneFinding::Changed),
         _ => None,
     }
+}
+
+/// Whether a failed check is something that the ledger is told.
+pub(super) fn is_of_the_zone(check: &str) -> bool {
+    finding(check).is_some()
 }
 
 const fn word(finding: ZoneFinding) -> &'static str {

@@ -21,6 +21,7 @@ use super::session::Sessions;
 use super::share::Rooms;
 use crate::clock::SharedClock;
 use crate::spool::{In, Writer};
+use crate::troubles::Troubles;
 
 /// How long shares are served on the ledger's last state, in milliseconds.
 const RELIANCE: u64 = 10 * 60 * 1_000;
@@ -49,6 +50,7 @@ pub(crate) struct App {
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) to_inner: Mutex<Writer<In>>,
     pub(crate) head: Head,
+    pub(crate) troubles: Troubles,
     pub(crate) following: tokio::sync::Mutex<()>,
     /// Held as long as anything of this edge runs: one process on one data folder.
     pub(crate) _lock: std::fs::File,

@@ -8,8 +8,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use medfolder_client::api::Blob;
 use medfolder_client::api::ledger::{SubmitRequest, Submitted};
+use medfolder_client::api::{Blob, Peer};
 use medfolder_client::clock::Clock;
 use medfolder_client::http::{Http, HttpError, HttpOptions, Pin as TlsPin, join};
 use medfolder_client::login::{Door, Identity};
@@ -163,9 +163,11 @@ impl Ledger for Nodes {
                     }
                     Err(error) if is_known(error.code()) => return Ok(()),
                     Err(error) if matches!(error.status(), Some(400 | 413 | 422)) => {
-                        last = LedgerError::Refused(error.code().to_owned());
+                        last = LedgerError::Refused(error.code_from(Peer::Node).to_owned());
                     }
-                    Err(error) => tracing::debug!(code = error.code(), "a node did not answer"),
+                    Err(error) => {
+                        tracing::debug!(code = error.code_from(Peer::Node), "a node did not answer")
+                    }
                 }
             }
             Err(last)
@@ -181,7 +183,9 @@ impl Ledger for Nodes {
                         self.current.store(index, Ordering::Relaxed);
                         return Ok(bytes);
                     }
-                    Err(error) => tracing::debug!(code = error.code(), "a node did not answer"),
+                    Err(error) => {
+                        tracing::debug!(code = error.code_from(Peer::Node), "a node did not answer")
+                    }
                 }
             }
             Err(LedgerError::Unreachable)

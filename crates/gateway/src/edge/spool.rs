@@ -79,33 +79,41 @@ fn size(delivery: &Delivery) -> usize {
 fn take(app: &Arc<App>, reader: &Reader<Out>, group: &[(String, Out)]) -> Vec<bool> {
     match group {
         [(_, Out::Tx(bytes))] => vec![relay(app, bytes)],
-        [(_, Out::Answer(answer))] => vec![kept(desk::answered(app, answer))],
+        [(_, Out::Answer(answer))] => vec![kept(app, "desk", desk::answered(app, answer))],
         group => {
             let deliveries = group.iter().filter_map(|(_, message)| delivery_of(message));
             let deliveries: Vec<&Delivery> = deliveries.collect();
             match deliver::take_all(app, &deliveries, &|blob| reader.blob(blob)) {
-                Ok(done) => done.into_iter().map(delivered).collect(),
-                Err(error) => vec![delivered(Err(error))],
+                Ok(done) => delivered(app, done),
+                Err(error) => delivered(app, vec![Err(error)]),
             }
         }
     }
 }
 
-fn delivered(done: Result<(), DeliveryError>) -> bool {
-    match done {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::error!(code = error.code(), "a delivery was not taken");
-            !error.is_ours()
-        }
+/// Which deliveries are dealt with; that our own disk fails is told when it begins and ends.
+fn delivered(app: &App, done: Vec<Result<(), DeliveryError>>) -> Vec<bool> {
+    let errors = || done.iter().filter_map(|done| done.as_ref().err());
+    let ours = errors().find(|error| error.is_ours());
+    app.troubles.tell("delivery", ours.map(DeliveryError::code));
+    for error in errors().filter(|error| !error.is_ours()) {
+        tracing::error!(code = error.code(), "a delivery is refused");
     }
+    let is_dealt_with = |done: &Result<(), DeliveryError>| match done {
+        Ok(()) => true,
+        Err(error) => !error.is_ours(),
+    };
+    done.iter().map(is_dealt_with).collect()
 }
 
 /// A seal that is signed again after a lapse goes out only when its envelopes are stored here: once
 /// it is final inner deletes what they were made from.
 fn relay(app: &App, bytes: &[u8]) -> bool {
     if let Some(seal) = chain::seal_of(&app.chain, bytes) {
-        return delivered(deliver::again(app, &seal, bytes));
+        let done = vec![deliver::again(app, &seal, bytes)];
+        return delivered(app, done)
+            .into_iter()
+            .all(|dealt_with| dealt_with);
     }
     let Some(queued) = chain::queued(&app.chain, bytes) else {
         tracing::error!(
@@ -114,18 +122,14 @@ fn relay(app: &App, bytes: &[u8]) -> bool {
         );
         return true;
     };
-    kept(
-        app.db
-            .write_now(|t| outbox::put(t, &queued, Kind::Relayed, app.now())),
-    )
+    let put = app
+        .db
+        .write_now(|t| outbox::put(t, &queued, Kind::Relayed, app.now()));
+    kept(app, "relay", put)
 }
 
-fn kept(done: Result<(), DbError>) -> bool {
-    match done {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::error!(code = error.code(), %error, "the index failed");
-            false
-        }
-    }
+fn kept(app: &App, part: &'static str, done: Result<(), DbError>) -> bool {
+    let code = done.as_ref().err().map(DbError::code);
+    app.troubles.tell(part, code);
+    done.is_ok()
 }

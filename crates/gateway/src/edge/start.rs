@@ -24,6 +24,7 @@ use super::share::purge;
 use super::{follow, tasks, tls};
 use crate::clock::{SharedClock, SystemClock};
 use crate::spool::{Reader, SpoolError, Writer};
+use crate::troubles::Troubles;
 
 /// Why an edge does not start.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,9 @@ pub enum StartError {
     /// A file or a port could not be opened.
     #[error("a file or port could not be opened")]
     Io(#[from] std::io::Error),
+    /// Another program, perhaps another edge, listens on the address.
+    #[error("another program listens on {0}")]
+    AddressInUse(SocketAddr),
     /// The genesis is not usable.
     #[error(transparent)]
     Genesis(#[from] GenesisError),
@@ -71,6 +75,7 @@ impl StartError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Io(_) => "edge.io",
+            Self::AddressInUse(_) => "edge.address_in_use",
             Self::Genesis(error) => error.code(),
             Self::NoMember => "edge.no_member",
             Self::Tls => "edge.tls",
@@ -144,6 +149,13 @@ fn nodes(config: &Config, clock: SharedClock) -> Result<Arc<Nodes>, StartError> 
     )?))
 }
 
+fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => StartError::AddressInUse(address),
+        _ => StartError::Io(error),
+    })
+}
+
 fn chain(config: &Config) -> Result<Chain, StartError> {
     Ok(Chain::from_bytes(&std::fs::read(&config.genesis)?)?)
 }
@@ -167,9 +179,9 @@ pub async fn serve_with(
     parts: Parts,
     shutdown: watch::Receiver<bool>,
 ) -> Result<Running, StartError> {
-    let listener = TcpListener::bind(config.listen)?;
+    let listener = bind(config.listen)?;
     let addr = listener.local_addr()?;
-    let admin = config.admin_listen.map(TcpListener::bind).transpose()?;
+    let admin = config.admin_listen.map(bind).transpose()?;
     let admin_addr = admin.as_ref().map(TcpListener::local_addr).transpose()?;
     let origin = origin(&config, addr)?;
     let app = Arc::new(open(&config, parts, origin.clone()).await?);
@@ -248,6 +260,7 @@ async fn open(config: &Config, parts: Parts, origin: String) -> Result<App, Star
         rooms: Arc::default(),
         to_inner: Mutex::new(Writer::open(&config.spool_in)?),
         head,
+        troubles: Troubles::default(),
         following: tokio::sync::Mutex::default(),
         _lock: lock,
         wake: Wake::default(),

@@ -9,11 +9,12 @@ use tokio::task::JoinSet;
 
 use super::app::App;
 use super::db::DbError;
+use super::follow::{self, FollowError};
 use super::share::{owner, purge, report};
 use super::submit::{self, Sent};
 use super::zone::{audit, slots};
-use super::{desk, follow, outbox, spool};
-use crate::spool::{Out, Reader};
+use super::{desk, outbox, spool};
+use crate::spool::{Out, Reader, SpoolError};
 
 /// Between two looks while something waits to be final, in milliseconds.
 const EAGER: u64 = 4;
@@ -63,9 +64,10 @@ async fn spools(app: Arc<App>, mut reader: Reader<Out>) {
             return;
         };
         reader = back;
-        match taken {
-            Ok(_) => {}
-            Err(error) => tracing::error!(code = error.code(), %error, "the spool failed"),
+        let code = taken.as_ref().err().map(SpoolError::code);
+        app.troubles.tell("spool", code);
+        if let Err(error) = taken {
+            tracing::debug!(code = error.code(), %error, "the spool failed");
         }
         tokio::time::sleep(Duration::from_millis(app.tuning.poll)).await;
     }
@@ -74,17 +76,20 @@ async fn spools(app: Arc<App>, mut reader: Reader<Out>) {
 async fn ledger(app: Arc<App>) {
     let (mut sent, mut eager) = (Sent::default(), 0);
     loop {
-        let waiting = logged(submit::round(&app, &mut sent).await).unwrap_or(false);
+        let waiting = submit::round(&app, &mut sent).await;
+        let waiting = told(&app, "submit", waiting).unwrap_or(false);
         let followed = follow::catch_up(&app).await;
+        let code = followed.as_ref().err().map(FollowError::code);
+        app.troubles.tell("follow", code);
         // Nothing comes sooner from a ledger that fails.
         let waiting = waiting && followed.is_ok();
         match followed {
             Ok(true) => {
-                let _ = logged(purge::round(&app).await);
+                let _ = told(&app, "purge", purge::round(&app).await);
             }
             Ok(false) => {}
             Err(error) => {
-                tracing::warn!(code = error.code(), %error, "the ledger was not followed")
+                tracing::debug!(code = error.code(), %error, "the ledger was not followed")
             }
         }
         eager = if waiting {
@@ -103,7 +108,7 @@ async fn ledger(app: Arc<App>) {
 
 async fn reports(app: Arc<App>) {
     loop {
-        if logged(report::round(&app).await) == Some(true) {
+        if told(&app, "report", report::round(&app).await) == Some(true) {
             app.wake.submit.notify_one();
         }
         rest(&app.wake.report, app.tuning.report).await;
@@ -114,7 +119,7 @@ async fn reports(app: Arc<App>) {
 
 async fn housekeeping(app: Arc<App>) {
     loop {
-        let _ = logged(purge::round(&app).await);
+        let _ = told(&app, "purge", purge::round(&app).await);
         let now = app.now();
         let pruned = app.db.write(move |t| {
             slots::prune(t, now)?;
@@ -122,7 +127,7 @@ async fn housekeeping(app: Arc<App>) {
             owner::prune(t, now)?;
             outbox::forget(t, now.saturating_sub(REMEMBERED))
         });
-        let _ = logged(pruned.await);
+        let _ = told(&app, "prune", pruned.await);
         tokio::time::sleep(HOUSEKEEPING).await;
     }
 }
@@ -138,7 +143,10 @@ async fn audits(app: Arc<App>) {
     }
 }
 
-fn logged<T>(done: Result<T, DbError>) -> Option<T> {
-    done.map_err(|error| tracing::error!(code = error.code(), %error, "the index failed"))
+/// Logs a failure of the index when it begins and when it is over, and not each time it is met.
+fn told<T>(app: &App, part: &'static str, done: Result<T, DbError>) -> Option<T> {
+    let code = done.as_ref().err().map(DbError::code);
+    app.troubles.tell(part, code);
+    done.map_err(|error| tracing::debug!(code = error.code(), %error, "the index failed"))
         .ok()
 }

@@ -32,6 +32,9 @@ pub enum InnerError {
     /// The file system refused.
     #[error("the inner zone's files cannot be read or written")]
     Io(std::io::Error),
+    /// Another program, perhaps another inner zone, listens on the address.
+    #[error("another program listens on {0}")]
+    AddressInUse(std::net::SocketAddr),
     /// A spool refused.
     #[error(transparent)]
     Spool(SpoolError),
@@ -50,6 +53,7 @@ impl InnerError {
             Self::Database(_) => "inner.database",
             Self::Damaged => "inner.damaged",
             Self::Io(_) => "inner.io",
+            Self::AddressInUse(_) => "inner.address_in_use",
             Self::Spool(error) => error.code(),
         }
     }

@@ -61,7 +61,7 @@ use run::Worker;
 pub use staff::{NewStaff, StaffError, StaffMember};
 pub use status::{Head, HeldVisit, Skipped, Status};
 use store::Store;
-use zone::{Troubles, Wake, Zone};
+use zone::{Wake, Zone};
 use zone_key::ZoneKey;
 
 /// A running inner zone.
@@ -97,7 +97,11 @@ pub async fn serve_at(
     recover(&zone, &mut writer)?;
     let reader = Reader::open(&zone.config.spool_in)?;
     let router = http::router(Arc::clone(&zone), &zone.config)?;
-    let listener = std::net::TcpListener::bind(zone.config.listen)?;
+    let address = zone.config.listen;
+    let listener = std::net::TcpListener::bind(address).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => InnerError::AddressInUse(address),
+        _ => error.into(),
+    })?;
     let addr = listener.local_addr()?;
     let patience = Patience::of(zone.config.tuning.patience);
     let stop = Arc::new(AtomicBool::new(false));
@@ -157,7 +161,7 @@ fn open(config: Config, clock: SharedClock) -> Result<Zone, InnerError> {
         files,
         clock,
         wake: Wake::default(),
-        troubles: Troubles::default(),
+        troubles: crate::troubles::Troubles::default(),
     })
 }
 

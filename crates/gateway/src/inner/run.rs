@@ -70,12 +70,12 @@ impl Worker {
         while !stop.load(Ordering::SeqCst) {
             let round = self.round(roused);
             let code = round.as_ref().err().map(InnerError::code);
-            self.zone.troubles.note("work", code);
+            self.zone.troubles.tell("work", code);
             match round {
                 Ok(true) => {}
                 Ok(false) => roused = self.zone.wake.wait(poll),
                 Err(error) => {
-                    tracing::error!(code = error.code(), %error, "the inner zone cannot go on yet");
+                    tracing::debug!(code = error.code(), %error, "a round of work failed");
                     std::thread::sleep(AFTER_FAILURE);
                 }
             }
@@ -173,10 +173,10 @@ pub(crate) fn watch(zone: &Zone, mut watch: Watch, stop: &AtomicBool) {
     let rest = Duration::from_millis(zone.config.tuning.watch.max(20));
     while !stop.load(Ordering::SeqCst) {
         let look = watch.look(zone);
-        zone.troubles
-            .note("watch", look.as_ref().err().map(InnerError::code));
+        let code = look.as_ref().err().map(InnerError::code);
+        zone.troubles.tell("watch", code);
         if let Err(error) = look {
-            tracing::error!(code = error.code(), %error, "the watched folder cannot be read");
+            tracing::debug!(code = error.code(), %error, "the watched folder cannot be read");
         }
         std::thread::sleep(rest);
     }

@@ -1,6 +1,5 @@
 //! What every part of the inner zone works with.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use super::keys::SealKeys;
 use super::store::Store;
 use super::zone_key::ZoneKey;
 use crate::clock::SharedClock;
+use crate::troubles::Troubles;
 
 /// The inner zone: its configuration, keys, database and clock.
 pub(crate) struct Zone {
@@ -68,27 +68,6 @@ impl Wake {
             .condition
             .wait_timeout_while(roused, limit, |roused| !*roused);
         std::mem::take(&mut *waited.unwrap_or_else(PoisonError::into_inner).0)
-    }
-}
-
-/// What keeps a part of the zone from going on at present, by its code; it is tried again.
-#[derive(Default)]
-pub(crate) struct Troubles(Mutex<BTreeMap<&'static str, &'static str>>);
-
-impl Troubles {
-    /// Notes how a part's last try ended.
-    pub(crate) fn note(&self, part: &'static str, code: Option<&'static str>) {
-        let mut troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match code {
-            Some(code) => troubles.insert(part, code),
-            None => troubles.remove(part),
-        };
-    }
-
-    /// The codes, each once.
-    pub(crate) fn codes(&self) -> BTreeSet<String> {
-        let troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        troubles.values().map(|code| (*code).to_owned()).collect()
     }
 }
 

@@ -208,6 +208,7 @@ async fn opened_until_full(world: &World, shared: &Shared) -> u32 {
         if response.status() != StatusCode::OK {
             assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
             assert!(response.headers().contains_key("retry-after"));
+            assert_eq!(text(&json_of(response).await, "code"), "storage.full");
             return session;
         }
     }

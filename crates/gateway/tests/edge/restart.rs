@@ -208,3 +208,9 @@ async fn a_second_edge_on_the_same_data_does_not_start() {
     let world = World::new().await;
     assert!(world.try_start().await.is_none());
 }
+
+#[tokio::test]
+async fn an_address_that_another_program_listens_on_is_named() {
+    let world = World::new().await;
+    assert_eq!(world.start_at(world.addr).await, "edge.address_in_use");
+}

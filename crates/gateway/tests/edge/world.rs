@@ -205,6 +205,20 @@ impl World {
         }
     }
 
+    /// Starts another edge that listens here; the code of what keeps it from starting.
+    pub(crate) async fn start_at(&self, addr: SocketAddr) -> String {
+        let parts = Parts {
+            clock: self.clock.clone(),
+            ledger: self.nodes.clone(),
+            blobs: self.blobs.clone(),
+        };
+        let mut config = config(self.dir.path(), &self.tuning);
+        config.listen = addr;
+        let (_stop, stopped) = watch::channel(false);
+        let started = serve_with(config, parts, stopped).await;
+        started.unwrap_err().code().to_owned()
+    }
+
     pub(crate) fn suite(&self) -> Suite {
         self.chain.suite()
     }

@@ -180,6 +180,17 @@ async fn an_engine_whose_blocks_are_older_than_what_it_derived_from_them_does_no
 }
 
 #[tokio::test]
+async fn an_address_that_another_program_listens_on_is_named() {
+    let (dir, fixture) = chain(Suite::International);
+    let mut config = fixture.install(dir.path()).unwrap();
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    config.listen = other.local_addr().unwrap();
+    let (_stop, shutdown) = tokio::sync::watch::channel(false);
+    let started = medfolder_node::serve(config, shutdown).await;
+    assert_eq!(started.err().unwrap().code(), "node.address_in_use");
+}
+
+#[tokio::test]
 async fn two_processes_on_one_folder_are_refused() {
     let (dir, fixture) = chain(Suite::International);
     let mut node = crate::support::start(dir.path(), &fixture).await;

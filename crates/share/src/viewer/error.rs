@@ -17,6 +17,16 @@ pub enum ViewerError {
     /// The last try was wrong.
     #[error("no tries are left")]
     Locked,
+    /// 503: the host relies on no state of the ledger, which it has not heard of lately or whose time
+    /// is not its own.
+    #[error("the host does not know how the ledger stands")]
+    HostBehind,
+    /// 503: the host's disk is full; what it cannot count it does not answer.
+    #[error("the host's disk is full")]
+    HostFull,
+    /// 503 for another reason.
+    #[error("the host does not serve at present")]
+    HostPauses,
     /// Another status.
     #[error("the host answered {0}")]
     Status(u16),
@@ -35,6 +45,18 @@ pub enum ViewerError {
 }
 
 impl ViewerError {
+    /// What an answer says that is none of those with a meaning of their own. A host chooses no text:
+    /// of its code is taken which of the known ones it is.
+    pub(super) fn of_status(status: u16, body: &[u8]) -> Self {
+        let said: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+        match (status, said.as_ref().and_then(|said| said["code"].as_str())) {
+            (503, Some("ledger.old")) => Self::HostBehind,
+            (503, Some("storage.full")) => Self::HostFull,
+            (503, _) => Self::HostPauses,
+            (other, _) => Self::Status(other),
+        }
+    }
+
     /// Stable code.
     pub fn code(&self) -> &'static str {
         match self {
@@ -42,6 +64,9 @@ impl ViewerError {
             Self::NoRecipient => "request.no_recipient",
             Self::NotAvailable => "share.not_available",
             Self::Locked => "share.locked",
+            Self::HostBehind => "host.behind",
+            Self::HostFull => "host.storage_full",
+            Self::HostPauses => "host.pauses",
             Self::Status(_) => "host.answer",
             Self::Manifest(error) => error.code(),
             Self::TooBusy => "host.too_busy",

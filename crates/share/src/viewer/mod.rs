@@ -298,7 +298,7 @@ impl Viewer {
             401 => self.passcode_refused(response.body),
             404 => Err(ViewerError::NotAvailable),
             429 => self.wait(now_ms, response.retry_after),
-            other => Err(ViewerError::Status(other)),
+            other => Err(ViewerError::of_status(other, response.body)),
         }
     }
 
@@ -407,7 +407,7 @@ impl Viewer {
             }
             429 => self.wait(now_ms, response.retry_after),
             404 if direct => Err(ViewerError::NotAvailable),
-            other if direct => Err(ViewerError::Status(other)),
+            other if direct => Err(ViewerError::of_status(other, response.body)),
             401 | 403 | 404 | 410 => {
                 self.location_spent(position);
                 Ok(())

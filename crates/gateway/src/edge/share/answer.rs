@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use medfolder_http::Problem;
 use medfolder_share::rules::answer::{HttpAnswer, PREFLIGHT_HEADERS, PUBLIC_HEADERS};
 
 /// Seconds after which a reader may come again when the ledger was out of reach.
@@ -40,13 +41,11 @@ pub(crate) async fn preflight() -> Response {
     response
 }
 
-/// The ledger was out of reach for longer than the last state may be relied on, or the disk is full.
-pub(crate) fn unavailable() -> Response {
-    let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from(LEDGER_RETRY));
-    with_public_headers(response)
+/// 503: the ledger was out of reach for longer than the last state may be relied on (`ledger.old`), or
+/// the disk is full (`storage.full`).
+pub(crate) fn unavailable(code: &'static str) -> Response {
+    let problem = Problem::unavailable(code).after(LEDGER_RETRY);
+    with_public_headers(problem.into_response())
 }
 
 fn put(response: &mut Response, headers: &[(&'static str, &'static str)]) {

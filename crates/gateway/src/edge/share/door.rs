@@ -113,7 +113,7 @@ async fn visit(
         Err(error) => return public(HttpAnswer::bad_request(error)),
     };
     if !app.hears_ledger().await {
-        return unavailable();
+        return unavailable("ledger.old");
     }
     let visit = Visit {
         segment,
@@ -294,7 +294,7 @@ pub(crate) async fn file(
         return public(HttpAnswer::too_early(early));
     }
     if !app.hears_ledger().await {
-        return unavailable();
+        return unavailable("ledger.old");
     }
     let Some(ticket) = Ticket::check(&app.pepper, &segment, &token, now) else {
         return public(HttpAnswer::not_found());
@@ -367,7 +367,7 @@ fn failed(error: &DbError) -> Response {
     tracing::error!(code = error.code(), %error, "the index failed");
     if matches!(error, DbError::Full) {
         // What cannot be counted is not answered; it may be again soon.
-        return unavailable();
+        return unavailable("storage.full");
     }
     super::answer::with_public_headers(StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }

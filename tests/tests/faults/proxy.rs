@@ -1,0 +1,152 @@
+//! Stands where a service of the world is looked for, passes on what both sides say, and changes the
+//! answers that it is told to. What it cuts short it announces as long as it was.
+
+use crate::world::World;
+use serde_json::json;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+type Bend = Box<dyn Fn(&mut Vec<u8>) + Send + Sync>;
+/// Answers to requests whose path holds this, and what becomes of them.
+type Bent = Arc<Mutex<Option<(&'static str, Arc<Bend>)>>>;
+
+pub(crate) struct Proxy {
+    pub(crate) url: String,
+    bent: Bent,
+}
+
+impl Proxy {
+    /// Takes a service's place before it first starts: the service gets another port, and the name
+    /// that it is called by stays.
+    pub(crate) fn before(world: &World, service: &str) -> Self {
+        let place = world.address(service).unwrap();
+        let url = format!("http://{place}");
+        let behind = TcpListener::bind("127.0.0.1:0").unwrap();
+        let behind = behind.local_addr().unwrap();
+        let path = world.config(service);
+        let mut config: serde_json::Value =
+            serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        config["listen"] = json!(behind);
+        match service {
+            "node" => config["origins"] = json!([url]),
+            _ => config["public_url"] = json!(url),
+        }
+        fs::write(&path, config.to_string()).unwrap();
+        let (listener, bent) = (TcpListener::bind(place).unwrap(), Bent::default());
+        let own = Arc::clone(&bent);
+        // Both end with the test's process.
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let own = Arc::clone(&own);
+                thread::spawn(move || pass(client, behind, &own));
+            }
+        });
+        Self { url, bent }
+    }
+
+    /// Changes the bodies of successful answers to requests whose path holds `path`.
+    pub(crate) fn bend(
+        &self,
+        path: &'static str,
+        bend: impl Fn(&mut Vec<u8>) + Send + Sync + 'static,
+    ) {
+        let bend: Bend = Box::new(bend);
+        *self.bent.lock().unwrap() = Some((path, Arc::new(bend)));
+    }
+
+    /// Changes nothing any more.
+    pub(crate) fn be_honest(&self) {
+        *self.bent.lock().unwrap() = None;
+    }
+}
+
+/// One request and its answer; a connection carries no more.
+fn pass(mut client: TcpStream, behind: SocketAddr, bent: &Bent) -> Option<()> {
+    client.set_read_timeout(Some(PATIENCE)).ok()?;
+    let (head, body) = request(&mut client)?;
+    let path = head.split(' ').nth(1)?.to_owned();
+    let mut server = TcpStream::connect(behind).ok()?;
+    server.set_read_timeout(Some(PATIENCE)).ok()?;
+    // An answer by HTTP/1.0 ends with its connection.
+    let head = head.replacen(" HTTP/1.1\r\n", " HTTP/1.0\r\nconnection: close\r\n", 1);
+    server.write_all(head.as_bytes()).ok()?;
+    server.write_all(&body).ok()?;
+    let mut answer = Vec::new();
+    server.read_to_end(&mut answer).ok()?;
+    let end = head_end(&answer)?;
+    let mut body = answer.split_off(end);
+    let head = String::from_utf8(answer).ok()?;
+    let original = body.clone();
+    let bent = bent.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some((_, bend)) = bent.filter(|(part, _)| path.contains(part) && is_success(&head)) {
+        bend(&mut body);
+    }
+    let mut lines = head.trim_end().split("\r\n");
+    let status = lines.next()?.replacen("HTTP/1.0", "HTTP/1.1", 1);
+    write!(client, "{status}\r\n").ok()?;
+    for line in lines.filter(|line| !is_of_the_connection(line)) {
+        write!(client, "{line}\r\n").ok()?;
+    }
+    let length = match original.starts_with(&body) {
+        true => original.len(),
+        false => body.len(),
+    };
+    write!(
+        client,
+        "connection: close\r\ncontent-length: {length}\r\n\r\n"
+    )
+    .ok()?;
+    client.write_all(&body).ok()
+}
+
+fn is_success(head: &str) -> bool {
+    head.split(' ')
+        .nth(1)
+        .is_some_and(|status| status.starts_with('2'))
+}
+
+fn is_of_the_connection(line: &str) -> bool {
+    let name = line
+        .split(':')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    ["connection", "content-length", "transfer-encoding"].contains(&name.as_str())
+}
+
+fn head_end(bytes: &[u8]) -> Option<usize> {
+    let at = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    Some(at + 4)
+}
+
+/// Head and body of a request.
+fn request(client: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut read = Vec::new();
+    let mut buffer = [0; 16 * 1024];
+    let end = loop {
+        if let Some(end) = head_end(&read) {
+            break end;
+        }
+        match client.read(&mut buffer).ok()? {
+            0 => return None,
+            count => read.extend_from_slice(&buffer[..count]),
+        }
+    };
+    let mut body = read.split_off(end);
+    let head = String::from_utf8(read).ok()?;
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_length = name.eq_ignore_ascii_case("content-length");
+        is_length.then(|| value.trim().parse::<usize>().ok())?
+    });
+    let mut rest = vec![0; length.unwrap_or(0).saturating_sub(body.len())];
+    client.read_exact(&mut rest).ok()?;
+    body.extend(rest);
+    Some((head, body))
+}
