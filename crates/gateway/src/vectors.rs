@@ -77,6 +77,11 @@ fn spool_messages_are_the_pinned_ones() {
         );
         let code = "desk.code_expired".to_owned();
         is_pinned(&pinned["refused"], &answer(DeskOutcome::Refused { code }));
+        let since = 1_800_000_000_000;
+        is_pinned(
+            &pinned["replaces"],
+            &answer(DeskOutcome::Replaces { since }),
+        );
         let block = || b"block".to_vec().into();
         is_pinned(&pinned["blocks"], &In::Blocks(vec![block(), block()]));
         let desk = &vectors(suite)["desk"];

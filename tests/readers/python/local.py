@@ -179,6 +179,7 @@ def spool(name: str) -> dict:
         "tx": [1, [b"T_M"]],
         "confirmed": [2, [[CLAIM, [0, [digest]]]]],
         "refused": [2, [[CLAIM, [1, ["desk.code_expired"]]]]],
+        "replaces": [2, [[CLAIM, [2, [1_800_000_000_000]]]]],
         "blocks": [0, [[b"block", b"block"]]],
         "claim": [1, [[CLAIM, MEMBER, b"T_R", bytes.fromhex(desk(name)["mac"])]]],
     }

@@ -1,5 +1,6 @@
 //! `medfolder folder …`: the patient's side in words.
 
+pub(crate) mod access;
 mod attachment;
 pub(crate) mod cards;
 pub(crate) mod create;
@@ -90,7 +91,7 @@ pub(crate) async fn run(
             let moved = share::extend(&folder, &share, duration, &clock, output);
             told(output, moved).await
         }
-        FolderCommand::AccessLog => told(output, share::access_log(&folder, &clock, output)).await,
+        FolderCommand::AccessLog => told(output, access::log(&folder, &clock, output)).await,
         FolderCommand::Export { out } => {
             told(output, export::run(&folder, &out, &clock, output)).await
         }

@@ -1,7 +1,7 @@
 //! The owner sees who opened the share and what was received, proven whole.
 
 use super::{broken, seconds};
-use crate::commands::folder::share::access_line;
+use crate::commands::folder::access::access_line;
 use crate::demo::stage::Stage;
 use crate::demo::steps::open::READER;
 use crate::error::CliError;
