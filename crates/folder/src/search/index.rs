@@ -6,10 +6,7 @@ use super::source::{STORED, Source, Stored};
 use super::spaced;
 use crate::{Folder, FolderError};
 use rusqlite::{Connection, params};
-use std::sync::mpsc::sync_channel;
-
-/// Records whose words wait for their place in the index.
-const WAITING: usize = 32;
+use std::sync::mpsc::{Sender, channel};
 
 /// What one batch did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,26 +26,30 @@ impl Folder<'_> {
         let mut database = self.vault.database()?;
         let keys = self.keys(&database)?;
         let transaction = database.transaction()?;
-        let waiting = waiting(&transaction, self.id, batch)?;
-        let added = waiting.len();
         let mut source = Source::new(self.consortium.suite(), &keys);
-        let (send, receive) = sync_channel(WAITING);
-        std::thread::scope(|scope| {
+        let (stored, to_read) = channel::<Stored>();
+        let (read, words) = channel();
+        let added = std::thread::scope(|scope| {
             scope.spawn(move || {
-                for stored in waiting {
-                    let words = source.words(&stored);
+                for stored in to_read {
+                    let words = spaced(&source.words(&stored));
                     // Nobody listens any more when the other side failed.
-                    if send.send((stored.row, stored.heading, words)).is_err() {
+                    if read
+                        .send((stored.row, spaced(&stored.heading), words))
+                        .is_err()
+                    {
                         break;
                     }
                 }
             });
-            let done = receive
-                .iter()
-                .try_for_each(|(row, heading, words)| add(&transaction, row, &heading, &words));
-            // Before the other thread is waited for: it may be waiting to be heard.
-            drop(receive);
-            done
+            let last = waiting(&transaction, self.id, batch, stored)?;
+            let mut added = 0;
+            for (row, heading, words) in words {
+                add(&transaction, row, &heading, &words)?;
+                added += 1;
+            }
+            note(&transaction, self.id, last)?;
+            Ok::<_, FolderError>(added)
         })?;
         transaction.commit()?;
         Ok(Indexed {
@@ -58,14 +59,26 @@ impl Folder<'_> {
     }
 }
 
-fn waiting(database: &Connection, folder: i64, batch: usize) -> Result<Vec<Stored>, FolderError> {
+/// Sends the records that wait, one after the other; returns the last one's number.
+fn waiting(
+    database: &Connection,
+    folder: i64,
+    batch: usize,
+    to: Sender<Stored>,
+) -> Result<i64, FolderError> {
     let mut statement = database.prepare_cached(&format!(
         "SELECT {STORED}
          WHERE record.indexed = 0 AND record.state = 'verified' AND record.folder = ?1
          ORDER BY record.id LIMIT ?2"
     ))?;
-    let rows = statement.query_map(params![folder, batch], Stored::read)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut last = 0;
+    for stored in statement.query_map(params![folder, batch], Stored::read)? {
+        let stored = stored?;
+        last = stored.row;
+        // Its receiver ends after this sender.
+        drop(to.send(stored));
+    }
+    Ok(last)
 }
 
 pub(super) fn add(
@@ -76,9 +89,17 @@ pub(super) fn add(
 ) -> Result<(), FolderError> {
     database
         .prepare_cached("INSERT INTO words (rowid, title, body) VALUES (?1, ?2, ?3)")?
-        .execute(params![row, spaced(heading), spaced(words)])?;
+        .execute(params![row, heading, words])?;
+    Ok(())
+}
+
+/// Notes that the records up to this one are in the index.
+fn note(database: &Connection, folder: i64, last: i64) -> Result<(), FolderError> {
     database
-        .prepare_cached("UPDATE record SET indexed = 1 WHERE id = ?1")?
-        .execute([row])?;
+        .prepare_cached(
+            "UPDATE record SET indexed = 1
+             WHERE indexed = 0 AND state = 'verified' AND folder = ?1 AND id <= ?2",
+        )?
+        .execute([folder, last])?;
     Ok(())
 }

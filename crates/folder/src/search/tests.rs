@@ -81,7 +81,7 @@ fn put(vault: &Vault, id: i64, title: &str, body: &str) {
             params![id, format!("{id:064x}"), title],
         )
         .unwrap();
-    add(&database, id, title, body).unwrap();
+    add(&database, id, &spaced(title), &spaced(body)).unwrap();
 }
 
 #[test]
