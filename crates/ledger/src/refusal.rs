@@ -124,7 +124,7 @@ refusals! {
 
     AccessShape = 130, "access.shape", "A batch has 1 to 256 entries with bounded bitmaps.";
     AnchorKind = 140, "anchor.kind", "The kind of an anchor is 1 to 64 printable characters.";
-    AnchorExists = 141, "anchor.exists", "The member anchored this digest before.";
+    AnchorExists = 141, "anchor.exists", "The member anchored this digest with this key before.";
 }
 
 impl fmt::Display for Refusal {

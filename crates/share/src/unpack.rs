@@ -66,18 +66,22 @@ pub struct Received {
 /// Sorts decrypted FHIR files, each with its position in the link, by what they are. A file that the
 /// evidence names is a record, whatever it looks like.
 pub fn unpack(files: Vec<(usize, Vec<u8>)>) -> Received {
+    let files: Vec<File> = files.into_iter().map(File::new).collect();
+    let own = evidence_file(&files);
     let mut received = Received::default();
     let (mut evidence, mut others) = (BTreeMap::new(), Vec::new());
-    for (file, content) in files {
-        match sort(&content) {
-            Sorted::Evidence { grant, entries } => {
-                received.grant = received.grant.or(grant);
+    for (at, file) in files.into_iter().enumerate() {
+        match file.sorted {
+            Sorted::Evidence { grant, entries } if own == Some(at) => {
+                received.grant = grant;
                 collect(&mut evidence, entries);
             }
             Sorted::Binary { media_type, bytes } => {
-                others.push((file, content, Some((media_type, bytes))));
+                others.push((file.position, file.content, Some((media_type, bytes))));
             }
-            Sorted::Record => others.push((file, content, None)),
+            Sorted::Record | Sorted::Evidence { .. } => {
+                others.push((file.position, file.content, None));
+            }
         }
     }
     for (file, content, binary) in others {
@@ -92,6 +96,45 @@ pub fn unpack(files: Vec<(usize, Vec<u8>)>) -> Received {
         }
     }
     received
+}
+
+struct File {
+    position: usize,
+    content: Vec<u8>,
+    sorted: Sorted,
+}
+
+impl File {
+    fn new((position, content): (usize, Vec<u8>)) -> Self {
+        Self {
+            position,
+            sorted: sort(&content),
+            content,
+        }
+    }
+}
+
+/// Which file is the evidence: the one Bundle of evidence that no other one names. A hospital may
+/// seal a record that looks like evidence; no record can name the file that names it.
+fn evidence_file(files: &[File]) -> Option<usize> {
+    let bundles: Vec<(usize, String, &[Entry])> = files
+        .iter()
+        .enumerate()
+        .filter_map(|(at, file)| match &file.sorted {
+            Sorted::Evidence { entries, .. } => {
+                Some((at, pairing_id(&file.content), entries.as_slice()))
+            }
+            Sorted::Record | Sorted::Binary { .. } => None,
+        })
+        .collect();
+    let names = |entries: &[Entry], id: &str| entries.iter().any(|entry| entry.body == id);
+    let mut unnamed = bundles
+        .iter()
+        .filter(|(_, id, _)| !bundles.iter().any(|(_, _, entries)| names(entries, id)));
+    match (unnamed.next(), unnamed.next()) {
+        (Some((at, ..)), None) => Some(*at),
+        _ => None,
+    }
 }
 
 fn record(file: usize, body: Vec<u8>, entry: Option<Entry>) -> ReceivedRecord {

@@ -126,6 +126,46 @@ fn a_record_that_is_a_binary_stays_a_record_and_the_grant_is_told() {
     assert_eq!((received.records.len(), received.attachments.len()), (1, 1));
 }
 
+/// A hospital that also hosts shares would point receipts at a grant of its own, and hang forged
+/// evidence on another hospital's record.
+#[test]
+fn a_record_that_looks_like_evidence_neither_names_the_grant_nor_proves_other_records() {
+    let shared = |body, evidence| SharedRecord {
+        body,
+        attachments: vec![],
+        evidence,
+    };
+    let theirs = package(&GrantId(Digest([9; 32])), &[shared(ONE, b"forged")]);
+    let imitation = &theirs.last().unwrap().content;
+    for records in [
+        [shared(imitation.as_slice(), b"e1"), shared(ONE, b"e2")],
+        [shared(ONE, b"e2"), shared(imitation.as_slice(), b"e1")],
+    ] {
+        let files = travel(&records);
+        let received = unpack(files.clone());
+        assert_eq!((received.grant, received.records.len()), (Some(GRANT), 2));
+        for record in &received.records {
+            let expected = if record.body == ONE { b"e2" } else { b"e1" };
+            assert_eq!(record.evidence.as_deref(), Some(expected.as_slice()));
+        }
+        // Two that nobody names: none is believed.
+        let second = package(&GRANT, &[shared(TWO, b"e3")])
+            .pop()
+            .unwrap()
+            .content;
+        let mut two = files;
+        two.push((9, second.to_vec()));
+        let received = unpack(two);
+        assert_eq!((received.grant, received.records.len()), (None, 4));
+        assert!(
+            received
+                .records
+                .iter()
+                .all(|record| record.evidence.is_none())
+        );
+    }
+}
+
 #[test]
 fn a_body_that_was_changed_has_no_evidence() {
     let mut files = travel(&[SharedRecord {

@@ -147,8 +147,19 @@ fn packaged() -> Value {
         attachments: Vec::new(),
         evidence: b"of a binary",
     };
+    let forged = SharedRecord {
+        evidence: b"forged",
+        attachments: Vec::new(),
+        ..record
+    };
+    let forged = package(&GrantId(Digest([9; 32])), &[forged]).pop().unwrap();
+    let imitation = SharedRecord {
+        body: &forged.content,
+        attachments: Vec::new(),
+        evidence: b"of an imitation",
+    };
     let text = |content: &[u8]| String::from_utf8(content.to_vec()).unwrap();
-    package(&GrantId(Digest([7; 32])), &[record, binary])
+    package(&GrantId(Digest([7; 32])), &[record, binary, imitation])
         .iter()
         .map(|file| text(&file.content))
         .collect()

@@ -54,7 +54,7 @@ class History:
         if kind == 20:
             yield from ((state.RECEIPT, body[0] + access[4]) for access in body[1])
         if kind == 21:
-            yield state.ANCHOR, body[0] + body[2]
+            yield state.ANCHOR, body[0] + bytes([body[1]]) + body[2]
 
     def new_card(self, kind: int, body: list) -> bytes:
         pair = body[1:3] if kind == 8 else body[3:5]

@@ -17,14 +17,11 @@ class Package:
 
     def __init__(self, files: list):
         self.records, self.attachments, self.grant, evidence = [], {}, None, []
-        others = []
-        for file in files:
-            value = json.loads(file)
-            if is_evidence(value):
-                evidence += value["entry"]
-                self.grant = grant(value)
-            else:
-                others.append((file, value))
+        values = [json.loads(file) for file in files]
+        at = evidence_file(files, values)
+        others = [both for i, both in enumerate(zip(files, values)) if i != at]
+        if at is not None:
+            self.grant, evidence = grant(values[at]), values[at]["entry"]
         self.withheld = [withheld(one) for entry in evidence for one in entry.get("extension", [])]
         named = {entry["resource"]["id"] for entry in evidence}
         for file, value in others:
@@ -49,6 +46,14 @@ class Package:
         if resources:
             raise Refused("evidence of a record that is not there")
         return packs
+
+
+def evidence_file(files: list, values: list):
+    """Where the one Bundle of evidence stands that no other one names."""
+    bundles = [i for i, value in enumerate(values) if is_evidence(value)]
+    named = {entry["resource"]["id"] for i in bundles for entry in values[i]["entry"]}
+    left = [i for i in bundles if digest(files[i]) not in named]
+    return left[0] if len(left) == 1 else None
 
 
 def grant(bundle: dict) -> bytes:

@@ -141,14 +141,15 @@ def check_promise(suite, given: dict, digest: bytes):
 def check_package(files: list):
     package = Package(files)
     equal("grant", package.grant, GRANT)
-    if package.records != files[:2] or package.packs != [b"evidence", b"of a binary"]:
+    packs = [b"evidence", b"of a binary", b"of an imitation"]
+    if package.records != files[:3] or package.packs != packs:
         raise Refused("records and evidence")
     if [kept for kept in package.attachments.values()] != [("image/png", b"abc")]:
         raise Refused("attachments")
     if [told["name"] for told in package.withheld] != ["b.png"]:
         raise Refused("what was withheld")
     must_refuse("evidence of another record", Package, [files[0], *files[2:]])
-    must_refuse("a changed attachment", Package, [*files[:2], files[2].replace(b"YWJj", b"YWJk")])
+    must_refuse("a changed attachment", Package, [*files[:3], files[3].replace(b"YWJj", b"YWJk")])
     Package(files[::-1])
     yield "a package's files are paired by digest, in whatever order they come"
 

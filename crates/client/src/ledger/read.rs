@@ -2,6 +2,7 @@
 
 use medfolder_crypto::Digest;
 use medfolder_ledger::block::Checkpoint;
+use medfolder_ledger::body::AnchorKey;
 use medfolder_ledger::proof::{EntryProof, MAX_LEN};
 use medfolder_ledger::state::{
     AnchorEntry, MemberEntry, ReceiptEntry, RecordEntry, SealEntry, StaffEntry,
@@ -80,18 +81,26 @@ impl LedgerClient {
             .await
     }
 
-    /// When `member` anchored a digest; `None` when it has not.
+    /// When `member` anchored a digest with this key; `None` when it has not.
     ///
     /// # Errors
     /// [`LedgerError`].
     pub async fn anchor(
         &self,
         member: &MemberId,
+        by: AnchorKey,
         digest: &Digest,
     ) -> Result<Proven<AnchorEntry>, LedgerError> {
-        let key = StateKey::anchor(self.chain().suite(), member, digest);
-        self.entry(&format!("v1/anchors/{digest}?member={member}"), key)
-            .await
+        let key = StateKey::anchor(self.chain().suite(), member, by, digest);
+        let name = match by {
+            AnchorKey::Seal => "seal",
+            AnchorKey::Host => "host",
+        };
+        self.entry(
+            &format!("v1/anchors/{digest}?member={member}&by={name}"),
+            key,
+        )
+        .await
     }
 
     /// A doctor's or other staff's key, with its proof; `None` when there is none.

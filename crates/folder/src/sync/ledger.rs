@@ -5,7 +5,7 @@ use super::take_in::{Entry, set_taken, take_in};
 use crate::{Card, Folder, FolderError};
 use medfolder_client::clock::Clock;
 use medfolder_client::ledger::{History, LedgerClient, LedgerError, NodeAddress};
-use medfolder_ledger::body::{CARD_REPLACED, card_replaced};
+use medfolder_ledger::body::{AnchorKey, CARD_REPLACED, card_replaced};
 use medfolder_ledger::proof::{HistoryItem, ProofError};
 use medfolder_ledger::{Checkpoint, Running, Subject};
 use medfolder_record::MemberId;
@@ -79,14 +79,17 @@ impl Folder<'_> {
     }
 
     /// Asks the ledger whether the hospital's desk linked another card to the same patient: then
-    /// this card's list has ended. Absence is proven like presence, so nobody can hide it.
+    /// this card's list has ended. Absence is proven like presence, so nobody can hide it; and it is the inner zone's own
+    /// key that said so, not the edge's.
     pub(crate) async fn learn_replaced(
         &self,
         ledger: &LedgerClient,
         card: &Card,
     ) -> Result<(), FolderError> {
         let digest = card_replaced(self.consortium.suite(), &card.number);
-        let (anchor, _) = ledger.anchor(&card.member, &digest).await?;
+        let (anchor, _) = ledger
+            .anchor(&card.member, AnchorKey::Seal, &digest)
+            .await?;
         let since = anchor
             .filter(|anchor| anchor.kind == CARD_REPLACED)
             .map(|anchor| anchor.time);

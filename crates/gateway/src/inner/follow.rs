@@ -8,7 +8,7 @@
 use medfolder_crypto::{PublicKeyBytes, from_cbor, to_cbor};
 use medfolder_ledger::block::MAX_LEN;
 use medfolder_ledger::body::{
-    Body, CARD_REPLACED, CloseCard, EnrolStaff, RegisterCard, RevokeReason, RevokeStaff,
+    AnchorKey, Body, CARD_REPLACED, CloseCard, EnrolStaff, RegisterCard, RevokeReason, RevokeStaff,
     RotateCard, RotateStaff,
 };
 use medfolder_ledger::{Block, Header, Refusal, Transaction, TxId};
@@ -125,7 +125,9 @@ fn is_ours(zone: &Zone, body: &Body) -> bool {
         Body::CloseCard(body) => body.member,
         Body::RotateMemberKey(body) => body.member,
         Body::Seal(body) => body.member,
-        Body::Anchor(body) if body.kind == CARD_REPLACED => body.member,
+        Body::Anchor(body) if (body.kind.as_str(), body.by) == (CARD_REPLACED, AnchorKey::Seal) => {
+            body.member
+        }
         _ => return false,
     };
     member == zone.member()

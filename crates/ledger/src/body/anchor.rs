@@ -19,10 +19,10 @@ use crate::refusal::Refusal;
 pub enum AnchorKey {
     /// The inner zone's.
     #[n(1)]
-    Seal,
+    Seal = 1,
     /// The edge's.
     #[n(2)]
-    Host,
+    Host = 2,
 }
 
 /// Anchors a digest. Signed by the member's seal or host key.

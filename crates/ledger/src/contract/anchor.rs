@@ -1,4 +1,5 @@
-//! Contract *evidence*: a digest is anchored once by each member.
+//! Contract *evidence*: a digest is anchored once by each key of a member: what an edge anchors is not
+//! the inner zone's word.
 
 use super::{Call, Outcome};
 use crate::body::Anchor;
@@ -9,7 +10,7 @@ use crate::state::{AnchorEntry, StateKey};
 /// Anchors a digest.
 pub(super) fn anchor(body: &Anchor, call: &mut Call<'_, '_>) -> Outcome {
     call.member_may(&body.member, Action::Anchor)?;
-    let key = StateKey::anchor(call.suite(), &body.member, &body.digest);
+    let key = StateKey::anchor(call.suite(), &body.member, body.by, &body.digest);
     if call.stage.exists(&key)? {
         return Err(Refusal::AnchorExists.into());
     }

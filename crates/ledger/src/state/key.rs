@@ -11,12 +11,14 @@
 //! | 7 | record, once replaced or withdrawn | member id ‖ record id |
 //! | 8 | grant | grant id |
 //! | 9 | receipt | host's member id ‖ receipt digest |
-//! | 10 | anchor | member id ‖ digest |
+//! | 10 | anchor | member id ‖ number of its key (1) ‖ digest |
 //!
 //! A record's key holds the sealing member: otherwise another member could seal a copy of the leaf
 //! and withdraw that, and the record would look withdrawn. A receipt's holds the host: otherwise
-//! another member could report it first, and the host's own would count as repeated.
+//! another member could report it first, and the host's own would count as repeated. An anchor's
+//! holds the key, so that what a stolen edge anchors is never taken for the inner zone's word.
 
+use crate::body::AnchorKey;
 use medfolder_crypto::{Digest, Label, Suite};
 use medfolder_record::{
     AreaId, CardNumber, FolderNumber, GrantId, KeyId, MemberId, RecordId, VisitId,
@@ -96,9 +98,9 @@ impl StateKey {
         Self::of(suite, 9, &[host.as_bytes(), &receipt.0])
     }
 
-    /// Key of an anchored digest's entry.
+    /// Key of the entry of a digest that the member anchored with this key.
     #[must_use]
-    pub fn anchor(suite: Suite, member: &MemberId, digest: &Digest) -> Self {
-        Self::of(suite, 10, &[member.as_bytes(), &digest.0])
+    pub fn anchor(suite: Suite, member: &MemberId, by: AnchorKey, digest: &Digest) -> Self {
+        Self::of(suite, 10, &[member.as_bytes(), &[by as u8], &digest.0])
     }
 }

@@ -207,7 +207,7 @@ fn a_hospital_moves_its_store_and_nobody_elses() {
 }
 
 #[test]
-fn any_member_in_good_standing_anchors_a_digest_once() {
+fn any_member_in_good_standing_anchors_a_digest_once_with_each_of_its_keys() {
     let mut world = World::new();
     let anchor = |member, by, kind: &str| Anchor {
         member,
@@ -217,12 +217,19 @@ fn any_member_in_good_standing_anchors_a_digest_once() {
     };
     let host = world.host_key(INSURER);
     world.accept(anchor(INSURER, AnchorKey::Host, "viewer-bundle"), &[&host]);
-    let key = StateKey::anchor(world.suite, &INSURER, &Digest([3; 32]));
-    let entry: AnchorEntry = world.entry(key).unwrap();
+    let key = |by| StateKey::anchor(world.suite, &INSURER, by, &Digest([3; 32]));
+    let (by_host, by_seal) = (key(AnchorKey::Host), key(AnchorKey::Seal));
+    let entry: AnchorEntry = world.entry(by_host).unwrap();
+    assert_eq!(
+        world.entry::<AnchorEntry>(by_seal),
+        None,
+        "the other key's word"
+    );
     assert_eq!((entry.kind.as_str(), entry.position), ("viewer-bundle", 0));
     let again = anchor(INSURER, AnchorKey::Host, "data-set");
     assert_eq!(world.refuse(again, &[&host]), Refusal::AnchorExists);
     let seal = world.seal_key(A);
+    world.accept(anchor(A, AnchorKey::Host, "stolen"), &[&world.host_key(A)]);
     world.accept(anchor(A, AnchorKey::Seal, "chain"), &[&seal]);
     for kind in ["", "a b", &"x".repeat(65)] {
         let body = anchor(A, AnchorKey::Seal, kind);

@@ -219,6 +219,15 @@ fn rest(world: &mut World) {
         },
         &[&host],
     );
+    // A card that its hospital replaced, and the same word by the hospital's edge.
+    let replaced = Anchor::of_replaced(world.suite, A, &world.number(2));
+    let by = AnchorKey::Host;
+    let twin = Anchor {
+        by,
+        ..replaced.clone()
+    };
+    world.accept(replaced, &[&world.seal_key(A)]);
+    world.accept(twin, &[&host]);
     let endpoints = vec!["https://moved.example/zone".to_owned()];
     let area = AreaId([0x1D; 16]);
     world.accept(

@@ -10,6 +10,7 @@ use medfolder_client::api::ledger::{MemberAnswer, MembersAnswer, StateAnswer};
 use medfolder_crypto::Digest;
 use medfolder_http::Json;
 use medfolder_ledger::StateKey;
+use medfolder_ledger::body::AnchorKey;
 use medfolder_ledger::policy::Action;
 use medfolder_record::{KeyId, MemberId, RecordId, VisitId};
 use serde::Deserialize;
@@ -18,7 +19,7 @@ use super::caller::permit;
 use super::problem::Refused;
 use super::{App, Shared, blocking};
 
-/// The member that sealed or anchored; the entries are under its id, too.
+/// The member that sealed; the entries are under its id, too.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct Sealer {
     member: MemberId,
@@ -48,15 +49,22 @@ pub(super) async fn seal(
     entry(app, key).await
 }
 
+/// Who anchored, with which of its keys.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct Anchored {
+    member: MemberId,
+    by: AnchorKey,
+}
+
 /// What a member anchored, for anybody who knows the digest.
 pub(super) async fn anchor(
     State(app): Shared,
     headers: HeaderMap,
     Path(digest): Path<Digest>,
-    Query(by): Query<Sealer>,
+    Query(Anchored { member, by }): Query<Anchored>,
 ) -> Result<Json<StateAnswer>, Refused> {
     permit(&app, &headers, Action::ReadRecord)?;
-    let key = StateKey::anchor(app.ledger.chain().suite(), &by.member, &digest);
+    let key = StateKey::anchor(app.ledger.chain().suite(), &member, by, &digest);
     entry(app, key).await
 }
 

@@ -56,7 +56,7 @@ routes! {
     "get" "/v1/seals/{visit}/{seq}" Some(Action::ReadRecord), ["member!"], None => Json("StateAnswer"), get(entry::seal), "Where in the log and when a seal of MEMBER was accepted: an EntryProof.";
     "get" "/v1/staff/{key}" Some(Action::ReadStaff), [], None => Json("StateAnswer"), get(entry::staff), "A staff key's entry: an EntryProof.";
     "get" "/v1/receipts/{digest}" Some(Action::ReadReceipt), ["host!"], None => Json("StateAnswer"), get(entry::receipt), "Whether HOST reported an access receipt: an EntryProof.";
-    "get" "/v1/anchors/{digest}" Some(Action::ReadRecord), ["member!"], None => Json("StateAnswer"), get(entry::anchor), "Whether MEMBER anchored a digest: an EntryProof.";
+    "get" "/v1/anchors/{digest}" Some(Action::ReadRecord), ["member!", "by!"], None => Json("StateAnswer"), get(entry::anchor), "Whether MEMBER anchored a digest with its key BY (seal or host): an EntryProof.";
     "get" "/v1/members" Some(Action::ReadMembers), [], None => Json("MembersAnswer"), get(entry::members), "All members, each with an EntryProof.";
     "get" "/v1/checkpoints/latest" Some(Action::ReadCheckpoint), [], None => Json("CheckpointAnswer"), get(checkpoints::latest), "The newest checkpoint.";
     "get" "/v1/checkpoints/{height}" Some(Action::ReadCheckpoint), [], None => Json("CheckpointAnswer"), get(checkpoints::at), "The checkpoint of a block.";

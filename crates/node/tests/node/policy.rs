@@ -133,7 +133,7 @@ async fn each_route_answers_exactly_those_whom_the_table_admits() {
         ),
         (
             Action::ReadRecord,
-            format!("v1/anchors/{}?member={member}", "11".repeat(32)),
+            format!("v1/anchors/{}?member={member}&by=seal", "11".repeat(32)),
         ),
         (
             Action::ReadReceipt,
