@@ -1,5 +1,6 @@
 """Evidence that proves nothing: packs that break one check each, forged with every key at hand."""
 
+import bad_carried
 import cbor
 import state
 from forge import (
@@ -29,9 +30,20 @@ def packs():
         for what, (code, plan) in BAD.items():
             code = f"evidence.{code}"
             yield changed(base, f"{what}, {name}", make(world, plan(world)), code, fails=code, **given)
+        if name == "international":
+            yield from carried(world, base, given)
         for what, (code, change) in BAD_PARTS.items():
             data, code = make(world, Plan(pack=change), True), f"evidence.{code}"
             yield changed(part, f"{what}, {name}", data, code, fails=code, **given)
+
+
+def carried(world: World, base: dict, given: dict):
+    """Signatures by the rules of record.md, and beside them; neither suite has others."""
+    for what, plan in bad_carried.plans(True).items():
+        yield changed(base, what, make(world, plan(world)), **given) | {"accepted": True}
+    for what, plan in bad_carried.plans(False).items():
+        code = "evidence.carried"
+        yield changed(base, what, make(world, plan(world)), code, fails=code, **given)
 
 
 def at(place: tuple, change):

@@ -1,13 +1,10 @@
 """Signatures that hospitals' own systems made: CMS with what is kept beside it (docs/formats/record.md)."""
 
-from datetime import timezone
-
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.x509 import ocsp
 
 import certificates
 import der
+import revocation
 from certificates import DIGESTS, Certificate
 from suites import SUITES, Refused, equal
 
@@ -15,6 +12,7 @@ SIGNED_DATA = {"1.2.840.113549.1.7.2", "1.2.156.10197.6.1.4.2.2"}
 DATA = {"1.2.840.113549.1.7.1", "1.2.156.10197.6.1.4.2.1"}
 CONTENT_TYPE, MESSAGE_DIGEST = "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4"
 TST_INFO = "1.2.840.113549.1.9.16.1.4"
+FIVE_MINUTES, THIRTY_DAYS = 300_000, 30 * 24 * 3_600_000
 
 
 class Signed:
@@ -29,11 +27,12 @@ class Signed:
         self.kind, *content = content.list()
         self.content = None
         if content:
-            [octets] = content[0].list(0xA0)
+            [inside] = content
+            [octets] = inside.list(0xA0)
             self.content = octets.must(der.OCTETS).content
         [self.signer] = rest[-1].list(der.SET)
         inside = [node for node in rest[:-1] if node.tag == 0xA0]
-        self.certificates = [Certificate(node.raw) for group in inside for node in group if node.tag == 48]
+        self.certificates = [Certificate(node.raw) for group in inside for node in group]
         _, self.identity, digest, *rest = self.signer.list()
         self.digest = digest.list()[0].oid
         self.attributes = rest.pop(0) if rest[0].tag == 0xA0 else None
@@ -62,8 +61,8 @@ class Signed:
         certificates.verify(signer.key, self.algorithm, self.digest, message, self.signature)
 
     def check_attributes(self, file: bytes):
-        pairs = [node.list() for node in self.attributes]
-        found = {oid.oid: values.list(der.SET) for oid, values in pairs}
+        pairs = [node.list() for node in self.attributes.ordered(0xA0)]
+        found = {oid.oid: values.ordered() for oid, values in pairs}
         if len(found) != len(pairs):
             raise Refused("an attribute twice")
         [digest], [kind] = found[MESSAGE_DIGEST], found[CONTENT_TYPE]
@@ -92,13 +91,16 @@ def check(fields: list, file: bytes, policy: list, time: int) -> str:
     others = kept + signed.certificates
     signer = signed.signed_by(others)
     signed.verify(signer, file)
-    at = time / 1000
+    at, grace = time, THIRTY_DAYS
     if token:
-        at = stamped(token, signed.signature, kept, trusted(kept, policy[4]))
-    path = certificates.path(signer, others, trusted(kept, policy[3]), certificates.document, at)
+        at, grace = stamped(token, signed.signature, kept, trusted(kept, policy[4])), 0
+        if at > time + FIVE_MINUTES:
+            raise Refused("a time-stamp of after the seal")
+    roots = trusted(kept, policy[3])
+    path = certificates.path(signer, others, roots, certificates.document, at, grace)
     above = path[1] if len(path) > 1 else signer
     for answer in answers:
-        check_answer(answer, signer, above, at)
+        revocation.check(answer, signer, above, others, at)
     return signer.name
 
 
@@ -106,45 +108,18 @@ def trusted(kept: list, digests: list) -> list:
     return [one for one in kept if SUITES["international"].hash(one.raw) in digests]
 
 
-def stamped(token: bytes, signature: bytes, kept: list, roots: list) -> float:
-    """The time in a time-stamp token (RFC 3161), in seconds."""
+def stamped(token: bytes, signature: bytes, kept: list, roots: list) -> int:
+    """The time in a time-stamp token (RFC 3161), in ms."""
     signed = Signed(token)
-    if signed.kind.oid != TST_INFO:
+    if signed.kind.oid != TST_INFO or signed.content is None:
         raise Refused("no time-stamp")
-    _, _, imprint, _, time = der.read(signed.content).list()[:5]
+    version, _, imprint, _, time = der.read(signed.content).list()[:5]
+    if version.uint != 1:
+        raise Refused("a time-stamp of another version")
     algorithm, digest = imprint.list()
-    equal("the time-stamp's digest", digest.content, hashed(algorithm.list()[0].oid, signature))
+    equal("the time-stamp's digest", digest.must(der.OCTETS).content, hashed(algorithm.list()[0].oid, signature))
     others = kept + signed.certificates
     authority = signed.signed_by(others)
     signed.verify(authority, signed.content)
-    certificates.path(authority, others, roots, certificates.time_stamp, time.time)
-    return time.time
-
-
-def check_answer(answer: bytes, signer: Certificate, issuer: Certificate, at: float):
-    """Refused when an answer of the issuer's says that the signer's certificate was revoked by then."""
-    serial = int.from_bytes(der.read(signer.serial).content, "big", signed=True)
-    try:
-        revoked = revoked_in_ocsp(ocsp.load_der_ocsp_response(answer), serial, issuer)
-    except ValueError:
-        revoked = revoked_in_list(x509.load_der_x509_crl(answer), serial, issuer)
-    if revoked is not None and revoked.replace(tzinfo=timezone.utc).timestamp() <= at:
-        raise Refused("the signer's certificate was revoked")
-
-
-def revoked_in_list(answer, serial: int, issuer: Certificate):
-    above = x509.load_der_x509_certificate(issuer.raw)
-    entry = answer.get_revoked_certificate_by_serial_number(serial)
-    if answer.issuer != above.subject or not answer.is_signature_valid(above.public_key()):
-        return None
-    return entry and entry.revocation_date_utc
-
-
-def revoked_in_ocsp(answer, serial: int, issuer: Certificate):
-    """Answers that the issuer itself signed; those of delegates are left alone."""
-    try:
-        oid = answer.signature_algorithm_oid.dotted_string
-        certificates.verify(issuer.key, oid, None, answer.tbs_response_bytes, answer.signature)
-    except Refused:
-        return None
-    return answer.revocation_time_utc if answer.serial_number == serial else None
+    certificates.path(authority, others, roots, certificates.time_stamp, time.exact_time)
+    return time.exact_time

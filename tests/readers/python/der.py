@@ -1,10 +1,14 @@
 """DER (ITU-T X.690), as much of it as certificates and CMS need."""
 
+import re
 from datetime import datetime, timezone
 
 from suites import Refused
 
-INTEGER, BITS, OCTETS, OID, UTC, GENERALIZED, SEQUENCE, SET = 2, 3, 4, 6, 23, 24, 48, 49
+BOOLEAN, INTEGER, BITS, OCTETS, OID, ENUMERATED = 1, 2, 3, 4, 6, 10
+UTC, GENERALIZED, SEQUENCE, SET = 23, 24, 48, 49
+TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d*[1-9]))?Z", re.ASCII)
+DEEPEST = 16
 
 
 class Node:
@@ -63,13 +67,68 @@ class Node:
         return self.content[1:]
 
     @property
-    def time(self) -> float:
-        """Seconds since 1970."""
-        text = self.must(UTC, GENERALIZED).content.decode("ascii")
-        form = "%y%m%d%H%M%SZ" if self.tag == UTC else "%Y%m%d%H%M%SZ"
-        if "." in text:
-            form = form.replace("%SZ", "%S.%fZ")
-        return datetime.strptime(text, form).replace(tzinfo=timezone.utc).timestamp()
+    def time(self) -> int:
+        """Milliseconds since 1970, of whole seconds."""
+        self.must(UTC, GENERALIZED)
+        text = self.content.decode("ascii")
+        if self.tag == UTC:
+            text = ("20" if text[:2] < "50" else "19") + text
+        return milliseconds(text, False)
+
+    @property
+    def exact_time(self) -> int:
+        """The same of a GeneralizedTime that may have a fraction; less than a millisecond is cut off."""
+        return milliseconds(self.must(GENERALIZED).content.decode("ascii"), True)
+
+    @property
+    def flag(self) -> bool:
+        if self.must(BOOLEAN).content not in (b"\0", b"\xff"):
+            raise Refused("neither true nor false")
+        return self.content == b"\xff"
+
+    @property
+    def uint(self) -> int:
+        self.must(INTEGER).check_integer()
+        if self.content[0] & 128:
+            raise Refused("less than zero")
+        return int.from_bytes(self.content, "big")
+
+    def check_integer(self):
+        first, *rest = self.content
+        if rest and (first == 0 and rest[0] < 128 or first == 255 and rest[0] > 127):
+            raise Refused("a number that is not the shortest")
+
+    def ordered(self, tag: int = SET) -> list:
+        """The values of a SET OF, in DER's order and none twice."""
+        values = self.list(tag)
+        if any(one.raw >= after.raw for one, after in zip(values, values[1:])):
+            raise Refused("a set out of order")
+        return values
+
+    def check(self, deep: int = 0):
+        """DER throughout; what lies in an octet string is looked at where it is used."""
+        if deep > DEEPEST:
+            raise Refused("too deep")
+        if self.tag == BOOLEAN:
+            self.flag
+        elif self.tag == INTEGER:
+            self.check_integer()
+        elif self.tag == SET:
+            self.ordered()
+        if self.tag & 32:
+            for child in self:
+                child.check(deep + 1)
+
+
+def milliseconds(text: str, fraction: bool) -> int:
+    found = TIME.fullmatch(text)
+    if not found or found[7] and not fraction:
+        raise Refused("no time")
+    *numbers, part = found.groups()
+    time = datetime(*map(int, numbers), tzinfo=timezone.utc)
+    if time.year < 1970:
+        raise Refused("a time before 1970")
+    return int(time.timestamp()) * 1000 + int(((part or "") + "000")[:3])
 
 
 def read(data: bytes) -> Node:

@@ -4,6 +4,7 @@ Each proof stands under a checkpoint of its own, so that one part can be changed
 log and the state that a checkpoint certifies are made up around what is to be proven.
 """
 
+import json
 import pathlib
 
 import cbor
@@ -30,10 +31,12 @@ def seed(purpose: int, owner: int) -> bytes:
 
 
 CARRIED = pathlib.Path(__file__).resolve().parents[2] / "vectors/record/carried"
+FORGED = json.loads((CARRIED / "forged.json").read_text(encoding="utf-8"))
 # Digests of the authorities that policy names: of certificates, of time-stamps.
 ROOTS = [
     [SUITES["international"].hash((CARRIED / f"{name}-root.der").read_bytes()) for name in names]
-    for names in (["p256", "sm2"], ["stamp"])
+    + [SUITES["international"].hash(bytes.fromhex(root)) for root in FORGED[forged]]
+    for names, forged in ((["p256", "sm2"], "roots"), (["stamp"], "stamp_roots"))
 ]
 DOCTOR, THIEF = seed(0x30, 1), seed(0x30, 2)
 SEAL, OLD_SEAL, HOST = seed(2, 0xA0), seed(2, 0xA1), seed(4, 0xA0)

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use medfolder_crypto::Suite;
 use medfolder_ledger::Chain;
-use medfolder_record::x509::{CarriedPolicy, check, token_of};
+use medfolder_record::x509::{AsOf, CarriedPolicy, check, token_of};
 use medfolder_record::{CarriedFile, CarriedSignature};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
@@ -154,7 +154,8 @@ pub(crate) fn checked(
         tsa_roots: &policy.tsa_roots,
         revocation_required: false,
     };
-    let found = check(&carried, &draft.body, &policy, zone.now()).map_err(|error| error.code())?;
+    let now = AsOf::Clock(zone.now());
+    let found = check(&carried, &draft.body, &policy, now).map_err(|error| error.code())?;
     let ends_in = |root: &ByteVec| found.roots.contains(&Suite::International.hash(&[root]));
     carried.chain.retain(ends_in);
     let file = CarriedFile {

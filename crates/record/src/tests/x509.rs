@@ -2,7 +2,7 @@
 //! (`tests/vectors/record/carried`, made by `make.sh` there).
 
 use crate::carried::CarriedSignature;
-use crate::x509::{CarriedError, CarriedPolicy, CarriedReport, check, token_of};
+use crate::x509::{AsOf, CarriedError, CarriedPolicy, CarriedReport, check, token_of};
 use cms::content_info::ContentInfo;
 use cms::signed_data::{SignedData, SignerInfos};
 use der::{Any, Decode as _, Encode as _};
@@ -34,7 +34,7 @@ struct Case {
     /// Whether the roots are kept with it.
     with_roots: bool,
     revocation_required: bool,
-    time: u64,
+    sealed: AsOf,
 }
 
 impl Case {
@@ -54,7 +54,7 @@ impl Case {
             tsa_roots: vec![bytes("stamp-root.der")],
             with_roots: true,
             revocation_required: false,
-            time: MADE + DAY,
+            sealed: AsOf::Clock(MADE + DAY),
         }
     }
 
@@ -79,7 +79,7 @@ impl Case {
             let roots = self.ca_roots.iter().chain(&self.tsa_roots);
             carried.chain.extend(roots.map(|root| root.clone().into()));
         }
-        check(&carried, &self.file, &policy, self.time)
+        check(&carried, &self.file, &policy, self.sealed)
     }
 }
 
@@ -222,10 +222,37 @@ fn a_doctor_or_an_authority_too_deep_issues_nothing() {
 #[test]
 fn a_certificate_outside_its_validity_is_named() {
     let mut case = Case::new("p256", "p256-detached.cms");
-    case.time = MADE - 365 * DAY;
+    case.sealed = AsOf::Clock(MADE - 365 * DAY);
     assert_eq!(case.check(), Err(CarriedError::Validity));
-    case.time = MADE + 9500 * DAY;
+    case.sealed = AsOf::Clock(MADE + 9500 * DAY);
     assert_eq!(case.check(), Err(CarriedError::Validity));
+}
+
+#[test]
+fn a_seal_that_came_late_finds_certificates_that_ended_up_to_thirty_days_before() {
+    let block = |days| AsOf::Block(MADE + days * DAY);
+    let mut case = Case::new("p256", "p256-detached.cms");
+    for (sealed, holds) in [
+        (block(8999), true),
+        (block(9029), true),
+        (block(9031), false),
+        (AsOf::Clock(MADE + 9001 * DAY), false),
+    ] {
+        case.sealed = sealed;
+        assert_eq!(case.check().is_ok(), holds, "{sealed:?}");
+    }
+}
+
+#[test]
+fn a_time_stamp_of_after_the_sealing_is_named() {
+    let mut case = Case::stamped();
+    let time = case.check().unwrap().stamped.unwrap();
+    for sealed in [AsOf::Clock, AsOf::Block] {
+        case.sealed = sealed(time - 300_000);
+        assert!(case.check().is_ok());
+        case.sealed = sealed(time - 300_001);
+        assert_eq!(case.check(), Err(CarriedError::TimeStamp));
+    }
 }
 
 #[test]
@@ -240,7 +267,7 @@ fn a_key_for_another_purpose_is_named() {
 fn a_time_stamp_says_when_and_counts_before_the_time_given() {
     let mut case = Case::stamped();
     // The certificates are over by the time given; the stamp says they were not at signing.
-    case.time = MADE + 9500 * DAY;
+    case.sealed = AsOf::Clock(MADE + 9500 * DAY);
     let stamped = case.check().unwrap().stamped.unwrap();
     assert!(stamped.abs_diff(MADE) < DAY);
 }

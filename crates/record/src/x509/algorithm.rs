@@ -33,6 +33,9 @@ const SM2_CURVE: ObjectIdentifier = oid("1.2.156.10197.1.301");
 const SM2_SIGN: ObjectIdentifier = oid("1.2.156.10197.1.301.1");
 const SM2_SM3: ObjectIdentifier = oid("1.2.156.10197.1.501");
 
+/// Shortest RSA modulus. The library, which rounds up to whole bytes, takes 2,041 bits, and at most 8,192.
+const MIN_RSA_BITS: usize = 2048;
+
 /// A digest by its identifier; SHA-1 only names certificates (OCSP).
 pub(super) fn digest(
     algorithm: &AlgorithmIdentifierOwned,
@@ -82,6 +85,9 @@ pub(super) fn verify(
         };
     }
     let scheme = scheme(key, algorithm.oid, digest)?;
+    if key.algorithm.oid == RSA && rsa_bits(public).is_none_or(|bits| bits < MIN_RSA_BITS) {
+        return Err(CarriedError::Algorithm);
+    }
     UnparsedPublicKey::new(scheme, public)
         .verify(message, signature)
         .map_err(|_| CarriedError::Signature)
@@ -121,7 +127,19 @@ fn scheme(
     }
 }
 
+/// Bits of the modulus in SEQUENCE { modulus INTEGER, exponent INTEGER }.
+fn rsa_bits(public: &[u8]) -> Option<usize> {
+    let numbers: Vec<der::asn1::Uint> = Vec::from_der(public).ok()?;
+    let modulus = numbers.first()?.as_bytes();
+    let unused = usize::try_from(modulus.first()?.leading_zeros()).ok()?;
+    (modulus.len() * 8).checked_sub(unused)
+}
+
 fn verify_sm2(public: &[u8], message: &[u8], signature: &[u8]) -> Result<(), CarriedError> {
+    // As ECDSA's here: a point in full.
+    if public.first() != Some(&4) {
+        return Err(CarriedError::Algorithm);
+    }
     let key = sm2::dsa::VerifyingKey::from_sec1_bytes(SM2_USER_ID, public)
         .map_err(|_| CarriedError::Algorithm)?;
     let signature = sm2_signature(signature).ok_or(CarriedError::Signature)?;

@@ -6,6 +6,7 @@ use der::asn1::ObjectIdentifier;
 use der::{Decode, Encode};
 use medfolder_crypto::{Digest, Suite};
 use minicbor::bytes::ByteVec;
+use std::collections::BTreeSet;
 use x509_cert::Certificate;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages};
 
@@ -64,7 +65,7 @@ impl Certificates {
     pub(super) fn new(kept: &[ByteVec], trusted: &[Digest]) -> Result<Self, CarriedError> {
         let (mut roots, mut others) = (Vec::new(), Vec::new());
         for der in kept {
-            let certificate = Certificate::from_der(der).map_err(|_| CarriedError::Form)?;
+            let certificate = read(der)?;
             let digest = Suite::International.hash(&[der]);
             if trusted.contains(&digest) {
                 roots.push((digest, certificate.clone()));
@@ -82,28 +83,34 @@ impl Certificates {
         &self.others
     }
 
-    /// The path from a signer to a root, all valid at `at`.
+    /// The path from a signer to a root, all valid at `at`, or all at once when the first of them
+    /// ended, at most `grace` before.
     pub(super) fn path(
         &self,
         signer: &Certificate,
         purpose: Purpose,
         at: Duration,
+        grace: Duration,
     ) -> Result<Path, CarriedError> {
-        check_use(signer, purpose, at)?;
-        let (mut issuers, mut current): (Vec<&Certificate>, _) = (Vec::new(), signer);
+        check_use(signer, purpose)?;
+        let mut path = vec![signer];
         loop {
+            let current = path.last().copied().ok_or(CarriedError::Chain)?;
             if let Some((root, _)) = self.roots.iter().find(|(_, root)| root == current) {
-                let (issuer, root) = (issuers.first().map(|issuer| (*issuer).clone()), *root);
-                return Ok(Path { issuer, root });
+                check_validity(&path, at, grace)?;
+                let issuer = path.get(1).map(|issuer| (*issuer).clone());
+                return Ok(Path {
+                    issuer,
+                    root: *root,
+                });
             }
-            if issuers.len() == MAX_PATH {
+            if path.len() > MAX_PATH {
                 return Err(CarriedError::Chain);
             }
             let issuer = self.issuer_of(current).ok_or(CarriedError::Chain)?;
-            let below = issuers.len();
-            check_use(issuer, Purpose::Issuer { below }, at)?;
-            issuers.push(issuer);
-            current = issuer;
+            let below = path.len().saturating_sub(1);
+            check_use(issuer, Purpose::Issuer { below })?;
+            path.push(issuer);
         }
     }
 
@@ -133,18 +140,34 @@ pub(super) fn is_issued_by(certificate: &Certificate, issuer: &Certificate) -> b
         && algorithm::verify(key, &tbs.signature, None, &message, signature).is_ok()
 }
 
-fn check_use(
-    certificate: &Certificate,
-    purpose: Purpose,
-    at: Duration,
-) -> Result<(), CarriedError> {
-    let validity = &certificate.tbs_certificate.validity;
-    let from = validity.not_before.to_unix_duration();
-    if at < from || at > validity.not_after.to_unix_duration() {
-        return Err(CarriedError::Validity);
-    }
+/// Reads a certificate. One that is not DER throughout, or names an extension twice, is none.
+pub(super) fn read(der: &[u8]) -> Result<Certificate, CarriedError> {
+    let certificate = Certificate::from_der(der).map_err(|_| CarriedError::Form)?;
+    let mut extensions = certificate.tbs_certificate.extensions.iter().flatten();
+    let mut kinds = BTreeSet::new();
+    let once = extensions.all(|e| kinds.insert(e.extn_id));
+    let same = certificate.to_der().as_deref() == Ok(der);
+    (once && same)
+        .then_some(certificate)
+        .ok_or(CarriedError::Form)
+}
+
+fn check_use(certificate: &Certificate, purpose: Purpose) -> Result<(), CarriedError> {
     let permitted = permits(certificate, purpose).unwrap_or(false);
     permitted.then_some(()).ok_or(CarriedError::Purpose)
+}
+
+fn check_validity(
+    path: &[&Certificate],
+    at: Duration,
+    grace: Duration,
+) -> Result<(), CarriedError> {
+    let all = || path.iter().map(|one| &one.tbs_certificate.validity);
+    let ends = all().map(|validity| validity.not_after.to_unix_duration());
+    let then = ends.fold(at, Duration::min);
+    let begun = all().all(|validity| validity.not_before.to_unix_duration() <= then);
+    let valid = begun && at.saturating_sub(then) <= grace;
+    valid.then_some(()).ok_or(CarriedError::Validity)
 }
 
 /// `None` when an extension cannot be read.
@@ -188,7 +211,8 @@ fn permits(certificate: &Certificate, purpose: Purpose) -> Option<bool> {
     })
 }
 
-/// Whether an issuer lets this certificate answer OCSP for it.
+/// Whether this certificate's issuer lets it answer OCSP for it at that time.
 pub(super) fn may_answer(certificate: &Certificate, at: Duration) -> bool {
-    check_use(certificate, Purpose::Ocsp, at).is_ok()
+    check_use(certificate, Purpose::Ocsp).is_ok()
+        && check_validity(&[certificate], at, Duration::ZERO).is_ok()
 }

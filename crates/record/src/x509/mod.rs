@@ -4,22 +4,23 @@
 //! Checked at sealing and whenever evidence is verified, against the CA and TSA roots that are
 //! policy on the ledger. Policy names roots by digest; the roots themselves are among the
 //! certificates kept with the signature. What holds: the file is the one signed; the signer's
-//! certificate leads to a root of policy as of the time-stamp (without one: as of the time that the
-//! caller gives); the signer's key is for signing; no answer kept says that the certificate was
-//! revoked by then.
+//! certificate leads to a root of policy as of the time-stamp (without one: as of the sealing); the
+//! signer's key is for signing; no answer kept says that the certificate was revoked by then. The rules
+//! in full are in `docs/formats/record.md`.
 //!
-//! Algorithms: RSA PKCS #1 v1.5 of 2,048 bits and more, ECDSA on P-256 and P-384, with SHA-2; SM2
+//! Algorithms: RSA PKCS #1 v1.5 of 2,048 to 8,192 bits, ECDSA on P-256 and P-384, with SHA-2; SM2
 //! with SM3. Certificate extensions that are critical and unknown are refused, name constraints
 //! among them. The library reads DER only.
 
 mod algorithm;
 mod chain;
+mod raw;
 mod revocation;
 mod signed_data;
 mod time_stamp;
 
 use crate::carried::CarriedSignature;
-use crate::limits::MAX_TEXT;
+use crate::limits::{CLOCK_TOLERANCE_MS, ENDED_KEY_GRACE_MS, MAX_TEXT};
 use crate::statement::breaks_line;
 use chain::{Certificates, Purpose};
 use core::time::Duration;
@@ -112,8 +113,33 @@ impl CarriedError {
     }
 }
 
-/// Checks a carried signature over `file`; `time` (ms since 1970, UTC) counts where there is no
-/// time-stamp.
+/// When a record with a carried signature was sealed, in ms since 1970, UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsOf {
+    /// By the clock of the hospital that seals it now.
+    Clock(u64),
+    /// By block time, of which the hospital knew nothing: its seal may have come late.
+    Block(u64),
+}
+
+impl AsOf {
+    const fn time(self) -> u64 {
+        match self {
+            Self::Clock(time) | Self::Block(time) => time,
+        }
+    }
+
+    /// How long before the certificates may have ended where no time-stamp says more.
+    const fn grace(self) -> Duration {
+        match self {
+            Self::Clock(_) => Duration::ZERO,
+            Self::Block(_) => Duration::from_millis(ENDED_KEY_GRACE_MS),
+        }
+    }
+}
+
+/// Checks a carried signature over `file`; the time of sealing counts where there is no time-stamp,
+/// and none may be later than that.
 ///
 /// # Errors
 /// The first [`CarriedError`].
@@ -121,7 +147,7 @@ pub fn check(
     carried: &CarriedSignature,
     file: &[u8],
     policy: &CarriedPolicy<'_>,
-    time: u64,
+    sealed: AsOf,
 ) -> Result<CarriedReport, CarriedError> {
     let signed = Signed::parse(&carried.cms)?;
     let mut certificates = Certificates::new(&carried.chain, policy.ca_roots)?;
@@ -129,18 +155,17 @@ pub fn check(
     let signer = signed.signer(certificates.others())?;
     signed.verify(signer, file)?;
 
-    let stamp = match carried.time_stamp.as_slice() {
-        [] => None,
-        token => {
-            let kept = Certificates::new(&carried.chain, policy.tsa_roots)?;
-            Some(time_stamp::check(token, signed.signature(), kept)?)
-        }
-    };
+    let stamp = stamp(carried, signed.signature(), policy, sealed)?;
     let stamped = stamp.map(|(time, _)| time);
-    let at = Duration::from_millis(stamped.unwrap_or(time));
-    let path = certificates.path(signer, Purpose::Document, at)?;
+    let (at, grace) = match stamped {
+        Some(time) => (time, Duration::ZERO),
+        None => (sealed.time(), sealed.grace()),
+    };
+    let at = Duration::from_millis(at);
+    let path = certificates.path(signer, Purpose::Document, at, grace)?;
     let issuer = path.issuer.as_ref().unwrap_or(signer);
-    let revocation_checked = revocation::check(&carried.revocation, signer, issuer, at)?;
+    let others = certificates.others();
+    let revocation_checked = revocation::check(&carried.revocation, signer, issuer, others, at)?;
     if policy.revocation_required && !revocation_checked {
         return Err(CarriedError::RevocationMissing);
     }
@@ -151,6 +176,24 @@ pub fn check(
         revocation_checked,
         roots: roots.collect(),
     })
+}
+
+/// The time of the time-stamp and its root, where there is one. It is not of after the sealing.
+fn stamp(
+    carried: &CarriedSignature,
+    signature: &[u8],
+    policy: &CarriedPolicy<'_>,
+    sealed: AsOf,
+) -> Result<Option<(u64, Digest)>, CarriedError> {
+    if carried.time_stamp.is_empty() {
+        return Ok(None);
+    }
+    let kept = Certificates::new(&carried.chain, policy.tsa_roots)?;
+    let (time, root) = time_stamp::check(&carried.time_stamp, signature, kept)?;
+    if time > sealed.time().saturating_add(CLOCK_TOLERANCE_MS) {
+        return Err(CarriedError::TimeStamp);
+    }
+    Ok(Some((time, root)))
 }
 
 /// The subject of a certificate, with nothing in it that would break a line.

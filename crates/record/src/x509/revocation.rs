@@ -2,19 +2,28 @@
 //!
 //! An answer counts when the signer's issuer, or for OCSP a responder that the issuer certified for
 //! it, signed it, and it covers the signer's certificate. “Good” counts only from an answer of the
-//! signature's own time: made then or later, or meant to hold until then ([`is_of`]). “Revoked”
-//! counts from any answer. A list with a critical extension (a delta, a part of the whole) says who
+//! signature's own time: made then or later, or meant to hold until then ([`is_of`]). “Revoked” by
+//! then counts from any answer. An answer that says “try later” or is another's says nothing; one that
+//! cannot be read is refused. A list with a critical extension (a delta, a part of the whole) says who
 //! was revoked, but not who was not.
 
 use super::CarriedError;
 use super::algorithm;
-use super::chain::{is_issued_by, may_answer};
+use super::chain::{self, is_issued_by, may_answer};
+use super::raw::{ENUMERATED, FIRST, Raw, SEQUENCE};
 use core::time::Duration;
+use der::asn1::{BitString, ObjectIdentifier};
 use der::{Decode, Encode};
 use minicbor::bytes::ByteVec;
 use x509_cert::Certificate;
 use x509_cert::crl::CertificateList;
-use x509_ocsp::{BasicOcspResponse, CertId, CertStatus, OcspResponse};
+use x509_cert::spki::AlgorithmIdentifierOwned;
+use x509_ocsp::{
+    BasicOcspResponse, CertId, CertStatus, OcspResponse, OcspResponseStatus, SingleResponse,
+};
+
+/// id-pkix-ocsp-basic.
+const BASIC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1.1");
 
 /// How long an answer holds that does not say so.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -22,30 +31,48 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// What one answer says of the signer's certificate.
 enum Answer {
     Good,
-    Revoked(Duration),
+    /// By the time that was asked for.
+    Revoked,
+}
+
+/// Whose answers count, about whom, and when.
+struct Asked<'a> {
+    signer: &'a Certificate,
+    issuer: &'a Certificate,
+    /// Certificates among which a delegate's may stand.
+    others: &'a [Certificate],
+    at: Duration,
 }
 
 /// Whether any answer covers the certificate.
 ///
 /// # Errors
 /// [`CarriedError::Revoked`] when one says that it was revoked by `at`; [`CarriedError::Form`] when
-/// one is neither OCSP nor a CRL.
+/// one cannot be read as OCSP or as a CRL.
 pub(super) fn check(
     answers: &[ByteVec],
     signer: &Certificate,
     issuer: &Certificate,
+    others: &[Certificate],
     at: Duration,
 ) -> Result<bool, CarriedError> {
+    let asked = Asked {
+        signer,
+        issuer,
+        others,
+        at,
+    };
     let mut covered = false;
     for der in answers {
-        let answer = match (OcspResponse::from_der(der), CertificateList::from_der(der)) {
-            (Ok(response), _) => from_ocsp(&response, signer, issuer, at),
-            (_, Ok(list)) => from_list(&list, signer, issuer, at),
-            _ => return Err(CarriedError::Form),
+        let parts = Raw::read(der)?.list(SEQUENCE)?;
+        let answer = match parts.as_slice() {
+            [status, ..] if status.tag == ENUMERATED => asked.ocsp(der)?,
+            [list, ..] => asked.list(der, list.whole)?,
+            [] => return Err(CarriedError::Form),
         };
         match answer {
-            Some(Answer::Revoked(since)) if since <= at => return Err(CarriedError::Revoked),
-            Some(_) => covered = true,
+            Some(Answer::Revoked) => return Err(CarriedError::Revoked),
+            Some(Answer::Good) => covered = true,
             None => {}
         }
     }
@@ -58,66 +85,98 @@ fn is_of(at: Duration, made: Duration, next: Option<Duration>) -> bool {
     made >= at || until >= at
 }
 
-fn from_list(
-    list: &CertificateList,
-    signer: &Certificate,
-    issuer: &Certificate,
-    at: Duration,
-) -> Option<Answer> {
-    let tbs = &list.tbs_cert_list;
-    let message = tbs.to_der().ok()?;
-    let key = &issuer.tbs_certificate.subject_public_key_info;
-    let signature = list.signature.as_bytes()?;
-    if tbs.issuer != signer.tbs_certificate.issuer || tbs.signature != list.signature_algorithm {
-        return None;
+impl Asked<'_> {
+    fn list(&self, der: &[u8], signed: &[u8]) -> Result<Option<Answer>, CarriedError> {
+        let list = CertificateList::from_der(der).map_err(|_| CarriedError::Form)?;
+        let tbs = &list.tbs_cert_list;
+        let issuers = tbs.issuer == self.signer.tbs_certificate.issuer
+            && tbs.signature == list.signature_algorithm
+            && is_signed(self.issuer, &tbs.signature, signed, &list.signature);
+        if !issuers {
+            return Ok(None);
+        }
+        let serial = &self.signer.tbs_certificate.serial_number;
+        let entries = tbs.revoked_certificates.iter().flatten();
+        let mut revoked = entries.filter(|entry| entry.serial_number == *serial);
+        if revoked.any(|entry| entry.revocation_date.to_unix_duration() <= self.at) {
+            return Ok(Some(Answer::Revoked));
+        }
+        let next = tbs.next_update.map(|time| time.to_unix_duration());
+        let fresh = is_of(self.at, tbs.this_update.to_unix_duration(), next);
+        let whole = !tbs.crl_extensions.iter().flatten().any(|e| e.critical);
+        Ok((fresh && whole).then_some(Answer::Good))
     }
-    algorithm::verify(key, &tbs.signature, None, &message, signature).ok()?;
-    let serial = &signer.tbs_certificate.serial_number;
-    let mut revoked = tbs.revoked_certificates.iter().flatten();
-    if let Some(entry) = revoked.find(|entry| entry.serial_number == *serial) {
-        return Some(Answer::Revoked(entry.revocation_date.to_unix_duration()));
+
+    fn ocsp(&self, der: &[u8]) -> Result<Option<Answer>, CarriedError> {
+        let response = OcspResponse::from_der(der).map_err(|_| CarriedError::Form)?;
+        let bytes = match (response.response_status, &response.response_bytes) {
+            (OcspResponseStatus::Successful, Some(bytes)) if bytes.response_type == BASIC => {
+                bytes.response.as_bytes()
+            }
+            _ => return Ok(None),
+        };
+        let basic = BasicOcspResponse::from_der(bytes).map_err(|_| CarriedError::Form)?;
+        if !self.is_answered(&basic, bytes)? {
+            return Ok(None);
+        }
+        let responses = basic.tbs_response_data.responses.iter();
+        let named = responses.filter(|one| names(&one.cert_id, self.signer, self.issuer));
+        let (mut found, mut revoked) = (false, false);
+        for one in named {
+            found |= matches!(one.cert_status, CertStatus::Good(_)) && self.is_fresh(one)
+                || matches!(one.cert_status, CertStatus::Revoked(_));
+            revoked |= matches!(&one.cert_status, CertStatus::Revoked(info)
+                if info.revocation_time.0.to_unix_duration() <= self.at);
+        }
+        let answer = if revoked {
+            Answer::Revoked
+        } else {
+            Answer::Good
+        };
+        Ok((revoked || found).then_some(answer))
     }
-    let next = tbs.next_update.map(|time| time.to_unix_duration());
-    let fresh = is_of(at, tbs.this_update.to_unix_duration(), next);
-    let whole = !tbs.crl_extensions.iter().flatten().any(|e| e.critical);
-    (fresh && whole).then_some(Answer::Good)
+
+    fn is_fresh(&self, one: &SingleResponse) -> bool {
+        let next = one
+            .next_update
+            .as_ref()
+            .map(|time| time.0.to_unix_duration());
+        is_of(self.at, one.this_update.0.to_unix_duration(), next)
+    }
+
+    /// Whether the issuer signed an answer, or one whom it certified for that (RFC 6960, 4.2.2.2),
+    /// whose certificate was valid when the answer was made.
+    fn is_answered(&self, basic: &BasicOcspResponse, bytes: &[u8]) -> Result<bool, CarriedError> {
+        let parts = Raw::read(bytes)?.list(SEQUENCE)?;
+        let signed = parts.first().ok_or(CarriedError::Form)?.whole;
+        let mut inside = Vec::new();
+        for group in parts.iter().filter(|part| part.tag == FIRST) {
+            for sequence in group.list(FIRST)? {
+                for certificate in sequence.list(SEQUENCE)? {
+                    inside.push(chain::read(certificate.whole)?);
+                }
+            }
+        }
+        let made = basic.tbs_response_data.produced_at.0.to_unix_duration();
+        let is_by = |one: &Certificate| {
+            is_signed(one, &basic.signature_algorithm, signed, &basic.signature)
+        };
+        let mut delegates = inside.iter().chain(self.others);
+        Ok(is_by(self.issuer)
+            || delegates
+                .any(|one| is_by(one) && may_answer(one, made) && is_issued_by(one, self.issuer)))
+    }
 }
 
-fn from_ocsp(
-    response: &OcspResponse,
-    signer: &Certificate,
-    issuer: &Certificate,
-    at: Duration,
-) -> Option<Answer> {
-    let bytes = response.response_bytes.as_ref()?.response.as_bytes();
-    let basic = BasicOcspResponse::from_der(bytes).ok()?;
-    let delegates = basic.certs.iter().flatten();
-    let mut responders = delegates
-        .filter(|certificate| is_issued_by(certificate, issuer) && may_answer(certificate, at))
-        .chain([issuer]);
-    let message = basic.tbs_response_data.to_der().ok()?;
-    let signature = basic.signature.as_bytes()?;
-    let signed = responders.any(|certificate| {
-        let key = &certificate.tbs_certificate.subject_public_key_info;
-        algorithm::verify(key, &basic.signature_algorithm, None, &message, signature).is_ok()
-    });
-    let responses = &basic.tbs_response_data.responses;
-    let found = responses
-        .iter()
-        .find(|single| names(&single.cert_id, signer, issuer))?;
-    match &found.cert_status {
-        _ if !signed => None,
-        CertStatus::Good(_) => {
-            let next = found.next_update.as_ref();
-            let next = next.map(|time| time.0.to_unix_duration());
-            let fresh = is_of(at, found.this_update.0.to_unix_duration(), next);
-            fresh.then_some(Answer::Good)
-        }
-        CertStatus::Revoked(info) => {
-            Some(Answer::Revoked(info.revocation_time.0.to_unix_duration()))
-        }
-        CertStatus::Unknown(_) => None,
-    }
+fn is_signed(
+    by: &Certificate,
+    algorithm: &AlgorithmIdentifierOwned,
+    message: &[u8],
+    signature: &BitString,
+) -> bool {
+    let key = &by.tbs_certificate.subject_public_key_info;
+    let signature = signature.as_bytes();
+    signature.is_some_and(|bytes| algorithm::verify(key, algorithm, None, message, bytes).is_ok())
 }
 
 /// Whether an OCSP answer is about this certificate.

@@ -107,13 +107,14 @@ fn holds(
     file: &[u8],
     sealed: &SealedAt,
 ) -> Result<Option<CarriedSigned>, &'static str> {
-    use medfolder_record::x509::{CarriedPolicy, check};
+    use medfolder_record::x509::{AsOf, CarriedPolicy, check};
     let policy = CarriedPolicy {
         ca_roots: &chain.policy().ca_roots,
         tsa_roots: &chain.policy().tsa_roots,
         revocation_required: false,
     };
-    let found = check(signature, file, &policy, sealed.time).map_err(|error| error.code())?;
+    let sealed = AsOf::Block(sealed.time);
+    let found = check(signature, file, &policy, sealed).map_err(|error| error.code())?;
     Ok(Some(CarriedSigned {
         signer: found.signer,
         media_type: signature.media_type.clone(),
