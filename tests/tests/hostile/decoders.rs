@@ -18,7 +18,7 @@ use medfolder_gateway::spool::{In, Out};
 use medfolder_gateway::worklist::{Answers, Items, Taken};
 use medfolder_ledger::proof::{EntryProof, HistoryPage, Receipt, RefusalProof};
 use medfolder_ledger::{Block, Chain, Checkpoint, Prepared, Transaction};
-use medfolder_record::x509::{self, CarriedPolicy};
+use medfolder_record::x509::{self, AsOf, CarriedPolicy};
 use medfolder_record::{
     Attachment, CardNumber, Core, Disclosure, Envelope, FolderNumber, KeySlot, RecordId,
     Signatures, Statement, pieces,
@@ -249,7 +249,8 @@ fn carried(bytes: &[u8]) -> bool {
             tsa_roots: &roots,
             revocation_required: true,
         };
-        let checked = x509::check(signature, b"file", &policy, 1_700_000_000_000);
+        let sealed = AsOf::Clock(1_700_000_000_000);
+        let checked = x509::check(signature, b"file", &policy, sealed);
         taken(checked, |e| e.code());
         any = true;
     }
