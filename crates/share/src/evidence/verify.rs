@@ -7,6 +7,7 @@ use medfolder_ledger::proof::EntryProof;
 use medfolder_ledger::state::{MemberEntry, RecordEntry, SealEntry, StaffEntry};
 use medfolder_ledger::{Body, Chain, Checkpoint, StateKey, Transaction};
 use medfolder_record::content::{PieceType, leaf as piece_leaf, root as content_root};
+use medfolder_record::limits::MAX_ATTACHMENTS;
 use medfolder_record::record_core::leaf;
 use medfolder_record::{
     Attachment, Custody, Disclosure, DoctorSignature, RecordId, SealedAt, Signatures, Statement,
@@ -239,6 +240,7 @@ impl Run<'_> {
 
     /// Cuts the body anew and computes the content root from the salts.
     fn whole(&mut self, whole: &Whole) -> Checked<SealState> {
+        must(whole.attachments.len() <= MAX_ATTACHMENTS, C::Content)?;
         let Some(body) = self.body_at_hand() else {
             return Ok(SealState::SealOnly);
         };
