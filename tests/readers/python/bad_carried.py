@@ -17,11 +17,11 @@ def plans(accepted: bool) -> dict:
 def plan(case: dict):
     chain, answers = ([bytes.fromhex(one) for one in case[part]] for part in ("chain", "answers"))
     cms, stamp = (bytes.fromhex(case[part]) for part in ("cms", "stamp"))
-    return signed(cms, chain + ROOTS, answers, stamp)
+    return signed(cms, chain + ROOTS, answers, stamp, file=bytes.fromhex(case.get("file", PDF[1].hex())))
 
 
-def signed(*parts):
-    return lambda world: Plan(carried=[[PDF[1], PDF[0], *parts]], files=[PDF])
+def signed(*parts, file=PDF[1]):
+    return lambda world: Plan(carried=[[file, PDF[0], *parts]], files=[[PDF[0], file]])
 
 
 def of_sm2(world):

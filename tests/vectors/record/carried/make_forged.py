@@ -76,8 +76,8 @@ def purpose(kind: str) -> bytes:
 class Party:
     """A name, a key and the certificate that `by` made for it; without `by` its own."""
 
-    def __init__(self, name: str, by=None, extensions=(usage(SIGNS),), begin=BEGIN, end=END, key=None, form=None):
-        self.name, self.serial = seq(tlv(0x31, seq(oid("2.5.4.3"), tlv(12, name.encode())))), number(len(name) + 1)
+    def __init__(self, name: str, by=None, extensions=(usage(SIGNS),), begin=BEGIN, end=END, key=None, form=None, serial=None):
+        self.name, self.serial = seq(tlv(0x31, seq(oid("2.5.4.3"), tlv(12, name.encode())))), serial or number(len(name) + 1)
         self.key, self.by = key or ec.generate_private_key(ec.SECP256R1()), by or self
         self.algorithm = WITH_RSA if isinstance(self.key, rsa.RSAPrivateKey) else WITH_ECDSA
         public = self.key.public_key()
@@ -101,23 +101,23 @@ def attribute(kind: str, *values: bytes) -> bytes:
     return seq(oid(kind), tlv(0x31, *values))
 
 
-def cms(signer: Party, data=FILE, kind=DATA, named=None, inside=False, others=(), more=(), placed=sorted, signed=sorted):
+def cms(signer: Party, data=FILE, kind=DATA, named=None, inside=False, others=(), more=(), placed=sorted, signed=sorted, bare=False):
     """A SignedData and its signature's value."""
     digest = tlv(4, hashlib.sha256(data).digest())
     listed = [attribute("1.2.840.113549.1.9.3", oid(named or kind)), attribute("1.2.840.113549.1.9.4", digest), *more]
-    value = signer.sign(tlv(0x31, *signed(listed)))
+    value = signer.sign(data if bare else tlv(0x31, *signed(listed)))
     name = seq(signer.by.name, signer.serial)
     algorithm = BARE_RSA if signer.algorithm == WITH_RSA else WITH_ECDSA
-    info = seq(number(1), name, SHA256, tlv(0xA0, *placed(listed)), algorithm, tlv(4, value))
+    info = seq(number(1), name, SHA256, *([] if bare else [tlv(0xA0, *placed(listed))]), algorithm, tlv(4, value))
     content = seq(oid(kind), *([tlv(0xA0, tlv(4, data))] if inside else []))
     kept = tlv(0xA0, *sorted({party.der for party in (signer, *others)}))
     parts = seq(number(1), tlv(0x31, SHA256), content, kept, tlv(0x31, info))
     return seq(oid("1.2.840.113549.1.7.2"), tlv(0xA0, parts)), value
 
 
-def stamp(value: bytes, time: bytes, by: Party, kind=TST_INFO) -> bytes:
+def stamp(value: bytes, time: bytes, by: Party, kind=TST_INFO, version=1) -> bytes:
     imprint = seq(SHA256, tlv(4, hashlib.sha256(value).digest()))
-    content = seq(number(1), oid("1.2.3.4"), imprint, number(5), tlv(0x18, time))
+    content = seq(number(version), oid("1.2.3.4"), imprint, number(5), tlv(0x18, time))
     return cms(by, content, kind, inside=True)[0]
 
 
@@ -148,8 +148,10 @@ STAMPER = Party("Stamper", STAMP_ROOT, [usage(SIGNS), purpose(STAMPS)])
 DELEGATE = Party("Delegate of Root", ROOT, [usage(SIGNS), purpose(ANSWERS)])
 
 
-def case(accepted: bool, name: str, made, answers=(), token=b"", chain=()) -> dict:
+def case(accepted: bool, name: str, made, answers=(), token=b"", chain=(), file=FILE) -> dict:
     parts = {"cms": made[0], "chain": chain, "answers": answers, "stamp": token}
+    if file != FILE:
+        parts["file"] = file
     texts = {key: [one.hex() for one in part] if isinstance(part, (list, tuple)) else part.hex() for key, part in parts.items()}
     return {"name": name, "accepted": accepted, **texts}
 
@@ -168,6 +170,11 @@ def attributes():
     yield case(False, "attributes out of order, signed in order", cms(DOCTOR, placed=backwards))
     values = [attribute("1.2.3.4.5", tlv(4, b"b"), tlv(4, b"a"))]
     yield case(False, "an attribute's values out of order", cms(DOCTOR, more=values))
+    yield case(True, "a signature without attributes", cms(DOCTOR, bare=True))
+    yield case(False, "one over other data", cms(DOCTOR, kind="1.2.3.4.5", bare=True))
+    file = tlv(0x31, twice[0])
+    yield case(False, "one over a file that is attributes", cms(DOCTOR, file, bare=True), file=file)
+    yield case(True, "attributes over a file that is attributes", cms(DOCTOR, file), file=file)
     yield case(False, "an attribute of another content type", cms(DOCTOR, named="1.2.3.4.5"))
 
 
@@ -177,6 +184,7 @@ def certificates():
     yield by(False, "key usage twice, enciphering first", usage(ENCIPHERS), usage(SIGNS))
     yield by(False, "critical written as 01", usage(SIGNS, UNNAMED))
     yield by(False, "not critical, and said so", usage(SIGNS, FALSE))
+    yield by(False, "a serial number that is not the shortest", serial=b"\2\2\0\5")
     yield by(True, "an extension that nobody knows", usage(SIGNS), extension("1.2.3.4", b"\5\0", b""))
     yield by(False, "a critical extension that nobody knows", usage(SIGNS), extension("1.2.3.4", b"\5\0"))
     yield by(False, "a point that is not in full", form=PublicFormat.CompressedPoint)
@@ -213,7 +221,8 @@ def stamps():
     yield case(False, "a time-stamp ten years after the seal", made, token=at(b"20361123010000Z"))
     yield case(False, "a time-stamp from before the certificates", made, token=at(b"20251123010000Z"))
     yield case(False, "a time-stamp that says it is something else", made, token=at(SEALED, kind="1.2.3.4.5"))
-    plain = Party("No stamper", STAMP_ROOT)
+    yield case(False, "a time-stamp of version 2", made, token=at(SEALED, version=2))
+    plain = Party("One who stamps nothing", STAMP_ROOT)
     yield case(False, "a time-stamp by a key for other purposes", made, token=at(SEALED, plain))
     brief = Party("Dr. Brief", ROOT, end=b"260701000000Z")
     made = cms(brief)
@@ -234,6 +243,8 @@ def answers():
     yield with_answer(True, "another is revoked", answer(ROOT, single(Party("Dr. Somebody else", ROOT), then)))
     plain = Party("No delegate", ROOT)
     yield with_answer(True, "revoked, says one who may not answer", answer(plain, revoked, inside=[plain]))
+    stamper = Party("Stamps only", ROOT, [usage(SIGNS), purpose(STAMPS)])
+    yield with_answer(True, "revoked, says one who may do something else", answer(stamper, revoked, inside=[stamper]))
     other = Party("Delegate of another", STAMP_ROOT, [usage(SIGNS), purpose(ANSWERS)])
     yield with_answer(True, "revoked, says another's delegate", answer(other, revoked, inside=[other]))
     late = answer(DELEGATE, revoked, inside=[DELEGATE], made=b"20251231235959Z")
@@ -246,6 +257,8 @@ def answers():
     yield with_answer(False, "revoked when it was sealed, says a list", listed(SEALED[2:]))
     yield with_answer(True, "revoked after the seal, says a list", listed(b"261123010001Z"))
     yield with_answer(True, "revoked, says a list of another's", listed(b"260601000000Z", STAMP_ROOT))
+    renamed = revoked_list(ROOT, DOCTOR.serial, b"260601000000Z", STAMP_ROOT.name)
+    yield with_answer(True, "revoked, says a list under another name", renamed)
     token = stamp(made[1], b"20260531000000Z", STAMPER)
     yield with_answer(True, "revoked after the time-stamp, says a list", listed(b"260601000000Z"), token=token)
 
