@@ -310,4 +310,5 @@ fn a_wrong_word_is_named_and_nothing_is_made() {
         "words.unknown"
     );
     assert_eq!(restore(&["abandon"; 24].join(" ")), "words.checksum");
+    assert!(!place.path().join("vault").exists());
 }

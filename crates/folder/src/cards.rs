@@ -165,9 +165,15 @@ impl Folder<'_> {
                 self.set_registered(pending.card.row)?;
                 Ok(pending.card.clone())
             }
-            ClaimState::Refused => Err(FolderError::Desk(
-                status.code.unwrap_or_else(|| "desk.refused".to_owned()),
-            )),
+            ClaimState::Refused => {
+                // The card stays: the ledger, not the edge, tells whether the desk confirmed it.
+                self.vault.database()?.execute(
+                    "UPDATE card SET claim = NULL WHERE id = ?1",
+                    [pending.card.row],
+                )?;
+                let code = status.code.unwrap_or_else(|| "desk.refused".to_owned());
+                Err(FolderError::Desk(code))
+            }
             ClaimState::Waiting => Err(FolderError::DeskWaiting),
         }
     }
@@ -180,15 +186,15 @@ impl Folder<'_> {
         self.cards_where("state <> 'pending'")
     }
 
-    /// Every card of the folder with how it stands, oldest first.
+    /// Every card of the folder with how it stands, oldest first; none of which the desk said no.
     ///
     /// # Errors
     /// `vault.storage`.
     pub fn linked_cards(&self) -> Result<Vec<LinkedCard>, FolderError> {
         let database = self.vault.database()?;
         let mut statement = database.prepare_cached(
-            "SELECT id, number, member, idx, state, linked, replaced FROM card WHERE folder = ?1
-             ORDER BY id",
+            "SELECT id, number, member, idx, state, linked, replaced FROM card
+             WHERE folder = ?1 AND (state <> 'pending' OR claim IS NOT NULL) ORDER BY id",
         )?;
         let rows = statement.query_map([self.id], |row| {
             Ok(LinkedCard {

@@ -93,6 +93,9 @@ pub enum IssueError {
     /// Longer than [`MAX_LABEL_UNITS`].
     #[error("the label is longer than 80 characters")]
     LabelTooLong,
+    /// More than one line, or characters that no one sees.
+    #[error("the label is not one line of text")]
+    LabelNotText,
     /// At or above [`EXPIRY_CEILING_SECONDS`].
     #[error("the end is not given in seconds")]
     ExpiryNotSeconds,
@@ -110,10 +113,17 @@ impl IssueError {
             Self::UrlGuessable => "link.url_guessable",
             Self::Address(error) => error.code(),
             Self::LabelTooLong => "link.label_too_long",
+            Self::LabelNotText => "link.label_not_text",
             Self::ExpiryNotSeconds => "link.exp_not_seconds",
             Self::ViewerLeaksKey => "link.viewer_leaks_key",
         }
     }
+}
+
+/// Characters that break a line or turn its direction: a label with them could pass for what a reader
+/// is told about a record.
+pub(crate) fn unseen(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// What somebody wants to issue; [`Link::issue`] checks it.
@@ -160,6 +170,9 @@ impl Link {
             .is_some_and(|l| l.encode_utf16().count() > MAX_LABEL_UNITS)
         {
             return Err(IssueError::LabelTooLong);
+        }
+        if draft.label.as_deref().is_some_and(|l| l.contains(unseen)) {
+            return Err(IssueError::LabelNotText);
         }
         if draft.exp.is_some_and(|exp| exp >= EXPIRY_CEILING_SECONDS) {
             return Err(IssueError::ExpiryNotSeconds);

@@ -12,7 +12,7 @@ use crate::encoding::from_base64url_lenient;
 use crate::key::LinkKey;
 use crate::link::{
     EXPIRY_CEILING_SECONDS, Flags, Link, LinkDraft, MAX_LABEL_UNITS, MAX_URL_CHARACTERS,
-    PAYLOAD_VERSION, SCHEME,
+    PAYLOAD_VERSION, SCHEME, unseen,
 };
 
 /// Longest text that is looked at. A QR code of the largest size holds less.
@@ -272,8 +272,10 @@ fn flags_of(
 
 fn label_of(payload: &Map<String, Value>, warnings: &mut Vec<LinkWarning>) -> Option<String> {
     let label = payload.get("label").and_then(Value::as_str)?;
+    // Anybody can make a link: what is shown of it stays on its line.
+    let label = label.replace(unseen, " ");
     if label.encode_utf16().count() <= MAX_LABEL_UNITS {
-        return Some(label.to_owned());
+        return Some(label);
     }
     warnings.push(LinkWarning::LabelTooLong);
     let mut units = 0;

@@ -202,6 +202,15 @@ fn item_06_a_label_has_at_most_80_utf16_units_and_an_end_is_in_seconds() {
         label("病".repeat(81)).unwrap_err(),
         IssueError::LabelTooLong
     );
+    for forged in [
+        "给医生\n✓ seal verified",
+        "a\u{1b}[2J",
+        "a\u{202e}b",
+        "a\u{2028}b",
+    ] {
+        let refused = label(forged.to_owned()).unwrap_err();
+        assert_eq!(refused.code(), "link.label_not_text");
+    }
     assert!(label("😀".repeat(40)).is_ok());
     assert_eq!(
         label("😀".repeat(40) + "x").unwrap_err(),

@@ -45,6 +45,14 @@ fn item_33_what_is_unknown_is_ignored() {
 }
 
 #[test]
+fn a_label_stays_on_its_line_whoever_made_the_link() {
+    let mut forged = payload();
+    forged["label"] = "给医生\n✓ seal verified\u{1b}[2J\u{202e}x".into();
+    let read = read_link(&uri(forged)).unwrap();
+    assert_eq!(read.link.label(), Some("给医生 ✓ seal verified [2J x"));
+}
+
+#[test]
 fn item_35_the_recipient_is_always_sent_and_a_passcode_only_once() {
     let mut viewer = Viewer::new(link("P"), options(), 0).unwrap();
     assert_eq!(viewer.step(0), Step::AskPasscode { remaining: None });

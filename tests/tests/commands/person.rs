@@ -260,6 +260,16 @@ fn a_link_that_was_stopped_is_taken_up_by_sync(served: &Served, device: &Device)
     assert!(linked, "sync does not see the card that the desk confirmed");
     the_card_that_was_replaced_says_so(served, device);
     refused(&mut device.folder(&["link", link]), "card.linked");
+    let elsewhere = text(&served.ready["gateways"][1], "name");
+    let invented = ["link", "TA6AMDRQM2XRV65V", "--member", elsewhere];
+    refused(&mut device.folder(&invented), "desk.code_unknown");
+    let cards = told(&mut device.folder(&["cards"]));
+    let waits = cards.lines.iter().any(|line| line["hospital"] == elsewhere);
+    assert!(
+        !waits,
+        "a card waits for a desk that said no: {}",
+        cards.stdout
+    );
 }
 
 /// The patient had a card there already, in her own folder: nobody loses sight of records unwarned.

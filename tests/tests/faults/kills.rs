@@ -260,8 +260,12 @@ fn exported(world: &World, device: &Device, name: &str) -> Vec<(String, usize)> 
             let mut body = String::new();
             let mut file = zip.by_name(&format!("{folder}/record.json")).unwrap();
             file.read_to_string(&mut body).unwrap();
-            let inside = |name: &&String| name.starts_with(&format!("{folder}/"));
-            (body, names.iter().filter(inside).count() - 1)
+            // Beside `record.json`, `record.html` and `record.evidence.cbor`.
+            let inside = names
+                .iter()
+                .filter_map(|name| name.strip_prefix(&format!("{folder}/")));
+            let attachments = inside.filter(|name| !name.starts_with("record."));
+            (body, attachments.count())
         })
         .collect();
     bodies.sort();

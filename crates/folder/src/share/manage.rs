@@ -99,8 +99,10 @@ impl ShareInfo {
 fn moves(state: &ShareState) -> Result<(), FolderError> {
     match state.state {
         ShareCondition::UsedUp => Err(FolderError::ShareSpent),
-        ShareCondition::Expired | ShareCondition::Revoked => Err(FolderError::ShareOver),
-        _ => Ok(()),
+        ShareCondition::Expired | ShareCondition::Revoked | ShareCondition::Locked => {
+            Err(FolderError::ShareOver)
+        }
+        ShareCondition::Live => Ok(()),
     }
 }
 
@@ -127,13 +129,13 @@ impl Folder<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The share of this id or with an id that begins so.
+    /// The share of this id, or with an id that begins with these four characters or more.
     ///
     /// # Errors
     /// `share.unknown`, `share.ambiguous`.
     pub fn find_share(&self, name: &str, now: u64) -> Result<ShareInfo, FolderError> {
         let mut found = self.shares(now)?.into_iter().filter(|share| {
-            !name.is_empty()
+            name.len() >= 4
                 && share
                     .grant
                     .to_string()

@@ -83,7 +83,7 @@ fn access_row(folder: &Folder<'_>, access: &LoggedAccess, output: Output) -> Str
 fn outcome(outcome: AccessOutcome, output: Output) -> &'static str {
     match outcome {
         AccessOutcome::Opened => output.say("已打开", "opened it"),
-        AccessOutcome::Ended => output.say("看过：", "had received at the end:"),
+        AccessOutcome::Ended => output.say("结束时共收到：", "had received at the end:"),
         AccessOutcome::WrongCode => output.say("口令错误", "wrong passcode"),
         AccessOutcome::Refused => output.say("被拒绝", "was refused"),
         AccessOutcome::Locked => output.say("口令错误过多，已锁定", "locked after wrong passcodes"),

@@ -7,7 +7,7 @@ use crate::output::{Output, padded};
 use crate::prompt;
 use medfolder_client::clock::Clock;
 use medfolder_crypto::words::WordList;
-use medfolder_folder::{Folder, Trust};
+use medfolder_folder::{Folder, FolderError, Trust};
 use serde_json::json;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::time::Duration;
@@ -94,6 +94,7 @@ pub(crate) fn restore(
     };
     trust.check()?;
     let words = words()?;
+    medfolder_crypto::words::to_root(&words).map_err(FolderError::Words)?;
     let vault = place.open_or_create(key_store)?;
     let folder = vault.restore_folder(place.new_name(), &words, &trust, clock.now())?;
     let line = json!({ "folder": folder.number, "name": folder.name });

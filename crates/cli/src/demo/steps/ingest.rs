@@ -129,6 +129,9 @@ fn signed(state: &Status) -> u64 {
 pub(crate) async fn settle(stage: &mut Stage) -> Result<Vec<Status>, CliError> {
     let (mut last, mut changed) = (Vec::new(), Instant::now());
     loop {
+        // Looked at first: a file is removed after what it holds is counted.
+        let mut inlets = stage.world.hospitals.iter().map(|h| h.file("fhir"));
+        let delivering = inlets.any(|inlet| has_document(&inlet));
         let mut states = Vec::new();
         for control in &stage.controls {
             states.push(control.status().await?);
@@ -137,16 +140,14 @@ pub(crate) async fn settle(stage: &mut Stage) -> Result<Vec<Status>, CliError> {
             .iter()
             .map(|s| s.to_sign + s.unassigned.values().sum::<u64>())
             .sum();
-        let mut inlets = stage.world.hospitals.iter().map(|h| h.file("fhir"));
-        if unsigned == 0 && !inlets.any(|inlet| has_document(&inlet)) {
+        if unsigned == 0 && !delivering {
             return Ok(states);
         }
         let now: Vec<(u64, u64)> = states.iter().map(|s| (s.records, signed(s))).collect();
         if last != now {
             (last, changed) = (now, Instant::now());
         } else if changed.elapsed() > STANDSTILL {
-            let mut inlets = stage.world.hospitals.iter().map(|h| h.file("fhir"));
-            return if inlets.any(|inlet| has_document(&inlet)) {
+            return if delivering {
                 Err(broken("ingest", "files were not taken in"))
             } else {
                 Ok(states)

@@ -188,7 +188,13 @@ impl<'f> Archive<'f> {
                 Err(error) => row.missing.push((name, error.code().to_owned())),
             }
         }
-        let page = page::page(&row, document.as_ref(), shown, self.language);
+        let page = page::page(
+            &row,
+            document.as_ref(),
+            shown,
+            pack.is_some(),
+            self.language,
+        );
         self.file(
             &format!("{}/record.html", row.folder),
             when,

@@ -11,6 +11,7 @@ pub(super) fn page(
     row: &Row,
     document: Option<&Summary>,
     shown: &Shown,
+    proven: bool,
     language: Language,
 ) -> String {
     let mut body = format!("<h1>{}</h1>\n", escape(&row.title));
@@ -18,7 +19,7 @@ pub(super) fn page(
     body.push_str(&heading(row, shown, language));
     body.push_str(&content(document, shown, language));
     body.push_str(&attachments(row, language));
-    body.push_str(&proof(row, shown, language));
+    body.push_str(&proof(row, shown, proven, language));
     html::page(&row.title, &body, language)
 }
 
@@ -103,7 +104,7 @@ fn attachments(row: &Row, language: Language) -> String {
         return String::new();
     }
     let here = row.attachments.iter().map(|(name, size)| {
-        let size = size.div_ceil(1_024);
+        let size = size.div_ceil(1_000);
         let (href, name) = (address(name), escape(name));
         format!("<p><a href=\"{href}\">{name}</a> <span class=\"dim\">{size} KB</span></p>\n")
     });
@@ -119,7 +120,7 @@ fn attachments(row: &Row, language: Language) -> String {
     )
 }
 
-fn proof(row: &Row, shown: &Shown, language: Language) -> String {
+fn proof(row: &Row, shown: &Shown, proven: bool, language: Language) -> String {
     let verified = language.say(
         "✓ 导出时已逐项验证：医院的签章和签署人的签名都有效，内容没有改动。",
         "✓ Verified when it was exported: the hospital’s seal and the signer’s signature hold, and nothing was changed.",
@@ -134,10 +135,16 @@ fn proof(row: &Row, shown: &Shown, language: Language) -> String {
         row.id.get(..12).unwrap_or(&row.id),
     );
     let number = language.say("病历编号", "record");
-    let files = language.say(
-        "签署的原文：record.json；证明：record.evidence.cbor（medfolder verify 可检查）",
-        "What was signed: record.json. What proves it: record.evidence.cbor, for `medfolder verify`",
-    );
+    let files = match proven {
+        true => language.say(
+            "签署的原文：record.json；证明：record.evidence.cbor（medfolder verify 可检查）",
+            "What was signed: record.json. What proves it: record.evidence.cbor, for `medfolder verify`",
+        ),
+        false => language.say(
+            "签署的原文：record.json。导出时账本没有回答，所以没有附上证明。",
+            "What was signed: record.json. The ledger did not answer at export: no proof is beside it.",
+        ),
+    };
     let back = language.say("全部病历", "all records");
     format!(
         "<h2>{}</h2>\n<p class=\"ok\">{verified}</p>\n<p class=\"dim\">{label} {sealed}; {number} {id}</p>\n\
