@@ -36,7 +36,9 @@ impl Kept {
         };
         let failed = |error: std::io::Error| CliError::new("demo.storage", error);
         let bytes = serde_json::to_vec_pretty(&kept).map_err(|error| failed(error.into()))?;
-        std::fs::write(directory.join(FILE), bytes).map_err(failed)
+        let (part, file) = (directory.join(format!("{FILE}.part")), directory.join(FILE));
+        std::fs::write(&part, bytes).map_err(failed)?;
+        std::fs::rename(part, file).map_err(failed)
     }
 
     /// The newest world of this suite below a directory.

@@ -75,6 +75,9 @@ pub(crate) fn plan(root: &Path, hospitals: &[String]) -> Result<Plan, CliError> 
     let mut planner = Planner::new(root, hospitals);
     let (mut all, unread) = (Vec::new(), |_| CliError::new("demo.data", root.display()));
     collect(root, &mut all, &mut planner.unread).map_err(unread)?;
+    for (path, _) in &mut planner.unread {
+        *path = path.strip_prefix(root).unwrap_or(path).to_owned();
+    }
     all.sort();
     let (files, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|file| is_json(file));
     planner.others = others;
@@ -98,8 +101,8 @@ fn is_hidden(path: &Path) -> bool {
     name.is_some_and(|name| name.starts_with('.'))
 }
 
-/// Links to folders are not followed: they may lead in circles. A folder below that cannot be read
-/// is skipped like a bad file.
+/// Links are not followed: they may lead in circles, or out of what somebody meant to show. They
+/// and what is no regular file are skipped like a bad file, as is a folder that cannot be read.
 fn collect(
     directory: &Path,
     into: &mut Vec<PathBuf>,
@@ -108,12 +111,15 @@ fn collect(
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let path = entry.path();
-        if entry.file_type()?.is_dir() {
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
             if collect(&path, into, unread).is_err() {
                 unread.push((path, "file.read"));
             }
-        } else if !is_hidden(&path) && !path.is_dir() {
+        } else if kind.is_file() && !is_hidden(&path) {
             into.push(path);
+        } else if !is_hidden(&path) {
+            unread.push((path, "demo.not_a_file"));
         }
     }
     Ok(())
@@ -404,17 +410,23 @@ mod tests {
     }
 
     #[test]
-    fn deep_files_are_delivered_near_the_top_and_links_are_not_followed_in_circles() {
+    fn deep_files_are_delivered_near_the_top_and_no_link_or_pipe_is_read() {
         let data = tempfile::tempdir().unwrap();
         let deep = data.path().join(["d"; 20].join("/"));
         fs::create_dir_all(&deep).unwrap();
         fs::write(deep.join("x.json"), "{}").unwrap();
         std::os::unix::fs::symlink(data.path(), deep.join("circle")).unwrap();
-        std::os::unix::fs::symlink("/nowhere", data.path().join("dangling.json")).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", data.path().join("link.json")).unwrap();
+        let pipe = data.path().join("pipe.json");
+        let made = std::process::Command::new("mkfifo").arg(pipe).status();
+        assert!(made.unwrap().success());
         let plan = plan(data.path(), &["A".to_owned()]).unwrap();
         assert_eq!(plan.deliveries.len(), 1);
         assert_eq!(plan.deliveries[0].place, Path::new("deep/0/x.json"));
-        assert_eq!(plan.unread, [(PathBuf::from("dangling.json"), "file.read")]);
+        let unread: BTreeMap<_, _> = plan.unread.into_iter().collect();
+        let circle = PathBuf::from(["d"; 20].join("/")).join("circle");
+        let skipped = [circle, "link.json".into(), "pipe.json".into()];
+        assert_eq!(unread, skipped.map(|file| (file, "demo.not_a_file")).into());
     }
 
     #[test]
