@@ -3,9 +3,8 @@
 //!
 //! The national key is the first 16 of the secret's 32 bytes.
 
-use crate::{Opaque, Secret32, Suite};
+use crate::{Opaque, Secret32, Suite, Wiped};
 use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
-use zeroize::Zeroizing;
 
 /// Length of the tag behind every ciphertext, in bytes.
 pub const TAG_LEN: usize = 16;
@@ -51,7 +50,7 @@ impl AeadKey {
     ///
     /// # Errors
     /// [`Opaque`] when key, `aad` or ciphertext is not the one that was sealed.
-    pub fn open_once(self, aad: &[u8], ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, Opaque> {
+    pub fn open_once(self, aad: &[u8], ciphertext: &[u8]) -> Result<Wiped, Opaque> {
         self.open(&ZERO_NONCE, aad, ciphertext)
     }
 
@@ -83,7 +82,7 @@ impl AeadKey {
         nonce: &[u8; NONCE_LEN],
         aad: &[u8],
         ciphertext: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Opaque> {
+    ) -> Result<Wiped, Opaque> {
         match &self.0 {
             Cipher::Aes(key) => key.open(nonce, aad, ciphertext),
             Cipher::Sm4(cipher) => cipher
@@ -94,7 +93,7 @@ impl AeadKey {
                         aad,
                     },
                 )
-                .map(Zeroizing::new)
+                .map(Wiped::new)
                 .map_err(|_| Opaque),
         }
     }
@@ -125,13 +124,13 @@ pub fn aes256gcm_open(
     nonce: &[u8; NONCE_LEN],
     aad: &[u8],
     ciphertext: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, Opaque> {
+) -> Result<Wiped, Opaque> {
     aes::Key::new(key.expose()).open(nonce, aad, ciphertext)
 }
 
 #[cfg(not(target_arch = "wasm32"))]
 mod aes {
-    use super::{NONCE_LEN, Opaque, TAG_LEN, Zeroizing};
+    use super::{NONCE_LEN, Opaque, TAG_LEN, Wiped};
     use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
     pub(super) struct Key(LessSafeKey);
@@ -162,8 +161,8 @@ mod aes {
             nonce: &[u8; NONCE_LEN],
             aad: &[u8],
             ciphertext: &[u8],
-        ) -> Result<Zeroizing<Vec<u8>>, Opaque> {
-            let mut out = Zeroizing::new(ciphertext.to_vec());
+        ) -> Result<Wiped, Opaque> {
+            let mut out = Wiped::new(ciphertext.to_vec());
             let nonce = Nonce::assume_unique_for_key(*nonce);
             let length = self
                 .0
@@ -178,7 +177,7 @@ mod aes {
 
 #[cfg(target_arch = "wasm32")]
 mod aes {
-    use super::{NONCE_LEN, Opaque, Zeroizing};
+    use super::{NONCE_LEN, Opaque, Wiped};
     use aes_gcm::Aes256Gcm;
     use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
 
@@ -204,7 +203,7 @@ mod aes {
             nonce: &[u8; NONCE_LEN],
             aad: &[u8],
             ciphertext: &[u8],
-        ) -> Result<Zeroizing<Vec<u8>>, Opaque> {
+        ) -> Result<Wiped, Opaque> {
             self.0
                 .decrypt(
                     &(*nonce).into(),
@@ -213,7 +212,7 @@ mod aes {
                         aad,
                     },
                 )
-                .map(Zeroizing::new)
+                .map(Wiped::new)
                 .map_err(|_| Opaque)
         }
     }

@@ -25,6 +25,7 @@ pub mod suite;
 pub mod tree;
 pub mod typed;
 mod uint;
+mod wiped;
 pub mod words;
 pub mod wrap;
 
@@ -36,6 +37,7 @@ pub use secret::Secret32;
 pub use sign::{Signature, SigningKey, VerifyingKey};
 pub use suite::{Digest, Hasher, Suite};
 pub use uint::{MAX_UINT, all_exact};
+pub use wiped::Wiped;
 pub use wrap::{EncryptionPublic, EncryptionSecret};
 
 /// A cryptographic check failed because of what a peer sent. Deliberately says nothing more.

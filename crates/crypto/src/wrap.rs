@@ -11,10 +11,9 @@
 
 use crate::canonical::{is_compressed, is_montgomery};
 use crate::sign::compressed;
-use crate::{AeadKey, KeyError, Label, Opaque, PublicKeyBytes, Secret32, Suite, sm2_scalar};
+use crate::{AeadKey, KeyError, Label, Opaque, PublicKeyBytes, Secret32, Suite, Wiped, sm2_scalar};
 use hpke::{Deserializable, OpModeR, OpModeS, Serializable};
 use rand_core::CryptoRng;
-use zeroize::Zeroizing;
 
 type Kem = hpke::kem::X25519HkdfSha256;
 type Kdf = hpke::kdf::HkdfSha256;
@@ -56,11 +55,7 @@ impl EncryptionSecret {
     ///
     /// # Errors
     /// [`Opaque`] when it was made for another key, another context, or was changed.
-    pub fn unwrap_message(
-        &self,
-        context: &[u8],
-        wrapped: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Opaque> {
+    pub fn unwrap_message(&self, context: &[u8], wrapped: &[u8]) -> Result<Wiped, Opaque> {
         match &self.0 {
             Private::X25519(key) => open_hpke(key, context, wrapped),
             Private::Sm2(key) => open_sm2(key, context, wrapped),
@@ -76,11 +71,7 @@ impl EncryptionSecret {
     }
 }
 
-fn open_hpke(
-    key: &HpkePrivate,
-    context: &[u8],
-    wrapped: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, Opaque> {
+fn open_hpke(key: &HpkePrivate, context: &[u8], wrapped: &[u8]) -> Result<Wiped, Opaque> {
     let (enc, ciphertext) = wrapped.split_at_checked(HPKE_ENC_LEN).ok_or(Opaque)?;
     // One encoding of the sender's key, as of every other: RFC 7748 would mask what is not.
     let canonical = <&[u8; 32]>::try_from(enc).is_ok_and(is_montgomery);
@@ -89,20 +80,16 @@ fn open_hpke(
         return Err(Opaque);
     }
     hpke::single_shot_open::<Aead, Kdf, Kem>(&OpModeR::Base, key, &enc, context, ciphertext, &[])
-        .map(Zeroizing::new)
+        .map(Wiped::new)
         .map_err(|_| Opaque)
 }
 
-fn open_sm2(
-    key: &sm2::SecretKey,
-    context: &[u8],
-    wrapped: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, Opaque> {
+fn open_sm2(key: &sm2::SecretKey, context: &[u8], wrapped: &[u8]) -> Result<Wiped, Opaque> {
     let (secret, ciphertext) = wrapped.split_at_checked(SM2_SECRET_LEN).ok_or(Opaque)?;
     let z = sm2::pke::DecryptingKey::new(key.clone())
         .decrypt(secret)
         .map_err(|_| Opaque)?;
-    let z = Secret32::try_from(Zeroizing::new(z).as_slice())?;
+    let z = Secret32::try_from(Wiped::new(z).as_slice())?;
     national_key(&z, context).open_once(&[], ciphertext)
 }
 

@@ -15,11 +15,10 @@ use crate::keys::RecordKey;
 use crate::limits::{MAX_ATTACHMENTS, MAX_CORE, MAX_STORAGE_ADDRESS};
 use crate::version::Version;
 use medfolder_crypto::aead::TAG_LEN;
-use medfolder_crypto::{CborError, Digest, Label, Opaque, Suite, from_cbor, to_cbor};
+use medfolder_crypto::{CborError, Digest, Label, Opaque, Suite, Wiped, from_cbor, to_cbor};
 use minicbor::decode::{self, Decoder};
 use minicbor::encode::{self, Encoder, Write};
 use minicbor::{Decode, Encode};
-use zeroize::Zeroizing;
 
 const CORE_ITEMS: u64 = 11;
 
@@ -163,10 +162,7 @@ impl Core {
     ///
     /// # Errors
     /// [`Opaque`] when it was not encrypted under this key for this place.
-    pub fn open_storage_address(
-        &self,
-        key: &RecordKey,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, Opaque> {
+    pub fn open_storage_address(&self, key: &RecordKey) -> Result<Option<Wiped>, Opaque> {
         let Some(address) = &self.storage_address else {
             return Ok(None);
         };

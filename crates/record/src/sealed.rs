@@ -18,11 +18,10 @@ use crate::padding::padded_length;
 use crate::record_core::Place;
 use crate::version::Version;
 use core::ops::Range;
-use medfolder_crypto::Secret32;
 use medfolder_crypto::aead::TAG_LEN;
+use medfolder_crypto::{Secret32, Wiped};
 use minicbor::decode::{Decoder, Error};
 use minicbor::{Decode, Encoder};
-use zeroize::Zeroizing;
 
 const LENGTH_LEN: usize = 4;
 const CONTENT_ITEMS: u64 = 7;
@@ -50,10 +49,10 @@ impl Parts<'_> {
         )
     }
 
-    fn padded(&self) -> Option<Zeroizing<Vec<u8>>> {
+    fn padded(&self) -> Option<Wiped> {
         // Room for the padded whole, so that no copy stays behind in memory.
         let room = padded_length(self.upper_bound() as u64);
-        let mut out = Zeroizing::new(Vec::with_capacity(usize::try_from(room).ok()?));
+        let mut out = Wiped::new(Vec::with_capacity(usize::try_from(room).ok()?));
         out.extend_from_slice(&[0; LENGTH_LEN]);
         self.encode(&mut out);
         let length = out.len().checked_sub(LENGTH_LEN)?;
@@ -100,7 +99,7 @@ impl Parts<'_> {
 
 /// A content as it lies decrypted in memory; wiped on drop.
 pub(crate) struct Content {
-    plaintext: Zeroizing<Vec<u8>>,
+    plaintext: Wiped,
     statement: Range<usize>,
     body: Range<usize>,
     signatures: Range<usize>,
@@ -134,7 +133,7 @@ impl Content {
     }
 
     fn is_canonical(&self, encoded: Range<usize>) -> bool {
-        let mut again = Zeroizing::new(Vec::with_capacity(self.plaintext.len() + SLACK));
+        let mut again = Wiped::new(Vec::with_capacity(self.plaintext.len() + SLACK));
         self.parts().encode(&mut again);
         self.slice(&encoded) == again.as_slice()
     }

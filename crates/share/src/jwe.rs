@@ -18,10 +18,9 @@ use std::io::{Read as _, Write as _};
 use flate2::Compression as Level;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
-use medfolder_crypto::{aes256gcm_open, aes256gcm_seal};
+use medfolder_crypto::{Wiped, aes256gcm_open, aes256gcm_seal};
 use rand_core::CryptoRng;
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
 
 use crate::encoding::{from_base64url, to_base64url};
 use crate::json;
@@ -99,7 +98,7 @@ pub struct OpenedFile {
     /// The header's `cty`; some issuers leave it out.
     pub content_type: Option<String>,
     /// The plaintext.
-    pub content: Zeroizing<Vec<u8>>,
+    pub content: Wiped,
 }
 
 impl std::fmt::Debug for OpenedFile {
@@ -214,19 +213,19 @@ fn part(text: &str) -> Result<Vec<u8>, JweError> {
     from_base64url(text).ok_or(JweError::Malformed)
 }
 
-fn deflate(plaintext: &[u8]) -> Result<Zeroizing<Vec<u8>>, JweError> {
+fn deflate(plaintext: &[u8]) -> Result<Wiped, JweError> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Level::default());
     encoder
         .write_all(plaintext)
         .map_err(|_| JweError::Inflate)?;
     encoder
         .finish()
-        .map(Zeroizing::new)
+        .map(Wiped::new)
         .map_err(|_| JweError::Inflate)
 }
 
-fn inflate(deflated: &[u8], limit: usize) -> Result<Zeroizing<Vec<u8>>, JweError> {
-    let mut plaintext = Zeroizing::new(Vec::new());
+fn inflate(deflated: &[u8], limit: usize) -> Result<Wiped, JweError> {
+    let mut plaintext = Wiped::new(Vec::new());
     let ceiling = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     DeflateDecoder::new(deflated)
         .take(ceiling)

@@ -11,6 +11,7 @@
 //!
 //! Source: SMART Health Links, manifest request and response.
 
+use medfolder_crypto::Wiped;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -90,7 +91,7 @@ impl ManifestRequest {
     }
 
     /// The request body as a viewer sends it.
-    pub fn to_json(&self) -> Zeroizing<Vec<u8>> {
+    pub fn to_json(&self) -> Wiped {
         let mut members = Map::new();
         members.insert("recipient".into(), Value::from(self.recipient.as_str()));
         if let Some(passcode) = &self.passcode {
@@ -104,7 +105,7 @@ impl ManifestRequest {
                 members.insert(name.into(), Value::from(value.as_str()));
             }
         }
-        Zeroizing::new(serde_json::to_vec(&members).unwrap_or_default())
+        Wiped::new(serde_json::to_vec(&members).unwrap_or_default())
     }
 }
 

@@ -18,11 +18,10 @@
 //!
 //! Source: sharing design, “How it travels inside a SMART Health Link”.
 
-use medfolder_crypto::Suite;
+use medfolder_crypto::{Suite, Wiped};
 use medfolder_record::GrantId;
 use rand_core::CryptoRng;
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use crate::content_type::{EVIDENCE, FHIR_JSON};
 use crate::encoding::to_base64;
@@ -92,7 +91,7 @@ pub struct PlainFile {
     /// What it is.
     pub part: Part,
     /// The plaintext.
-    pub content: Zeroizing<Vec<u8>>,
+    pub content: Wiped,
 }
 
 /// A file as it is uploaded.
@@ -110,7 +109,7 @@ pub struct SealedFile {
 pub fn package(grant: &GrantId, records: &[SharedRecord<'_>]) -> Vec<PlainFile> {
     let bodies = records.iter().enumerate().map(|(k, record)| PlainFile {
         part: Part::Record(k),
-        content: Zeroizing::new(record.body.to_vec()),
+        content: Wiped::new(record.body.to_vec()),
     });
     let mut files: Vec<PlainFile> = bodies.collect();
     for (k, record) in records.iter().enumerate() {
@@ -153,9 +152,9 @@ pub fn pairing_id(bytes: &[u8]) -> String {
     Suite::International.hash(&[bytes]).to_string()
 }
 
-fn binary_file(media_type: &str, bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+fn binary_file(media_type: &str, bytes: &[u8]) -> Wiped {
     let binary = binary(&pairing_id(bytes), media_type, bytes);
-    Zeroizing::new(serde_json::to_vec(&binary).unwrap_or_default())
+    Wiped::new(serde_json::to_vec(&binary).unwrap_or_default())
 }
 
 fn binary(id: &str, media_type: &str, bytes: &[u8]) -> Value {
@@ -167,7 +166,7 @@ fn binary(id: &str, media_type: &str, bytes: &[u8]) -> Value {
     })
 }
 
-fn evidence_file(grant: &GrantId, records: &[SharedRecord<'_>]) -> Zeroizing<Vec<u8>> {
+fn evidence_file(grant: &GrantId, records: &[SharedRecord<'_>]) -> Wiped {
     let entries: Vec<Value> = records.iter().map(evidence_entry).collect();
     let bundle = json!({
         "resourceType": "Bundle",
@@ -175,7 +174,7 @@ fn evidence_file(grant: &GrantId, records: &[SharedRecord<'_>]) -> Zeroizing<Vec
         "type": "collection",
         "entry": entries,
     });
-    Zeroizing::new(serde_json::to_vec(&bundle).unwrap_or_default())
+    Wiped::new(serde_json::to_vec(&bundle).unwrap_or_default())
 }
 
 fn evidence_entry(record: &SharedRecord<'_>) -> Value {

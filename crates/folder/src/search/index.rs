@@ -1,6 +1,6 @@
-//! Indexing in the background: a batch of verified records per call, so that sync never waits
-//! for it and a stop in the middle loses nothing. While one thread reads words, the other puts
-//! them into the index.
+//! Indexing after a sync: a batch of verified records per call, so that records can be read before
+//! their words are found and a stop in the middle loses nothing. While one thread reads words, the
+//! other puts them into the index.
 
 use super::source::{STORED, Source, Stored};
 use super::spaced;

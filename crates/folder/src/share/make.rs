@@ -8,7 +8,7 @@ use medfolder_client::api::share::{FileItem, PublishRequest};
 use medfolder_client::card_consent;
 use medfolder_client::clock::Clock;
 use medfolder_client::share_host::ShareHost;
-use medfolder_crypto::os_rng;
+use medfolder_crypto::{Wiped, os_rng};
 use medfolder_ledger::body::{Grant, Grantee};
 use medfolder_ledger::transaction::Unsigned;
 use medfolder_record::{GrantId, Record, RecordId};
@@ -174,7 +174,7 @@ impl Folder<'_> {
     }
 
     /// Plaintexts of the attachments that are on this device and small enough to travel.
-    fn shared_attachments(&self, record: &Record) -> Vec<Option<Zeroizing<Vec<u8>>>> {
+    fn shared_attachments(&self, record: &Record) -> Vec<Option<Wiped>> {
         let limit = medfolder_share::package::MAX_ATTACHMENT_BYTES;
         let pieces = record.attachments().iter().enumerate();
         pieces
@@ -206,7 +206,7 @@ fn sealed_files(grant: &GrantId, loaded: &[Loaded], key: &LinkKey) -> Result<Sea
     })
 }
 
-type Loaded = (Record, Vec<Option<Zeroizing<Vec<u8>>>>, Vec<u8>);
+type Loaded = (Record, Vec<Option<Wiped>>, Vec<u8>);
 
 fn shared_record((record, attachments, evidence): &Loaded) -> SharedRecord<'_> {
     let pieces = record.attachments().iter().zip(attachments);

@@ -7,12 +7,12 @@ use crate::records::reopen;
 use crate::{Folder, FolderError};
 use medfolder_client::login::LoginFailure;
 use medfolder_client::zone::{ZoneClient, ZoneError};
+use medfolder_crypto::Wiped;
 use medfolder_record::{Record, RecordId};
 use rusqlite::params;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use zeroize::Zeroizing;
 
 /// An attachment that is still to be fetched.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl Folder<'_> {
         let mut file = File::create(&part).map_err(FolderError::storage)?;
         let mut stream = zone.attachment(wanted.record, wanted.j, 0).await?;
         while let Some(bytes) = stream.next().await? {
-            let mut plaintext = Zeroizing::new(Vec::new());
+            let mut plaintext = Wiped::new(Vec::new());
             opener.push(&bytes, &mut plaintext)?;
             file.write_all(&bytes).map_err(FolderError::storage)?;
         }
@@ -107,15 +107,11 @@ impl Folder<'_> {
     ///
     /// # Errors
     /// `attachment.unknown`, `attachment.waiting`, or the check that failed.
-    pub fn read_attachment(
-        &self,
-        record: &Record,
-        j: u32,
-    ) -> Result<Zeroizing<Vec<u8>>, FolderError> {
+    pub fn read_attachment(&self, record: &Record, j: u32) -> Result<Wiped, FolderError> {
         let stored = record.attachment(j).ok_or(FolderError::AttachmentUnknown)?;
         let mut opener = stored.opener()?;
         let mut file = open_blob(&self.blob_path(&record.id(), j))?;
-        let mut out = Zeroizing::new(Vec::new());
+        let mut out = Wiped::new(Vec::new());
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let count = file.read(&mut buffer).map_err(FolderError::storage)?;

@@ -3,7 +3,7 @@
 use super::Vault;
 use crate::FolderError;
 use medfolder_crypto::tree::ChainRoot;
-use medfolder_crypto::{Secret32, os_rng, words};
+use medfolder_crypto::{Secret32, Wiped, os_rng, words};
 use medfolder_ledger::Chain;
 use medfolder_record::FolderNumber;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -247,7 +247,7 @@ impl Folder<'_> {
     }
 
     fn root(&self, database: &Connection) -> Result<Secret32, FolderError> {
-        let root: Zeroizing<Vec<u8>> = Zeroizing::new(
+        let root = Wiped::new(
             database
                 .prepare_cached("SELECT root FROM folder WHERE id = ?1")?
                 .query_row([self.id], |row| row.get(0))?,

@@ -6,7 +6,7 @@
 //! statement  made when author's key and replaced record are known; then the content root is fixed
 //! ```
 
-use medfolder_crypto::{Secret32, from_cbor, to_cbor};
+use medfolder_crypto::{Secret32, Wiped, from_cbor, to_cbor};
 use medfolder_record::statement::breaks_line;
 use medfolder_record::{
     Attachment, Author, ContentError, ContentRoot, ContentSalt, ContentTree, KeyId, Kind,
@@ -14,7 +14,6 @@ use medfolder_record::{
 };
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
-use zeroize::Zeroizing;
 
 use super::InnerError;
 use super::carried::Delivered;
@@ -66,7 +65,7 @@ impl Draft {
     }
 
     pub(crate) fn sealed(&self, zone: &Zone) -> Vec<u8> {
-        zone.key.seal(PURPOSE, &Zeroizing::new(to_cbor(self)))
+        zone.key.seal(PURPOSE, &Wiped::new(to_cbor(self)))
     }
 
     pub(crate) fn open(zone: &Zone, sealed: &[u8]) -> Result<Self, InnerError> {
@@ -127,7 +126,7 @@ pub(crate) fn seal_statement(zone: &Zone, statement: &Statement) -> Vec<u8> {
     zone.key.seal(STATEMENT, &statement.to_bytes())
 }
 
-pub(crate) fn open_statement(zone: &Zone, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, InnerError> {
+pub(crate) fn open_statement(zone: &Zone, sealed: &[u8]) -> Result<Wiped, InnerError> {
     Ok(zone.key.open(STATEMENT, sealed)?)
 }
 

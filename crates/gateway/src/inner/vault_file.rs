@@ -11,9 +11,8 @@ use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::path::Path;
 
 use medfolder_crypto::aead::{NONCE_LEN, TAG_LEN};
-use medfolder_crypto::{AeadKey, Digest, Hasher, Suite, os_rng};
+use medfolder_crypto::{AeadKey, Digest, Hasher, Suite, Wiped, os_rng};
 use rand_core::Rng;
-use zeroize::Zeroizing;
 
 use super::folder::Folder;
 use super::zone_key::ZoneKey;
@@ -74,7 +73,7 @@ fn write_chunks(
     out.write_all(salt)?;
     let (mut index, mut size) = (0_u64, 0_u64);
     loop {
-        let mut chunk = Zeroizing::new(Vec::with_capacity(CHUNK));
+        let mut chunk = Wiped::new(Vec::with_capacity(CHUNK));
         source.by_ref().take(CHUNK as u64).read_to_end(&mut chunk)?;
         seen(&chunk);
         let last = chunk.len() < CHUNK;
@@ -97,7 +96,7 @@ pub(crate) struct Plain {
     file: File,
     key: AeadKey,
     index: u64,
-    buffer: Zeroizing<Vec<u8>>,
+    buffer: Wiped,
     at: usize,
     ended: bool,
 }
@@ -107,7 +106,7 @@ impl Plain {
         let mut file = File::open(dir.join(name))?;
         let mut salt = [0; SALT_LEN];
         file.read_exact(&mut salt)?;
-        let (key, buffer) = (zone.once(&salt), Zeroizing::new(Vec::new()));
+        let (key, buffer) = (zone.once(&salt), Wiped::new(Vec::new()));
         Ok(Self {
             file,
             key,

@@ -8,9 +8,8 @@
 //! Values wait for signatures, for a card, for the ledger. Indexes find a patient, a visit or a
 //! document again when all that was known of them is deleted.
 
-use medfolder_crypto::{AeadKey, Digest, Label, Opaque, Secret32, Suite, os_rng};
+use medfolder_crypto::{AeadKey, Digest, Label, Opaque, Secret32, Suite, Wiped, os_rng};
 use rand_core::Rng;
-use zeroize::Zeroizing;
 
 const SALT_LEN: usize = 16;
 
@@ -37,7 +36,7 @@ impl ZoneKey {
     }
 
     /// Opens a value.
-    pub(crate) fn open(&self, purpose: &str, value: &[u8]) -> Result<Zeroizing<Vec<u8>>, Opaque> {
+    pub(crate) fn open(&self, purpose: &str, value: &[u8]) -> Result<Wiped, Opaque> {
         let (salt, ciphertext) = value.split_at_checked(SALT_LEN).ok_or(Opaque)?;
         self.once(salt).open_once(purpose.as_bytes(), ciphertext)
     }

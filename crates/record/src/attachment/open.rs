@@ -8,8 +8,7 @@ use crate::content::Attachment;
 use crate::keys::RecordKey;
 use crate::open::Record;
 use crate::record_core::{Blob, Place};
-use medfolder_crypto::{AeadKey, Digest, Hasher, Suite};
-use zeroize::Zeroizing;
+use medfolder_crypto::{AeadKey, Digest, Hasher, Suite, Wiped};
 
 /// An attachment of a record together with all that is needed to open it.
 #[derive(Clone, Copy, Debug)]
@@ -73,12 +72,7 @@ impl StoredAttachment<'_> {
     ///
     /// # Errors
     /// [`Check::AttachmentBlob`] or [`Check::Attachment`].
-    pub fn open_chunk(
-        &self,
-        index: u64,
-        sealed: &[u8],
-        path: &[Digest],
-    ) -> Result<Zeroizing<Vec<u8>>, Check> {
+    pub fn open_chunk(&self, index: u64, sealed: &[u8], path: &[Digest]) -> Result<Wiped, Check> {
         if blob_length(self.piece.size) != self.blob.length {
             return Err(Check::AttachmentBlob);
         }
@@ -103,13 +97,7 @@ struct Chunks {
 
 impl Chunks {
     /// Opens a chunk and takes its padding off.
-    fn open(
-        &self,
-        size: u64,
-        length: u64,
-        index: u64,
-        sealed: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Check> {
+    fn open(&self, size: u64, length: u64, index: u64, sealed: &[u8]) -> Result<Wiped, Check> {
         let last = index.saturating_add(1) == chunk_count(length);
         let opened = self.key.open(&nonce(index, last), &self.aad, sealed);
         let mut plaintext = opened.map_err(|_| Check::AttachmentBlob)?;

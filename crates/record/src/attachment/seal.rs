@@ -5,9 +5,8 @@ use crate::keys::RecordKey;
 use crate::limits::MAX_ATTACHMENT;
 use crate::padding::padded_length;
 use crate::record_core::{Blob, Place};
-use medfolder_crypto::{AeadKey, Digest, Hasher, Suite, merkle};
+use medfolder_crypto::{AeadKey, Digest, Hasher, Suite, Wiped, merkle};
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 /// More or fewer bytes came than were announced, or more than an attachment may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -31,7 +30,7 @@ pub struct AttachmentSealer {
     received: u64,
     /// Padded bytes that are still to be encrypted, those in the buffer included.
     remaining: u64,
-    buffer: Zeroizing<Vec<u8>>,
+    buffer: Wiped,
     hasher: Hasher,
     leaves: Vec<Digest>,
     length: u64,
@@ -63,7 +62,7 @@ impl AttachmentSealer {
             size,
             received: 0,
             remaining: padded_length(size),
-            buffer: Zeroizing::new(Vec::with_capacity(CHUNK_LEN)),
+            buffer: Wiped::new(Vec::with_capacity(CHUNK_LEN)),
             hasher: key.suite().hasher(),
             leaves: Vec::new(),
             length: 0,

@@ -7,11 +7,10 @@
 //!
 //! The host keeps H("medfolder/share-status" ‖ 0 ‖ secret). Everybody else gets the one 404.
 
-use medfolder_crypto::{Digest, Label, Suite};
+use medfolder_crypto::{Digest, Label, Suite, Wiped};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
 
 use crate::encoding::{from_base64url, to_base64url};
 use crate::json;
@@ -68,13 +67,13 @@ pub fn status_digest(key: &LinkKey) -> Digest {
 }
 
 /// The viewer's request body.
-pub fn status_request(key: &LinkKey) -> Zeroizing<Vec<u8>> {
+pub fn status_request(key: &LinkKey) -> Wiped {
     let mut members = Map::new();
     members.insert(
         "secret".into(),
         Value::from(to_base64url(key.status_secret().expose())),
     );
-    Zeroizing::new(serde_json::to_vec(&members).unwrap_or_default())
+    Wiped::new(serde_json::to_vec(&members).unwrap_or_default())
 }
 
 /// The address that answers.
@@ -95,7 +94,7 @@ pub fn status_request_holds(body: &[u8], digest: &Digest) -> bool {
     let Some(secret) = secret.and_then(from_base64url) else {
         return false;
     };
-    bool::from(digest_of(&Zeroizing::new(secret)).0.ct_eq(&digest.0))
+    bool::from(digest_of(&Wiped::new(secret)).0.ct_eq(&digest.0))
 }
 
 fn digest_of(secret: &[u8]) -> Digest {

@@ -1,7 +1,7 @@
 //! Opens one file of a link: decrypt, compare the type, look whether it is what it says.
 
+use medfolder_crypto::Wiped;
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
 
 use crate::address::AddressError;
 use crate::content_type::{API_ACCESS, FHIR_JSON, HEALTH_CARD, essence, same};
@@ -69,7 +69,7 @@ pub struct ViewedFile {
     /// From the encrypted header, else from the manifest.
     pub content_type: Option<String>,
     /// The content, or why there is none.
-    pub content: Result<Zeroizing<Vec<u8>>, FileProblem>,
+    pub content: Result<Wiped, FileProblem>,
 }
 
 impl ViewedFile {
@@ -108,7 +108,7 @@ impl std::fmt::Debug for ViewedFile {
     }
 }
 
-pub(super) type Opened = Result<(String, Zeroizing<Vec<u8>>), FileProblem>;
+pub(super) type Opened = Result<(String, Wiped), FileProblem>;
 
 /// Whether files of this type are fetched at all.
 pub(super) fn is_supported(content_type: &str) -> bool {

@@ -20,6 +20,7 @@ mod error;
 mod file;
 mod retry;
 
+use medfolder_crypto::Wiped;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -67,7 +68,7 @@ pub enum Step {
         /// Where.
         url: String,
         /// What; may hold the passcode.
-        body: Zeroizing<Vec<u8>>,
+        body: Wiped,
     },
     /// GET without any header of ours.
     Get {

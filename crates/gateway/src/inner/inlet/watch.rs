@@ -11,6 +11,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use medfolder_crypto::Wiped;
 use medfolder_fhir::json::Limits;
 
 use super::attach::{Beside, Copied};
@@ -319,14 +320,10 @@ fn prepare_file(zone: &Zone, root: &Folder, path: &Path, seen: &Seen) -> Result<
 }
 
 /// Reads the file that was seen under this path; `None` when it is another one by now.
-fn read(
-    root: &Folder,
-    path: &Path,
-    stamp: &Stamp,
-) -> std::io::Result<Option<zeroize::Zeroizing<Vec<u8>>>> {
+fn read(root: &Folder, path: &Path, stamp: &Stamp) -> std::io::Result<Option<Wiped>> {
     let mut file = root.file(path)?;
     let length = usize::try_from(stamp.size()).unwrap_or_default();
-    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(length.saturating_add(1)));
+    let mut bytes = Wiped::new(Vec::with_capacity(length.saturating_add(1)));
     file.by_ref().take(stamp.size()).read_to_end(&mut bytes)?;
     Ok((Stamp::of_file(&file)? == *stamp).then_some(bytes))
 }

@@ -2,7 +2,7 @@
 
 use std::io::{Error, Read, Result};
 
-use medfolder_crypto::Digest;
+use medfolder_crypto::{Digest, Wiped};
 use medfolder_record::{AttachmentSealer, Blob};
 
 use crate::inner::vault_file::Plain;
@@ -37,7 +37,7 @@ impl Sealing {
     fn fill(&mut self) -> Result<()> {
         self.out.clear();
         self.at = 0;
-        let mut part = zeroize::Zeroizing::new(vec![0; PART]);
+        let mut part = Wiped::new(vec![0; PART]);
         let count = self.plain.read(&mut part)?;
         let other_size = |_| Error::other("an attachment has another size than was signed");
         match part.get(..count) {
