@@ -7,6 +7,9 @@
     reason = "tests"
 )]
 
+#[path = "links/readers.rs"]
+mod readers;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use medfolder_tests::{Served, binary, eventually, root, run};
