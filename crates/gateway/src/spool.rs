@@ -5,24 +5,28 @@
 //! ```text
 //! DIR/tmp/<name>                     being written; worth nothing after a crash, unless its writer
 //!                                    noted its name durably (staged)
-//! DIR/new/<number:016x>.<kind>       complete: [0, message], strict CBOR; read in order of number
+//! DIR/new/<number:016x>.<kind>       complete: [0, message], strict CBOR, and SHA-256 of that; read in
+//!                                    order of number
 //! DIR/blobs/<digest>                 large ciphertext that a delivery names; complete before the delivery is
-//! DIR/bad/<name>                     what could not be read, kept for the engineer; the oldest go first
+//! DIR/bad/<name>                     what could not be read or was refused, kept for the engineer; the
+//!                                    oldest go first
 //! DIR/number                         numbers below this one may be in use
 //!
-//! out   delivery | tx | answer       inner → edge
-//! in    blocks | claim               edge → inner
+//! out   delivery | tx | answer | wanted     inner → edge
+//! in    blocks | claim | refused            edge → inner
 //! ```
 //!
 //! A writer makes a message durable before it says so: write, fsync, rename, fsync of the folder.
 //! A reader deletes a message after its effect is durable, blobs first; after a crash in between
 //! it meets the message again, so every effect is idempotent by content: a delivery whose seal is
-//! stored already needs its blobs no more. What stands in a message is hostile until checked.
+//! stored already needs its blobs no more. What stands in a message is hostile until checked. The
+//! digest at a file's end is against disks: whatever byte changed, of a key slot too, the message is
+//! set aside and its sender told, who has what it takes to say it again.
 
 mod reader;
 mod writer;
 
-use medfolder_crypto::Digest;
+use medfolder_crypto::{Digest, Suite, to_cbor};
 use medfolder_record::{MemberId, RecordId};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
@@ -92,6 +96,9 @@ pub enum Out {
     /// What the front desk decided about a claim.
     #[n(2)]
     Answer(#[n(0)] DeskAnswer),
+    /// Blocks are missing from this height on: they are handed in again.
+    #[n(3)]
+    Wanted(#[n(0)] u64),
 }
 
 /// A seal with all that the exchange zone keeps for it.
@@ -178,6 +185,25 @@ pub enum In {
     /// A patient's wish to link her card.
     #[n(1)]
     Claim(#[n(0)] CardClaim),
+    /// A message from the inner zone was not taken.
+    #[n(2)]
+    Refused(#[n(0)] Refused),
+}
+
+/// A message that the edge could not read or did not take: it is not stored, and comes again only when
+/// the inner zone sends it again.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Refused {
+    /// Name of its file.
+    #[n(0)]
+    pub name: String,
+    /// Identifier of its transaction, where that could be read.
+    #[n(1)]
+    pub transaction: Option<Digest>,
+    /// Stable code of the reason.
+    #[n(2)]
+    pub code: String,
 }
 
 /// T_R with the card's signature, and the proof that its sender read the code at the desk.
@@ -209,27 +235,34 @@ impl Message for Out {
             Self::Delivery(_) => Self::DELIVERY,
             Self::Tx(_) => "tx",
             Self::Answer(_) => "answer",
+            Self::Wanted(_) => "wanted",
         }
     }
 
     fn blobs(&self) -> &[BlobRef] {
         match self {
             Self::Delivery(delivery) => &delivery.attachments,
-            Self::Tx(_) | Self::Answer(_) => &[],
+            Self::Tx(_) | Self::Answer(_) | Self::Wanted(_) => &[],
         }
     }
+}
+
+impl In {
+    /// Ending of a file of blocks.
+    pub const BLOCKS: &'static str = "blocks";
 }
 
 impl Message for In {
     fn kind(&self) -> &'static str {
         match self {
-            Self::Blocks(_) => "blocks",
+            Self::Blocks(_) => Self::BLOCKS,
             Self::Claim(_) => "claim",
+            Self::Refused(_) => "refused",
         }
     }
 }
 
-/// Version and message: what a file holds.
+/// Version and message: what a file holds before its digest.
 #[derive(Encode, Decode)]
 #[cbor(array)]
 struct Framed<M> {
@@ -237,6 +270,30 @@ struct Framed<M> {
     version: u8,
     #[n(1)]
     message: M,
+}
+
+/// A file of this version.
+fn to_file<M: Message>(message: &M) -> Vec<u8> {
+    let mut bytes = to_cbor(&Framed {
+        version: VERSION,
+        message,
+    });
+    let digest = digest(&bytes);
+    bytes.extend_from_slice(&digest.0);
+    bytes
+}
+
+/// What a file holds before its digest; `None` when a byte of it changed. Every version ends so.
+fn whole(file: &[u8]) -> Option<&[u8]> {
+    let (bytes, end) = file.split_last_chunk::<DIGEST>()?;
+    (digest(bytes).0 == *end).then_some(bytes)
+}
+
+const DIGEST: usize = 32;
+
+fn digest(bytes: &[u8]) -> Digest {
+    // On every chain: a disk's byte changes without looking at the suite.
+    Suite::International.hash(&[bytes])
 }
 
 const NEW: &str = "new";

@@ -5,13 +5,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use medfolder_crypto::{PublicKeyBytes, Secret32, Suite, from_cbor, to_cbor};
+use medfolder_crypto::{PublicKeyBytes, Secret32, Suite, from_cbor};
 use medfolder_record::{ContentSalt, Custody, Draft, KeyId, RecordId, Statement};
 use serde_json::Value;
 
 use crate::signer::keyfile::{self, DoctorKey, KeyFileError};
 use crate::spool::{
-    BlobRef, CardClaim, Delivery, DeskAnswer, DeskOutcome, In, Item, Message, Out, Reader, Writer,
+    BlobRef, CardClaim, Delivery, DeskAnswer, DeskOutcome, In, Item, Message, Out, Reader, Refused,
+    Writer,
 };
 use crate::worklist::{Answer, Answered, Answers, Items, MAX_LIST, Taken};
 
@@ -92,12 +93,18 @@ fn spool_messages_are_the_pinned_ones() {
             mac: desk["mac"].as_str().unwrap().parse().unwrap(),
         };
         is_pinned(&pinned["claim"], &In::Claim(made));
-        let framed = [
-            &[0x82, 0x00],
-            to_cbor(&Out::Delivery(delivery(suite))).as_slice(),
-        ]
-        .concat();
-        assert_eq!(framed, bytes(&pinned["delivery"]));
+        is_pinned(&pinned["delivery"], &Out::Delivery(delivery(suite)));
+        is_pinned(&pinned["wanted"], &Out::Wanted(7));
+        let not_taken = |transaction, code: &str| {
+            In::Refused(Refused {
+                name: "000000000000000a.delivery".to_owned(),
+                transaction,
+                code: code.to_owned(),
+            })
+        };
+        let code = "delivery.not_stored";
+        is_pinned(&pinned["not_taken"], &not_taken(Some(transaction), code));
+        is_pinned(&pinned["unread"], &not_taken(None, "spool.bad"));
     }
 }
 

@@ -28,7 +28,7 @@ impl SealKey {
         Self(Secret32::random(rng))
     }
 
-    /// The bytes, for key slots and for the spool that holds an unsealed visit.
+    /// The bytes, for key slots, and for the inner zone until the seal is final.
     #[must_use]
     pub const fn expose(&self) -> &[u8; 32] {
         self.0.expose()

@@ -3,6 +3,7 @@
 `make` gives tests/vectors/local.json, which the Rust side reads and writes; nothing is random.
 """
 
+import hashlib
 import json
 import unicodedata
 
@@ -15,7 +16,7 @@ from body import cut
 from grant import Grant
 from keys import Pair
 from signing import sign
-from suites import SUITES, Refused, Suite, be, equal, must_refuse
+from suites import SUITES, Refused, Suite, be, equal, must_refuse, must_refuse_flips
 
 GENESIS, MEMBER, VISIT = bytes([3]) * 32, bytes([4]) * 16, bytes([0x44]) * 16
 DOCTOR, SALT, CONTENT_SALT = bytes([0x30]) * 32, bytes([0x51]) * 16, bytes([0x71]) * 32
@@ -182,8 +183,24 @@ def spool(name: str) -> dict:
         "replaces": [2, [[CLAIM, [2, [1_800_000_000_000]]]]],
         "blocks": [0, [[b"block", b"block"]]],
         "claim": [1, [[CLAIM, MEMBER, b"T_R", bytes.fromhex(desk(name)["mac"])]]],
+        "wanted": [3, [7]],
+        "not_taken": [2, [["000000000000000a.delivery", digest, "delivery.not_stored"]]],
+        "unread": [2, [["000000000000000a.delivery", None, "spool.bad"]]],
     }
-    return {what: cbor.encode([0, message]).hex() for what, message in messages.items()}
+    return {what: spool_file(message).hex() for what, message in messages.items()}
+
+
+def spool_file(message) -> bytes:
+    data = cbor.encode([0, message])
+    return data + hashlib.sha256(data).digest()
+
+
+def read_spool_file(data: bytes):
+    equal("digest at the end", hashlib.sha256(data[:-32]).digest(), data[-32:])
+    version, message = cbor.decode(data[:-32])
+    if version != 0:
+        raise Refused("another version")
+    return message
 
 
 def checks(vector: dict):
@@ -212,6 +229,8 @@ def check_suite(suite: Suite, given: dict):
     equal("mac", mac, hexed("desk", "mac"))
     data, signature = GENESIS + hexed("consent", "grant"), hexed("consent", "signature")
     suite.verify(hexed("consent", "card"), "medfolder/card-consent", data, signature)
+    for what in given["spool"]:
+        must_refuse_flips(what, hexed("spool", what), 1, read_spool_file)
     [item] = cbor.decode(hexed("worklist", "items"))[1]
     [[_, [kind, [[key_id, time, custody, signature]]]], _] = cbor.decode(hexed("worklist", "answers"))[1]
     data = GENESIS + content_root(suite, item) + key_id + be(time, 8) + bytes([custody])

@@ -1,5 +1,5 @@
-//! Processes that are killed at any moment under load, whose clocks are wrong, or whose answers are
-//! changed on their way: all parts of the system as operating system processes with folders of their
+//! Processes that are killed at any moment under load, whose clocks are wrong, or whose answers and
+//! messages are changed on their way: all parts of the system as operating system processes with folders of their
 //! own.
 #![allow(
     clippy::unwrap_used,
@@ -16,4 +16,5 @@ mod journal;
 mod kills;
 mod proxy;
 mod random;
+mod spool;
 mod world;

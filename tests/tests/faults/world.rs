@@ -140,6 +140,21 @@ impl World {
             .insert(service.to_owned(), command.spawn().unwrap());
     }
 
+    /// Lets a running service stand still (`STOP`) or go on (`CONT`).
+    pub(crate) fn signal(&self, service: &str, signal: &str) {
+        let id = self.running[service].id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// One of a hospital's two spools.
+    pub(crate) fn spool(&self, hospital: usize, name: &str) -> PathBuf {
+        let config = fs::read(self.config(&Self::service(hospital, "edge"))).unwrap();
+        let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+        self.file(HOSPITALS[hospital])
+            .join(config[name].as_str().unwrap())
+    }
+
     /// `kill -9`; gives what it said when it had ended by itself before.
     pub(crate) fn kill(&mut self, service: &str) -> Option<String> {
         let mut child = self.running.remove(service)?;

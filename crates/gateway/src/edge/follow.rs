@@ -4,7 +4,8 @@
 //! node ──blocks──▶ certificate · previous header · digest of transactions ──▶ spool in ──▶ index
 //! ```
 //! The blocks go to the inner zone before the index moves on: after a crash inner may get a block
-//! twice, never miss one. All that the index learns of a batch is one transaction.
+//! twice, never miss one. Those that its disk or somebody else damaged on the way it asks for again.
+//! All that the index learns of a batch is one transaction.
 
 use std::sync::{Arc, PoisonError};
 
@@ -84,6 +85,49 @@ impl Verified {
     }
 }
 
+/// The inner zone misses the blocks from this height on.
+pub(crate) fn want(app: &App, from: u64) -> Result<(), DbError> {
+    app.db.write_now(|t| {
+        t.execute(
+            "INSERT INTO meta (name, value) VALUES ('wanted', ?1)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            params![to_cbor(&from)],
+        )
+        .map(drop)
+    })
+}
+
+fn wanted(connection: &Connection) -> rusqlite::Result<Option<u64>> {
+    let sql = "SELECT value FROM meta WHERE name = 'wanted'";
+    let bytes: Option<Vec<u8>> = connection.query_row(sql, [], |row| row.get(0)).optional()?;
+    Ok(bytes.and_then(|bytes| from_cbor(&bytes, MAX_HEADER).ok()))
+}
+
+/// Hands the blocks inwards again that the inner zone misses, up to the last one that was followed.
+async fn hand_in_again(app: &Arc<App>, last: Option<&Header>) -> Result<(), FollowError> {
+    let (Some(wanted), Some(last)) = (app.db.read(wanted).await?, last) else {
+        return Ok(());
+    };
+    let mut from = wanted;
+    while from <= last.height {
+        let bytes = app.ledger.blocks(from, BATCH).await?;
+        let blocks = Certified::read_all(&bytes).map_err(|_| FollowError::Malformed)?;
+        let Some(newest) = blocks.last().map(|one| one.block.header.height) else {
+            break;
+        };
+        // Whether they are true is for the inner zone to check.
+        let encoded = blocks.iter().map(|one| one.to_bytes().into());
+        hand_inwards(app, encoded.collect()).await?;
+        from = newest.saturating_add(1).max(from.saturating_add(1));
+    }
+    let forget = move |t: &Transaction<'_>| {
+        let sql = "DELETE FROM meta WHERE name = 'wanted' AND value = ?1";
+        t.execute(sql, params![to_cbor(&wanted)])
+    };
+    app.db.write(forget).await?;
+    Ok(())
+}
+
 /// Takes all blocks that are there; says whether a share ended.
 pub(crate) async fn catch_up(app: &Arc<App>) -> Result<bool, FollowError> {
     // One at a time: requests that find the state stale follow, too.
@@ -91,6 +135,7 @@ pub(crate) async fn catch_up(app: &Arc<App>) -> Result<bool, FollowError> {
     let mut ended = false;
     loop {
         let last = app.db.read(last_header).await?;
+        hand_in_again(app, last.as_ref()).await?;
         let from = last
             .as_ref()
             .map_or(0, |header| header.height.saturating_add(1));
@@ -102,7 +147,8 @@ pub(crate) async fn catch_up(app: &Arc<App>) -> Result<bool, FollowError> {
         let Some(header) = blocks.last().map(|last| last.header().clone()) else {
             return Ok(ended);
         };
-        hand_inwards(app, &blocks).await?;
+        let encoded = blocks.iter().map(|block| block.one.to_bytes().into());
+        hand_inwards(app, encoded.collect()).await?;
         let own = app.clone();
         ended |= app.db.write(move |t| learn_all(&own, t, &blocks)).await?;
         app.head.advance(header.height, header.time);
@@ -124,15 +170,11 @@ fn verify(
     Ok(blocks)
 }
 
-async fn hand_inwards(app: &Arc<App>, blocks: &[Verified]) -> Result<(), FollowError> {
-    let encoded: Vec<ByteVec> = blocks
-        .iter()
-        .map(|block| block.one.to_bytes().into())
-        .collect();
+async fn hand_inwards(app: &Arc<App>, blocks: Vec<ByteVec>) -> Result<(), FollowError> {
     let own = app.clone();
     let task = move || {
         let mut writer = own.to_inner.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.send(In::Blocks(encoded))
+        writer.send(In::Blocks(blocks))
     };
     tokio::task::spawn_blocking(task)
         .await

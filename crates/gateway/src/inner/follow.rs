@@ -17,10 +17,13 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::store::{batch, code, meta, set_meta, staff};
 use super::zone::{Zone, sql_time};
-use super::{InnerError, assign, cleanup, desk, keys, refused, replaced, seal};
+use super::{InnerError, assign, cleanup, desk, keys, outbox, refused, replaced, seal};
 use crate::certified::Certified;
+use crate::spool::Out;
 
 const TRUSTED: &str = "header";
+/// Blocks were lost between edge and inner zone.
+pub(crate) const MISSING: &str = "inner.blocks_missing";
 
 /// The newest header that counted.
 pub(crate) fn trusted(db: &Connection) -> Result<Option<Header>, InnerError> {
@@ -28,10 +31,19 @@ pub(crate) fn trusted(db: &Connection) -> Result<Option<Header>, InnerError> {
     Ok(bytes.map(|bytes| from_cbor(&bytes, MAX_LEN)).transpose()?)
 }
 
-/// Takes blocks from the spool with one step; returns how many counted.
-pub(crate) fn take(zone: &Zone, blocks: &[minicbor::bytes::ByteVec]) -> Result<usize, InnerError> {
+/// What came of blocks from the spool.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Took {
+    /// Some counted.
+    pub(crate) any: bool,
+    /// One stands behind others that never came.
+    pub(crate) gap: bool,
+}
+
+/// Takes blocks from the spool with one step.
+pub(crate) fn take(zone: &Zone, blocks: &[minicbor::bytes::ByteVec]) -> Result<Took, InnerError> {
     let mut head = zone.store.read(trusted)?;
-    let mut counted = Vec::new();
+    let (mut counted, mut gap) = (Vec::new(), false);
     for bytes in blocks {
         let Ok(certified) = from_cbor::<Certified>(bytes, MAX_LEN) else {
             tracing::warn!(
@@ -40,13 +52,14 @@ pub(crate) fn take(zone: &Zone, blocks: &[minicbor::bytes::ByteVec]) -> Result<u
             );
             continue;
         };
+        gap |= certified.block.header.height > next(head.as_ref());
         if follows(zone, &certified, head.as_ref()) {
             head = Some(certified.block.header.clone());
             counted.push(certified.block);
         }
     }
     let Some(head) = head.filter(|_| !counted.is_empty()) else {
-        return Ok(0);
+        return Ok(Took { any: false, gap });
     };
     let files = zone.store.write(|db| {
         let mut files = Vec::new();
@@ -60,7 +73,20 @@ pub(crate) fn take(zone: &Zone, blocks: &[minicbor::bytes::ByteVec]) -> Result<u
     if zone.store.read(|db| zone.seals.follow(db))? {
         seal::resign_all(zone)?;
     }
-    Ok(counted.len())
+    Ok(Took { any: true, gap })
+}
+
+fn next(head: Option<&Header>) -> u64 {
+    head.map_or(0, |head| head.height.saturating_add(1))
+}
+
+/// Asks the edge for the blocks behind the newest that counted: they were lost on their way.
+pub(crate) fn ask_again(zone: &Zone) -> Result<(), InnerError> {
+    zone.store.write(|db| {
+        let from = next(trusted(db)?.as_ref());
+        tracing::warn!(code = MISSING, from, "blocks are asked for again");
+        Ok(outbox::queue(db, &Out::Wanted(from))?)
+    })
 }
 
 /// Whether a block is the next one that counts.
@@ -274,8 +300,11 @@ fn sealed(db: &Connection, id: &TxId) -> Result<Vec<String>, InnerError> {
     let Some(batch) = batch else {
         return Ok(Vec::new());
     };
-    db.prepare_cached("UPDATE batches SET state = ?2, reason = '', tx = x'' WHERE id = ?1")?
-        .execute((batch, batch::FINAL))?;
+    db.prepare_cached(
+        "UPDATE batches SET state = ?2, reason = '', tx = x'', seal_key = x'', message = '',
+           again = 0, tries = 0 WHERE id = ?1",
+    )?
+    .execute((batch, batch::FINAL))?;
     cleanup::forget_drafts(db, batch)
 }
 

@@ -144,7 +144,8 @@ fn refused_seal(
 pub(crate) fn afresh(db: &Connection, batch: i64, reason: &str) -> Result<(), InnerError> {
     db.execute(
         "UPDATE batches SET state = ?2, reason = ?3, seq = -1, tx = x'', tx_id = x'',
-           valid_until = 0, late = 1 WHERE id = ?1",
+           valid_until = 0, late = 1, seal_key = x'', message = '', again = 0, tries = 0
+         WHERE id = ?1",
         (batch, batch::OPEN, reason),
     )?;
     db.execute(

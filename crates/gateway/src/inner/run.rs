@@ -19,6 +19,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Between two looks for records that can be assigned or sealed, when nothing roused us.
 const SEAL_EVERY: Duration = Duration::from_millis(200);
 const RESIGN_EVERY: Duration = Duration::from_secs(60);
+const ASK_EVERY: Duration = Duration::from_secs(10);
 const ASSIGN_EVERY: Duration = Duration::from_secs(1);
 /// Between two cuts of the write-ahead log while drafts are being deleted.
 const WIPE_EVERY: Duration = Duration::from_secs(5);
@@ -30,6 +31,8 @@ pub(crate) struct Worker {
     pub(crate) writer: SharedWriter,
     pub(crate) reader: Reader<In>,
     due: Due,
+    /// Blocks were lost on their way from the edge.
+    missing: bool,
     /// Where the next look at records without a signer begins.
     unassigned: i64,
 }
@@ -40,6 +43,7 @@ struct Due {
     resign: Option<Instant>,
     wipe: Instant,
     forget: Instant,
+    asked: Option<Instant>,
     unwiped: bool,
 }
 
@@ -53,6 +57,7 @@ impl Worker {
             resign: None,
             wipe: now,
             forget: now,
+            asked: None,
             unwiped: true,
         };
         Self {
@@ -60,6 +65,7 @@ impl Worker {
             writer,
             reader,
             due,
+            missing: false,
             unassigned: 0,
         }
     }
@@ -104,23 +110,39 @@ impl Worker {
                         name,
                         "a message from the edge is set aside"
                     );
+                    self.missing |= name.ends_with(In::BLOCKS);
+                    self.reader.set_aside(&name)?;
                 }
                 Some(Item::Message { name, message }) => {
                     match &message {
                         In::Blocks(blocks) => {
-                            if follow::take(&self.zone, blocks)? > 0 {
-                                self.due.unwiped = true;
-                            }
+                            let took = follow::take(&self.zone, blocks)?;
+                            self.due.unwiped |= took.any;
+                            self.missing = took.gap || self.missing && !took.any;
                         }
                         In::Claim(claim) => desk::claim(&self.zone, claim)?,
+                        In::Refused(refused) => seal::not_taken(&self.zone, refused)?,
                     }
                     self.reader.done(&name, &message)?;
                 }
             }
             read += 1;
         }
+        self.ask_again()?;
         self.resign(read > 0)?;
         Ok(read)
+    }
+
+    /// Asks for blocks that were lost on their way, now and then until they are here.
+    fn ask_again(&mut self) -> Result<(), InnerError> {
+        let code = self.missing.then_some(follow::MISSING);
+        self.zone.troubles.tell("blocks", code);
+        let asked = |at: Instant| at.elapsed() < ASK_EVERY;
+        if self.missing && !self.due.asked.is_some_and(asked) {
+            follow::ask_again(&self.zone)?;
+            self.due.asked = Some(Instant::now());
+        }
+        Ok(())
     }
 
     /// Looks for what lapsed, with every block, and now and then because clocks are set right.
@@ -131,6 +153,7 @@ impl Worker {
         }
         self.due.resign = Some(Instant::now());
         if let Some((_, time)) = follow::head(&self.zone)? {
+            seal::give_up_lapsed(&self.zone, time)?;
             seal::resign_lapsed(&self.zone, time)?;
         }
         Ok(())
@@ -150,7 +173,8 @@ impl Worker {
         if !news && self.due.seal.elapsed() < SEAL_EVERY {
             return Ok(0);
         }
-        let sealed = seal::seal_ready(&self.zone, &self.writer)?;
+        let again = seal::deliver_again(&self.zone, &self.writer)?;
+        let sealed = again + seal::seal_ready(&self.zone, &self.writer)?;
         self.due.seal = Instant::now();
         Ok(sealed)
     }

@@ -7,9 +7,9 @@ use medfolder_record::limits::CLOCK_TOLERANCE_MS;
 use serde::{Deserialize, Serialize};
 
 use super::InnerError;
-use super::follow;
 use super::store::{batch, record};
 use super::zone::Zone;
+use super::{follow, seal};
 
 /// State of an inner zone. Texts of records never stand here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +37,8 @@ pub struct Status {
     pub waiting_for_card: u64,
     /// Visits that are held until somebody does what the code's sentence says.
     pub held: Vec<HeldVisit>,
-    /// Sealed visits that the ledger refused for now; they are signed again by themselves.
+    /// Sealed visits that the ledger refused for now or whose delivery the edge did not take; they are
+    /// signed or delivered again by themselves.
     #[serde(default)]
     pub retried: Vec<HeldVisit>,
     /// Codes of what keeps the zone from going on at present, such as a full disk; it tries again
@@ -114,7 +115,7 @@ pub(crate) fn status(zone: &Zone) -> Result<Status, InnerError> {
             )?,
             held: held(db)?,
             retried: retried(db)?,
-            troubles: troubles(zone, head),
+            troubles: troubles(zone, head, seal::is_not_taken(db)?),
             skipped: Vec::new(),
             outbox: count("SELECT count(*) FROM outbox WHERE id >= ?1", 0)?,
         };
@@ -135,8 +136,11 @@ pub(crate) fn status(zone: &Zone) -> Result<Status, InnerError> {
 /// Heartbeats after which the newest block that came through the spool is old.
 const OLD: u64 = 3;
 
-fn troubles(zone: &Zone, head: Option<Head>) -> BTreeSet<String> {
+fn troubles(zone: &Zone, head: Option<Head>, not_taken: bool) -> BTreeSet<String> {
     let mut codes = zone.troubles.codes();
+    if not_taken {
+        codes.insert("inner.delivery_refused".to_owned());
+    }
     let patience = zone.chain.policy().windows.heartbeat.saturating_mul(OLD);
     let known_until = head.map_or(0, |head| head.time.saturating_add(patience));
     if known_until < zone.now() {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use medfolder_crypto::from_cbor;
 
 use super::{
     BAD, BLOBS, BlobRef, Framed, MAX_BAD, MAX_MESSAGE, Message, NEW, SpoolError, VERSION,
-    number_of, sync_dir,
+    number_of, sync_dir, whole,
 };
 
 /// The reading end of one spool; one process at a time.
@@ -31,8 +31,8 @@ pub enum Item<M> {
         /// The message.
         message: M,
     },
-    /// Not a message: too long, not strict CBOR, another version, no regular file, another kind.
-    /// It was moved to `bad/`.
+    /// Not a message: too long, a byte changed, not strict CBOR, no regular file, another kind. It is
+    /// returned again until it is [set aside](Reader::set_aside).
     Bad {
         /// The file's name.
         name: String,
@@ -68,15 +68,18 @@ impl<M: Message> Reader<M> {
         if self.listed.is_empty() {
             self.listed = self.list()?;
         }
-        let Some(name) = self.listed.front().cloned() else {
-            return Ok(None);
-        };
-        if let Some(message) = self.read(&name)? {
-            return Ok(Some(Item::Message { name, message }));
+        while let Some(name) = self.listed.front().cloned() {
+            match self.read(&name) {
+                // Somebody took it away since it was listed: its sender finds that nothing came of it.
+                Err(SpoolError::Io(error)) if error.kind() == ErrorKind::NotFound => {
+                    self.listed.pop_front();
+                }
+                Ok(Some(message)) => return Ok(Some(Item::Message { name, message })),
+                Ok(None) => return Ok(Some(Item::Bad { name })),
+                Err(error) => return Err(error),
+            }
         }
-        self.set_aside(&name)?;
-        self.listed.pop_front();
-        Ok(Some(Item::Bad { name }))
+        Ok(None)
     }
 
     /// The message that is `ahead` places behind the oldest; `None` when none was seen there yet or
@@ -100,10 +103,14 @@ impl<M: Message> Reader<M> {
             remove_if_there(&self.blob_path(blob))?;
         }
         remove_if_there(&self.dir.join(NEW).join(name))?;
+        self.forget(name);
+        Ok(())
+    }
+
+    fn forget(&mut self, name: &str) {
         if self.listed.front().is_some_and(|oldest| oldest == name) {
             self.listed.pop_front();
         }
-        Ok(())
     }
 
     /// Opens a blob that a message names.
@@ -148,10 +155,13 @@ impl<M: Message> Reader<M> {
         File::open(path)?
             .take(MAX_MESSAGE as u64 + 1)
             .read_to_end(&mut bytes)?;
-        if is_newer(&bytes) {
+        let Some(bytes) = whole(&bytes) else {
+            return Ok(None);
+        };
+        if is_newer(bytes) {
             return Err(SpoolError::Version);
         }
-        let framed = from_cbor::<Framed<M>>(&bytes, MAX_MESSAGE).ok();
+        let framed = from_cbor::<Framed<M>>(bytes, MAX_MESSAGE).ok();
         Ok(framed
             .filter(|f| f.version == VERSION)
             .map(|f| f.message)
@@ -161,7 +171,12 @@ impl<M: Message> Reader<M> {
             }))
     }
 
-    fn set_aside(&self, name: &str) -> Result<(), SpoolError> {
+    /// Keeps a message in `bad/` that could not be read or was not taken. Its blobs stay where they
+    /// are: its sender writes them again under the same names, or sweeps them.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`]; the message comes again.
+    pub fn set_aside(&mut self, name: &str) -> Result<(), SpoolError> {
         let bad = self.dir.join(BAD);
         let mut kept: Vec<_> = fs::read_dir(&bad)?.filter_map(Result::ok).collect();
         kept.sort_by_key(fs::DirEntry::file_name);
@@ -170,7 +185,9 @@ impl<M: Message> Reader<M> {
             remove_any(&old.path())?;
         }
         fs::rename(self.dir.join(NEW).join(name), bad.join(name))?;
-        Ok(sync_dir(&bad)?)
+        sync_dir(&bad)?;
+        self.forget(name);
+        Ok(())
     }
 }
 

@@ -1,5 +1,4 @@
 use super::*;
-use medfolder_crypto::to_cbor;
 use std::fs;
 use std::path::Path;
 
@@ -141,10 +140,7 @@ fn hostile_files_are_set_aside_and_what_follows_is_read() {
     writer.send(tx(0)).unwrap();
     assert_eq!(read_all(dir.path()), vec![tx(0)]);
     let new = dir.path().join(NEW);
-    let good = to_cbor(&Framed {
-        version: VERSION,
-        message: tx(1),
-    });
+    let good = to_file(&tx(1));
     fs::write(new.join("0000000000000000.tx"), &good[..good.len() - 1]).unwrap();
     fs::write(new.join("0000000000000001.tx"), [&good[..], &[0]].concat()).unwrap();
     fs::write(new.join("0000000000000003.answer"), &good).unwrap();
@@ -156,13 +152,10 @@ fn hostile_files_are_set_aside_and_what_follows_is_read() {
     let huge = fs::File::create(new.join("0000000000000007.tx")).unwrap();
     huge.set_len(MAX_MESSAGE as u64 + 1).unwrap();
     // An array that claims four billion envelopes.
-    fs::write(
-        new.join("0000000000000008.delivery"),
-        [
-            0x82, 0x00, 0x82, 0x00, 0x81, 0x84, 0x41, 0x01, 0x9a, 0xff, 0xff, 0xff, 0xff,
-        ],
-    )
-    .unwrap();
+    let claims = [
+        0x82, 0x00, 0x82, 0x00, 0x81, 0x84, 0x41, 0x01, 0x9a, 0xff, 0xff, 0xff, 0xff,
+    ];
+    fs::write(new.join("0000000000000008.delivery"), ended(&claims)).unwrap();
     fs::write(new.join("ffffffffffffffff.tx"), good).unwrap();
     drop(writer);
     Writer::open(dir.path()).unwrap().send(tx(9)).unwrap();
@@ -171,7 +164,10 @@ fn hostile_files_are_set_aside_and_what_follows_is_read() {
     let (mut bad, mut messages) = (0, 0);
     while let Some(item) = reader.next().unwrap() {
         match item {
-            Item::Bad { .. } => bad += 1,
+            Item::Bad { name } => {
+                reader.set_aside(&name).unwrap();
+                bad += 1;
+            }
             Item::Message { name, message } => {
                 reader.done(&name, &message).unwrap();
                 messages += 1;
@@ -190,7 +186,7 @@ fn a_message_of_a_newer_version_stays_first_in_line() {
     let path = dir.path().join(NEW).join("0000000000000000.tx");
     let own = fs::read(&path).unwrap();
     // Of its shape nothing is known but how it begins.
-    fs::write(&path, [0x83, VERSION + 1, 0, 0]).unwrap();
+    fs::write(&path, ended(&[0x83, VERSION + 1, 0, 0])).unwrap();
     let mut reader = Reader::<Out>::open(dir.path()).unwrap();
     for _ in 0..2 {
         assert_eq!(reader.next().unwrap_err().code(), "spool.version");
@@ -210,6 +206,71 @@ fn what_is_set_aside_stays_bounded() {
         )
         .unwrap();
     }
-    while reader.next().unwrap().is_some() {}
+    while let Some(Item::Bad { name }) = reader.next().unwrap() {
+        reader.set_aside(&name).unwrap();
+    }
     assert_eq!(fs::read_dir(dir.path().join(BAD)).unwrap().count(), MAX_BAD);
+}
+
+/// A file's content before its digest, with it.
+fn ended(bytes: &[u8]) -> Vec<u8> {
+    [bytes, &digest(bytes).0].concat()
+}
+
+#[test]
+fn whatever_byte_of_a_message_changes_or_is_lost_it_is_no_message() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(NEW).join("0000000000000000.delivery");
+    let mut reader = Reader::<Out>::open(dir.path()).unwrap();
+    let delivery = Delivery {
+        transaction: vec![1; 4],
+        envelopes: vec![vec![2; 4].into()],
+        slot: vec![3; 4],
+        attachments: Vec::new(),
+    };
+    let file = to_file(&Out::Delivery(delivery));
+    let mut is_bad = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        matches!(reader.next(), Ok(Some(Item::Bad { .. })))
+    };
+    assert!(!is_bad(&file));
+    for at in 0..file.len() {
+        for bit in 0..8 {
+            let mut bent = file.clone();
+            bent[at] ^= 1 << bit;
+            assert!(is_bad(&bent), "byte {at}, bit {bit}");
+        }
+        assert!(is_bad(&file[..at]), "cut at {at}");
+    }
+}
+
+#[test]
+fn what_is_not_taken_is_kept_aside_with_its_blobs_where_they_were() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(dir.path()).unwrap();
+    let (digest, _) = writer.put_blob(Suite::National, &b"kept"[..]).unwrap();
+    writer.send(tx(1)).unwrap();
+    writer.send(tx(2)).unwrap();
+    let mut reader = Reader::<Out>::open(dir.path()).unwrap();
+    let Some(Item::Message { name, .. }) = reader.next().unwrap() else {
+        panic!("no message")
+    };
+    reader.set_aside(&name).unwrap();
+    let kept = fs::read(dir.path().join(BAD).join(&name)).unwrap();
+    assert_eq!(kept, to_file(&tx(1)));
+    assert!(dir.path().join(BLOBS).join(digest.to_string()).exists());
+    assert_eq!(read_all(dir.path()), vec![tx(2)]);
+}
+
+#[test]
+fn a_message_that_vanishes_after_it_was_seen_holds_up_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(dir.path()).unwrap();
+    writer.send(tx(1)).unwrap();
+    writer.send(tx(2)).unwrap();
+    let mut reader = Reader::<Out>::open(dir.path()).unwrap();
+    assert!(reader.next().unwrap().is_some());
+    fs::remove_file(dir.path().join(NEW).join("0000000000000000.tx")).unwrap();
+    let next = reader.next().unwrap();
+    assert!(matches!(next, Some(Item::Message { message, .. }) if message == tx(2)));
 }

@@ -5,11 +5,11 @@ use std::io::{Read, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use medfolder_crypto::{Digest, Suite, from_cbor, to_cbor};
+use medfolder_crypto::{Digest, Suite, from_cbor};
 
 use super::{
-    BLOBS, Framed, MAX_BLOB, MAX_MESSAGE, Message, NEW, SpoolError, TMP, VERSION, number_of,
-    sync_dir,
+    BLOBS, Framed, MAX_BLOB, MAX_MESSAGE, Message, NEW, SpoolError, TMP, number_of, sync_dir,
+    to_file, whole,
 };
 
 /// Numbers reserved at once, so that the file `number` is rarely written.
@@ -47,10 +47,7 @@ impl Unsent {
     /// # Errors
     /// [`SpoolError::TooLarge`] or [`SpoolError::Io`]; nothing is left then.
     pub fn write<M: Message>(&self, message: &M) -> Result<(), SpoolError> {
-        let bytes = to_cbor(&Framed {
-            version: VERSION,
-            message,
-        });
+        let bytes = to_file(message);
         if bytes.len() > MAX_MESSAGE {
             return Err(SpoolError::TooLarge);
         }
@@ -239,7 +236,8 @@ impl<M: Message> Writer<M> {
             let Ok(bytes) = fs::read(entry?.path()) else {
                 continue;
             };
-            if let Ok(framed) = from_cbor::<Framed<M>>(&bytes, MAX_MESSAGE) {
+            let framed = whole(&bytes).map(|bytes| from_cbor::<Framed<M>>(bytes, MAX_MESSAGE));
+            if let Some(Ok(framed)) = framed {
                 names.extend(
                     framed
                         .message

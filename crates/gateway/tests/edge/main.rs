@@ -8,6 +8,7 @@
 )]
 
 mod chain;
+mod damage;
 mod full;
 mod handover;
 mod hospital;

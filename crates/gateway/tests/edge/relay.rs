@@ -12,7 +12,7 @@ use crate::chain::{self, MEMBER};
 use crate::hospital::send;
 use crate::world::{Card, World, json_of, text, tuning};
 
-fn from_edge(world: &World) -> Vec<In> {
+pub(crate) fn from_edge(world: &World) -> Vec<In> {
     let mut reader = Reader::<In>::open(&world.dir.path().join("in")).unwrap();
     let mut found = Vec::new();
     while let Some(item) = reader.next().unwrap() {
@@ -71,7 +71,7 @@ async fn a_claim_passes_inwards_once_and_the_desks_answer_comes_back() {
         .into_iter()
         .filter_map(|message| match message {
             In::Claim(claim) => Some(claim),
-            In::Blocks(_) => None,
+            _ => None,
         })
         .collect();
     assert_eq!(claims[0].transaction, transaction);
@@ -193,7 +193,7 @@ async fn a_claim_that_was_decided_troubles_the_inner_zone_no_more() {
         let claims = from_edge(&world).into_iter();
         claims.filter_map(|message| match message {
             In::Claim(claim) => Some(claim.claim),
-            In::Blocks(_) => None,
+            _ => None,
         })
     };
     let outcome = DeskOutcome::Refused {

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use medfolder_crypto::Suite;
-use medfolder_gateway::spool::{DeskAnswer, In, Item, Out, Reader, Writer};
+use medfolder_crypto::{Digest, Suite};
+use medfolder_gateway::spool::{
+    BlobRef, Delivery, DeskAnswer, In, Item, Out, Reader, Refused, Writer,
+};
+use medfolder_ledger::{Body, Transaction};
 use medfolder_record::{Envelope, KeySlot, RecordId, SlotPlace};
 
 use crate::ledger::Ledger;
@@ -25,6 +28,9 @@ pub struct Edge {
     pub answers: Vec<DeskAnswer>,
     pub deliveries: usize,
     pub submitted: Vec<Vec<u8>>,
+    /// Every delivery is refused with this code.
+    pub refuses: Option<&'static str>,
+    pub refused: usize,
 }
 
 impl Edge {
@@ -42,6 +48,8 @@ impl Edge {
             answers: Vec::new(),
             deliveries: 0,
             submitted: Vec::new(),
+            refuses: None,
+            refused: 0,
         }
     }
 
@@ -49,10 +57,19 @@ impl Edge {
     pub fn turn(&mut self) {
         let mut transactions = Vec::new();
         while let Some(item) = self.reader.next().unwrap() {
-            let Item::Message { name, message } = item else {
-                panic!("a bad message in out")
+            let (name, message) = match item {
+                Item::Message { name, message } => (name, message),
+                Item::Bad { name } => {
+                    self.refuse(&name, None, "spool.bad");
+                    continue;
+                }
             };
+            if let Some((id, code)) = self.objection(&message) {
+                self.refuse(&name, Some(id), code);
+                continue;
+            }
             match &message {
+                Out::Wanted(from) => self.relayed = usize::try_from(*from).unwrap(),
                 Out::Delivery(delivery) => {
                     self.store(delivery);
                     if std::mem::take(&mut self.lose_next) {
@@ -89,7 +106,52 @@ impl Edge {
         self.writer.send(message).unwrap();
     }
 
-    fn store(&mut self, delivery: &medfolder_gateway::spool::Delivery) {
+    /// Why a message of a seal is not taken.
+    fn objection(&self, message: &Out) -> Option<(Digest, &'static str)> {
+        let (bytes, code) = match message {
+            Out::Delivery(delivery) => (&delivery.transaction, self.damage(delivery)),
+            Out::Tx(bytes) => (bytes, self.not_stored(bytes)),
+            _ => return None,
+        };
+        let transaction = Transaction::from_bytes(bytes).unwrap();
+        Some((Digest(transaction.id(&self.ledger.chain).0), code?))
+    }
+
+    fn damage(&self, delivery: &Delivery) -> Option<&'static str> {
+        let suite = self.ledger.chain.suite();
+        let is_whole = |blob: &BlobRef| {
+            let mut bytes = Vec::new();
+            let file = self.reader.blob(blob);
+            let read = file.is_ok_and(|mut file| file.read_to_end(&mut bytes).is_ok());
+            read && suite.hash(&[&bytes]) == blob.digest
+        };
+        let known = |blob: &BlobRef| self.blobs.contains_key(&(blob.record, blob.index));
+        let whole = |blob: &BlobRef| known(blob) || is_whole(blob);
+        let damaged = !delivery.attachments.iter().all(whole);
+        self.refuses.or(damaged.then_some("delivery.attachment"))
+    }
+
+    fn not_stored(&self, bytes: &[u8]) -> Option<&'static str> {
+        let Body::Seal(seal) = Transaction::from_bytes(bytes).unwrap().body else {
+            return None;
+        };
+        let leaves = seal.leaf_ids();
+        let stored = leaves.iter().all(|leaf| self.envelopes.contains_key(leaf));
+        (!stored).then_some("delivery.not_stored")
+    }
+
+    fn refuse(&mut self, name: &str, transaction: Option<Digest>, code: &str) {
+        self.refused += 1;
+        let (name, code) = (name.to_owned(), code.to_owned());
+        self.reader.set_aside(&name).unwrap();
+        self.send(In::Refused(Refused {
+            name,
+            transaction,
+            code,
+        }));
+    }
+
+    fn store(&mut self, delivery: &Delivery) {
         self.deliveries += 1;
         let suite: Suite = self.ledger.chain.suite();
         for bytes in &delivery.envelopes {

@@ -9,6 +9,7 @@
     reason = "a test that cannot go on says where by panicking"
 )]
 
+mod again;
 mod bent;
 mod carried;
 mod crash;

@@ -7,7 +7,7 @@
 //! ```
 //! Many deliveries wait for the disk together.
 //! Doing it twice stores the same things under the same names. The spool is hostile until checked:
-//! what does not fit is refused by code and dropped; inner signs anew when its seal lapses.
+//! what does not fit is refused by code; inner, which is told, delivers it again.
 
 use std::fs::File;
 use std::io::Read;

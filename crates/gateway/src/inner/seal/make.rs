@@ -24,6 +24,9 @@ use crate::inner::zone::Zone;
 use crate::inner::{carried, checked, staff};
 use crate::spool::{BlobRef, Delivery, Out, SpoolError, Unsent};
 
+/// Purpose of a seal key under the zone key.
+pub(super) const SEAL_KEY: &str = "seal key";
+
 /// What came of a batch.
 pub(super) enum Made {
     Sealed(Box<SealMade>),
@@ -41,6 +44,8 @@ pub(super) struct SealMade {
     pub(super) signed: Signed,
     /// Each record with its leaf, in the order of the seal.
     pub(super) leaves: Vec<(i64, RecordId)>,
+    /// The seal key, as the database keeps it.
+    pub(super) key: Vec<u8>,
     /// The delivery in the spool, unshown and not durable yet.
     pub(super) staged: Unsent,
     /// Attachments' ciphertext in the spool.
@@ -67,6 +72,8 @@ fn forget_blobs(writer: &SharedWriter, blobs: &[Digest]) {
 struct Row {
     id: i64,
     state: i64,
+    k: i64,
+    leaf: Vec<u8>,
     replaces: i64,
     key: Vec<u8>,
     root: Vec<u8>,
@@ -103,17 +110,12 @@ pub(super) fn make(
         return Ok(Made::Held(0, "record.replaces_itself"));
     };
     let earlier = zone.store.read(|db| earlier(db, batch.id, &rows))?;
-    let mut maker = Maker {
+    let mut maker = Maker::new(
         zone,
         writer,
-        batch,
-        staged,
-        seal_key: SealKey::random(&mut os_rng()),
-        leaves: Vec::with_capacity(rows.len()),
-        envelopes: Vec::with_capacity(rows.len()),
-        attachments: Vec::new(),
-        blobs: Vec::new(),
-    };
+        (batch, staged),
+        SealKey::random(&mut os_rng()),
+    );
     let made = maker.make(&rows, earlier);
     if !matches!(made, Ok(Made::Sealed(_))) {
         forget_blobs(writer, &maker.blobs);
@@ -121,9 +123,40 @@ pub(super) fn make(
     made
 }
 
+/// Makes a delivery once more, with the leaves and the transaction that it has: `None` when other
+/// leaves came of it. Nobody is asked again who may sign: what is sealed is sealed.
+pub(super) fn make_again(
+    zone: &Zone,
+    writer: &SharedWriter,
+    (batch, staged): (&Ready, &Unsent),
+    seal_key: SealKey,
+    transaction: &[u8],
+) -> Result<Option<()>, InnerError> {
+    let mut rows = zone.store.read(|db| rows(db, batch.id))?;
+    rows.sort_by_key(|row| row.k);
+    let mut maker = Maker::new(zone, writer, (batch, staged), seal_key);
+    for row in &rows {
+        let signatures = checked::open(zone, &row.root, &row.signature);
+        let signatures = signatures.ok_or(InnerError::Damaged)?;
+        if maker.enclose(row, signatures)?.is_some() {
+            return Ok(None);
+        }
+    }
+    let made = maker
+        .leaves
+        .iter()
+        .map(|(_, leaf)| leaf.as_bytes().as_slice());
+    if rows.is_empty() || !made.eq(rows.iter().map(|row| row.leaf.as_slice())) {
+        return Ok(None);
+    }
+    maker.deliver(transaction.to_vec())?;
+    Ok(Some(()))
+}
+
 fn rows(db: &Connection, batch: i64) -> Result<Vec<Row>, InnerError> {
     let mut statement = db.prepare_cached(
-        "SELECT r.id, r.state, r.replaces, r.key, r.root, r.signature, d.draft, r.statement, d.files
+        "SELECT r.id, r.state, r.replaces, r.key, r.root, r.signature, d.draft, r.statement, d.files,
+           r.k, r.leaf
          FROM records r JOIN drafts d ON d.record = r.id WHERE r.batch = ?1 ORDER BY r.time, r.id",
     )?;
     let rows = statement.query_map([batch], |row| {
@@ -137,6 +170,8 @@ fn rows(db: &Connection, batch: i64) -> Result<Vec<Row>, InnerError> {
             draft: row.get(6)?,
             statement: row.get(7)?,
             files: row.get(8)?,
+            k: row.get(9)?,
+            leaf: row.get(10)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -205,7 +240,26 @@ fn leaves(db: &Connection, batch: i64) -> Result<Vec<RecordId>, InnerError> {
     Ok(leaves.collect::<Result<_, _>>()?)
 }
 
-impl Maker<'_> {
+impl<'a> Maker<'a> {
+    fn new(
+        zone: &'a Zone,
+        writer: &'a SharedWriter,
+        (batch, staged): (&'a Ready, &'a Unsent),
+        seal_key: SealKey,
+    ) -> Self {
+        Self {
+            zone,
+            writer,
+            batch,
+            staged,
+            seal_key,
+            leaves: Vec::new(),
+            envelopes: Vec::new(),
+            attachments: Vec::new(),
+            blobs: Vec::new(),
+        }
+    }
+
     fn make(&mut self, rows: &[Row], earlier: Earlier) -> Result<Made, InnerError> {
         for row in rows {
             if let Some(code) = self.add(row)? {
@@ -228,13 +282,22 @@ impl Maker<'_> {
 
     /// Adds one record; a code when it keeps the visit back.
     fn add(&mut self, row: &Row) -> Result<Option<&'static str>, InnerError> {
-        let zone = self.zone;
-        let Some(mut signatures) = checked::open(zone, &row.root, &row.signature) else {
+        let Some(signatures) = checked::open(self.zone, &row.root, &row.signature) else {
             return Ok(Some("signature.invalid"));
         };
         if let Some(code) = self.objection(row, &signatures)? {
             return Ok(Some(code));
         }
+        self.enclose(row, signatures)
+    }
+
+    /// Makes a record's envelope; a code when it keeps the visit back.
+    fn enclose(
+        &mut self,
+        row: &Row,
+        mut signatures: Signatures,
+    ) -> Result<Option<&'static str>, InnerError> {
+        let zone = self.zone;
         let draft = Draft::open(zone, &row.draft)?;
         let statement = Statement::from_bytes(&open_statement(zone, &row.statement)?);
         let statement = statement.map_err(|_| InnerError::Damaged)?;
@@ -344,18 +407,6 @@ impl Maker<'_> {
         let Ready {
             visit, seq, card, ..
         } = *self.batch;
-        let slot_place = SlotPlace {
-            member: zone.member(),
-            card,
-            visit,
-            seq,
-        };
-        let recipient = self
-            .batch
-            .encryption
-            .encryption(zone.suite())
-            .map_err(|_| InnerError::Damaged)?;
-        let slot = KeySlot::make(&slot_place, &recipient, &self.seal_key, &mut os_rng())?;
         let seal = Seal {
             member: zone.member(),
             card,
@@ -376,17 +427,12 @@ impl Maker<'_> {
         if signed.bytes.len() > medfolder_ledger::transaction::MAX_LEN {
             return Ok(Made::Held(0, "seal.too_long"));
         }
-        let delivery = Delivery {
-            transaction: signed.bytes.clone(),
-            envelopes: std::mem::take(&mut self.envelopes),
-            slot: slot.to_bytes(),
-            attachments: std::mem::take(&mut self.attachments),
-        };
-        let staged = self.staged.clone();
-        match staged.write(&Out::Delivery(delivery)) {
+        match self.deliver(signed.bytes.clone()) {
             Ok(()) => {}
-            Err(SpoolError::TooLarge) => return Ok(Made::Held(0, "seal.too_long")),
-            Err(error) => return Err(error.into()),
+            Err(InnerError::Spool(SpoolError::TooLarge)) => {
+                return Ok(Made::Held(0, "seal.too_long"));
+            }
+            Err(error) => return Err(error),
         }
         Ok(Made::Sealed(Box::new(SealMade {
             batch: self.batch.id,
@@ -394,9 +440,31 @@ impl Maker<'_> {
             seq,
             signed,
             leaves: std::mem::take(&mut self.leaves),
-            staged,
+            key: zone.key.seal(SEAL_KEY, self.seal_key.expose()),
+            staged: self.staged.clone(),
             blobs: std::mem::take(&mut self.blobs),
         })))
+    }
+
+    /// Writes the delivery to its place in the spool, unshown.
+    fn deliver(&mut self, transaction: Vec<u8>) -> Result<(), InnerError> {
+        let (zone, batch) = (self.zone, self.batch);
+        let place = SlotPlace {
+            member: zone.member(),
+            card: batch.card,
+            visit: batch.visit,
+            seq: batch.seq,
+        };
+        let recipient = batch.encryption.encryption(zone.suite());
+        let recipient = recipient.map_err(|_| InnerError::Damaged)?;
+        let slot = KeySlot::make(&place, &recipient, &self.seal_key, &mut os_rng())?;
+        let delivery = Delivery {
+            transaction,
+            envelopes: std::mem::take(&mut self.envelopes),
+            slot: slot.to_bytes(),
+            attachments: std::mem::take(&mut self.attachments),
+        };
+        Ok(self.staged.write(&Out::Delivery(delivery))?)
     }
 
     fn listed(

@@ -4,8 +4,10 @@
 //! ready.rs    which batches are complete: every record signed, quiet, predecessors final, a card
 //! make.rs     every signature checked again, envelopes, slot, T_M; no lock held
 //! commit.rs   one database step: leaves, T_M and the delivery; from here on never sealed anew
+//! again.rs    a delivery that was lost or damaged on its way: the same leaves, made once more
 //! ```
 
+mod again;
 mod attachment;
 mod commit;
 mod make;
@@ -20,6 +22,7 @@ use super::zone::Zone;
 use super::{InnerError, outbox};
 use crate::parallel::{in_parallel, joined};
 use crate::spool::{Out, Unsent, Writer};
+pub(crate) use again::{deliver_again, give_up_lapsed, is_not_taken, not_taken};
 use make::{Made, SealMade};
 use ready::Ready;
 pub(crate) use resign::{resign_all, resign_lapsed, resign_late};

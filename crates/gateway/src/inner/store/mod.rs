@@ -13,9 +13,10 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use super::InnerError;
 
 /// Migration n brings the database from version n to n + 1.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("0001_inner.sql"),
     include_str!("0002_replaced.sql"),
+    include_str!("0003_again.sql"),
 ];
 
 pub(crate) struct Store {

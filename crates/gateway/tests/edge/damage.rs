@@ -1,0 +1,149 @@
+//! Messages of the spool that a disk changed or that do not fit: kept aside, and the inner zone is told
+//! which and why.
+
+use std::fs;
+use std::path::PathBuf;
+
+use medfolder_crypto::{Digest, Suite};
+use medfolder_gateway::certified::Certified;
+use medfolder_gateway::spool::{In, Out, Refused};
+use medfolder_ledger::Transaction;
+
+use crate::hospital::{self, Visit, send};
+use crate::relay::from_edge;
+use crate::world::{World, tuning};
+
+fn spool(world: &World, part: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(world.dir.path().join("out").join(part)).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+/// What the edge says that it did not take; the rest of what it says is passed over.
+async fn refused(world: &World) -> Refused {
+    world
+        .eventually("the inner zone is told", || async {
+            from_edge(world)
+                .into_iter()
+                .find_map(|message| match message {
+                    In::Refused(refused) => Some(refused),
+                    _ => None,
+                })
+        })
+        .await
+}
+
+fn id(world: &World, visit: &Visit) -> Digest {
+    let transaction = Transaction::from_bytes(&visit.delivery.transaction).unwrap();
+    Digest(transaction.id(&world.chain).0)
+}
+
+#[tokio::test]
+async fn a_message_that_a_disk_changed_is_kept_aside_and_named_to_the_inner_zone() {
+    let mut world = World::without_edge(Suite::International, tuning());
+    let card = world.new_card();
+    world.register(&card);
+    let [whole, bent] = [40, 41].map(|seed| hospital::visit(&world, &card, seed, b"picture"));
+    send(&world, Out::Delivery(bent.delivery.clone()));
+    send(&world, Out::Delivery(whole.delivery.clone()));
+    let path = spool(&world, "new").remove(0);
+    let mut bytes = fs::read(&path).unwrap();
+    // A byte of the slot: nobody but the patient could tell.
+    let slot = bytes
+        .windows(bent.slot.len())
+        .position(|part| part == bent.slot);
+    bytes[slot.unwrap() + bent.slot.len() - 1] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    world.restart().await;
+    let told = refused(&world).await;
+    let name = path.file_name().unwrap().to_str().unwrap();
+    assert_eq!((told.name.as_str(), told.transaction), (name, None));
+    assert_eq!(told.code, "spool.bad");
+    let kept = world.dir.path().join("out/bad").join(name);
+    world
+        .eventually("it is kept", || async {
+            fs::read(&kept).ok().filter(|kept| *kept == bytes)
+        })
+        .await;
+    world
+        .eventually("what follows is sealed", || async {
+            world.is_sealed(whole.id).then_some(())
+        })
+        .await;
+    // The same leaves once more, under another name: the attachment still lies there.
+    send(&world, Out::Delivery(bent.delivery.clone()));
+    world
+        .eventually("it is sealed", || async {
+            world.is_sealed(bent.id).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_does_not_fit_its_seal_is_kept_aside_and_named_by_its_transaction() {
+    let world = World::new().await;
+    let card = world.card().await;
+    let mut visit = hospital::visit(&world, &card, 42, b"picture");
+    visit.delivery.envelopes.swap(0, 1);
+    send(&world, Out::Delivery(visit.delivery.clone()));
+    let told = refused(&world).await;
+    assert_eq!(told.transaction, Some(id(&world, &visit)));
+    assert_eq!(told.code, "delivery.envelope");
+    world
+        .eventually("it is kept", || async {
+            let bad = spool(&world, "bad");
+            (spool(&world, "new").is_empty() && bad.len() == 1).then_some(())
+        })
+        .await;
+    assert_eq!(spool(&world, "blobs").len(), 1);
+    assert!(!world.is_sealed(visit.id));
+
+    // The same leaves signed again, of which nothing is stored.
+    send(&world, Out::Tx(visit.delivery.transaction.clone()));
+    let told = refused(&world).await;
+    assert_eq!(told.transaction, Some(id(&world, &visit)));
+    assert_eq!(told.code, "delivery.not_stored");
+
+    visit.delivery.envelopes.swap(0, 1);
+    send(&world, Out::Delivery(visit.delivery.clone()));
+    world
+        .eventually("it is sealed", || async {
+            world.is_sealed(visit.id).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn blocks_that_the_inner_zone_misses_are_handed_in_again() {
+    let world = World::new().await;
+    world.card().await;
+    world.card().await;
+    let heights = |world: &World| -> Vec<u64> {
+        let blocks = from_edge(world)
+            .into_iter()
+            .filter_map(|message| match message {
+                In::Blocks(blocks) => Some(blocks),
+                _ => None,
+            });
+        let read = |block: Vec<u8>| Certified::read_all(&block).unwrap().remove(0);
+        let blocks = blocks.flatten().map(|block| read(block.into()));
+        blocks.map(|one| one.block.header.height).collect()
+    };
+    assert_eq!(heights(&world), [0, 1, 2]);
+    send(&world, Out::Wanted(1));
+    world
+        .eventually("they come again", || async {
+            (heights(&world) == [1, 2]).then_some(())
+        })
+        .await;
+    world.card().await;
+    assert_eq!(heights(&world), [3], "once");
+    send(&world, Out::Wanted(9));
+    world.card().await;
+    assert_eq!(
+        heights(&world),
+        [4],
+        "what is not there yet comes by itself"
+    );
+}
