@@ -123,14 +123,21 @@ fn replaced(db: &Connection, id: i64) -> Result<Replaced, InnerError> {
     // By version first, then by Composition, then by document: the newest that came before.
     for column in ["version_ix", "url_ix", "source_ix"] {
         let sql = format!(
-            "SELECT id, root FROM records WHERE patient = ?1 AND {column} = ?2 AND id <> ?3
+            "SELECT id, root, parted FROM records
+             WHERE patient = ?1 AND {column} = ?2 AND id <> ?3
              ORDER BY id < ?3 DESC, id DESC LIMIT 1"
         );
-        let found: Option<(i64, Vec<u8>)> = db
+        let found: Option<(i64, Vec<u8>, bool)> = db
             .prepare_cached(&sql)?
-            .query_row((patient, &named, id), |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row((patient, &named, id), |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
             .optional()?;
-        if let Some((record, root)) = found {
+        if let Some((record, root, parted)) = found {
+            if parted {
+                // Another card's: whoever has this one has no earlier version of it.
+                return Ok(Replaced::Nothing);
+            }
             return Ok(match <[u8; 32]>::try_from(root) {
                 Ok(root) => Replaced::Known(record, ContentRoot(medfolder_crypto::Digest(root))),
                 // It is here and waits for its own author: so does this one.

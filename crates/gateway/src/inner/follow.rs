@@ -17,7 +17,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::store::{batch, code, meta, set_meta, staff};
 use super::zone::{Zone, sql_time};
-use super::{InnerError, assign, cleanup, desk, keys, outbox, refused, replaced, seal};
+use super::{InnerError, assign, cleanup, desk, keys, outbox, parted, refused, replaced, seal};
 use crate::certified::Certified;
 use crate::spool::Out;
 
@@ -174,7 +174,7 @@ fn accepted(
         Body::RotateCard(body) => rotated(zone, db, body),
         Body::CloseCard(body) => closed(db, body),
         Body::RotateMemberKey(body) => Ok(keys::rotated(db, body)?),
-        Body::Anchor(body) => replaced::anchored(db, body),
+        Body::Anchor(body) => replaced::anchored(zone, db, body),
         _ => Ok(()),
     }
 }
@@ -278,7 +278,9 @@ fn rotated(zone: &Zone, db: &Connection, body: &RotateCard) -> Result<(), InnerE
         .optional()?;
     match row {
         Some((patient, 1)) => {
-            live_card(db, patient, &body.successor(zone.suite()), &body.encryption)
+            let successor = body.successor(zone.suite());
+            parted::follow(db, patient, &body.card, &successor)?;
+            live_card(db, patient, &successor, &body.encryption)
         }
         _ => Ok(()),
     }

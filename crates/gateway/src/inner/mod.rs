@@ -24,6 +24,7 @@ mod http;
 mod inlet;
 mod keys;
 mod outbox;
+mod parted;
 mod refused;
 mod replaced;
 mod run;

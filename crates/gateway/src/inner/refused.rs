@@ -3,6 +3,8 @@
 //! ```text
 //! time behind, expired            signed again at once, marked late
 //! card handed over or closed      sealed afresh for the card that follows
+//! visit or replaced record is     begun anew, to be signed and sealed for the present card
+//! another card's
 //! clock ahead, key being rotated,
 //! member suspended, area or
 //! release policy not there yet    signed again every minute of block time; `retried` in the status
@@ -15,7 +17,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::store::{batch, code, record, staff};
 use super::zone::{Zone, sql_time};
-use super::{InnerError, replaced, seal};
+use super::{InnerError, parted, replaced, seal};
 
 /// Block time between two tries of what may pass.
 const RETRY: u64 = 60 * 1_000;
@@ -59,7 +61,7 @@ pub(crate) fn note(
             Ok(())
         }
         Body::Anchor(anchor) if refusal == Some(Refusal::AnchorExists) => {
-            replaced::anchored(db, anchor)
+            replaced::anchored(zone, db, anchor)
         }
         Body::Anchor(_) => {
             tracing::warn!(code = reason, "the ledger refused that a card is replaced");
@@ -121,6 +123,13 @@ fn refused_seal(
         (Some(Refusal::SealBehind | Refusal::Expired), _) => seal::resign_late(zone, db, id, &tx),
         // The card was handed over or closed meanwhile: sealed afresh for the one that follows.
         (Some(Refusal::CardRotated | Refusal::CardClosed), _) => afresh(db, batch, reason),
+        (Some(Refusal::SealVisitCard | Refusal::SealReplacedCard), _) => {
+            afresh(db, batch, "")?;
+            if !parted::part_batch(zone, db, batch)? {
+                hold(db, batch, reason)?;
+            }
+            Ok(())
+        }
         (_, Some(again)) => {
             tracing::warn!(code = reason, "the ledger refused a seal for now");
             db.execute(
@@ -129,27 +138,30 @@ fn refused_seal(
             )?;
             Ok(())
         }
-        (_, None) => {
-            tracing::warn!(code = reason, "the ledger refused a seal");
-            db.execute(
-                "UPDATE batches SET state = ?2, reason = ?3 WHERE id = ?1",
-                (batch, batch::REFUSED, reason),
-            )?;
-            Ok(())
-        }
+        (_, None) => Ok(hold(db, batch, reason)?),
     }
+}
+
+fn hold(db: &Connection, batch: i64, reason: &str) -> rusqlite::Result<()> {
+    tracing::warn!(code = reason, "the ledger refused a seal");
+    db.execute(
+        "UPDATE batches SET state = ?2, reason = ?3 WHERE id = ?1",
+        (batch, batch::REFUSED, reason),
+    )
+    .map(drop)
 }
 
 /// Opens a batch again that was refused, to be sealed anew and late.
 pub(crate) fn afresh(db: &Connection, batch: i64, reason: &str) -> Result<(), InnerError> {
     db.execute(
         "UPDATE batches SET state = ?2, reason = ?3, seq = -1, tx = x'', tx_id = x'',
-           valid_until = 0, late = 1, seal_key = x'', message = '', again = 0, tries = 0
-         WHERE id = ?1",
+           valid_until = 0, late = 1, seal_key = x'', message = '', again = 0, tries = 0,
+           card = x'' WHERE id = ?1",
         (batch, batch::OPEN, reason),
     )?;
     db.execute(
-        "UPDATE records SET state = ?2, k = -1, leaf = x'' WHERE batch = ?1 AND state = ?3",
+        "UPDATE records SET state = ?2, k = -1, leaf = x'', parted = 0
+         WHERE batch = ?1 AND state = ?3",
         (batch, record::SIGNED, record::SEALED),
     )?;
     Ok(())

@@ -6,7 +6,7 @@
 //! ```
 //! In this order, so that no edge can have records sealed for the new card and keep from the old
 //! one's holder that her list has ended: her device asks the ledger, with proof, whether there is
-//! such an anchor.
+//! such an anchor. What is not sealed by then parts from what was ([`parted`](super::parted)).
 
 use medfolder_crypto::PublicKeyBytes;
 use medfolder_ledger::TxId;
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::InnerError;
 use super::outbox;
+use super::parted;
 use super::store::card;
 use super::zone::{Zone, sql_time, time_of};
 use crate::spool::Out;
@@ -73,7 +74,7 @@ pub(crate) fn follow(
     for old in before {
         announce(zone, db, &CardNumber(medfolder_crypto::Digest(old)))?;
     }
-    make_live(db, patient)
+    make_live(zone, db, patient)
 }
 
 fn announce(zone: &Zone, db: &Connection, old: &CardNumber) -> Result<(), InnerError> {
@@ -98,7 +99,7 @@ fn announce(zone: &Zone, db: &Connection, old: &CardNumber) -> Result<(), InnerE
 }
 
 /// The ledger holds this anchor: the card that it is about is replaced.
-pub(crate) fn anchored(db: &Connection, anchor: &Anchor) -> Result<(), InnerError> {
+pub(crate) fn anchored(zone: &Zone, db: &Connection, anchor: &Anchor) -> Result<(), InnerError> {
     let patient: Option<i64> = db
         .prepare_cached(
             "SELECT patient FROM cards WHERE card = (SELECT card FROM replaced WHERE digest = ?1)",
@@ -113,11 +114,11 @@ pub(crate) fn anchored(db: &Connection, anchor: &Anchor) -> Result<(), InnerErro
         (anchor.digest.0, card::ENDED),
     )?;
     db.execute("DELETE FROM replaced WHERE digest = ?1", [anchor.digest.0])?;
-    make_live(db, patient)
+    make_live(zone, db, patient)
 }
 
 /// Once no card of the patient waits for its anchor, seals name the newest.
-fn make_live(db: &Connection, patient: i64) -> Result<(), InnerError> {
+fn make_live(zone: &Zone, db: &Connection, patient: i64) -> Result<(), InnerError> {
     let made = db.execute(
         "UPDATE cards SET live = ?2 WHERE rowid = (
            SELECT rowid FROM cards WHERE patient = ?1 AND live = ?3 ORDER BY rowid DESC LIMIT 1)
@@ -126,6 +127,7 @@ fn make_live(db: &Connection, patient: i64) -> Result<(), InnerError> {
         (patient, card::LIVE, card::NEXT),
     )?;
     if made > 0 {
+        parted::part(zone, db, patient)?;
         unhold(db, patient)?;
     }
     Ok(())

@@ -21,6 +21,7 @@ mod hygiene;
 mod keys;
 mod kill;
 mod ledger;
+mod parted;
 mod refused;
 mod signing;
 mod speed;

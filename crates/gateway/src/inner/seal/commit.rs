@@ -38,7 +38,8 @@ fn store(db: &Connection, seal: &SealMade) -> Result<bool, InnerError> {
     let changed = db
         .prepare_cached(
             "UPDATE batches SET state = ?2, reason = '', seq = ?3, tx = ?4, tx_id = ?5,
-               valid_until = ?6, seal_key = ?10, message = ?11, again = 0, tries = 0
+               valid_until = ?6, seal_key = ?10, message = ?11, again = 0, tries = 0,
+               card = ?12
              WHERE id = ?1 AND state = ?7 AND added = ?8
                AND (SELECT count(*) FROM records WHERE batch = ?1) = ?9",
         )?
@@ -54,6 +55,7 @@ fn store(db: &Connection, seal: &SealMade) -> Result<bool, InnerError> {
             seal.leaves.len() as i64,
             &seal.key,
             seal.staged.name(),
+            seal.card.as_bytes(),
         ))?;
     if changed == 0 {
         return Ok(false);

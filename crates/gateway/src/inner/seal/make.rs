@@ -7,8 +7,8 @@ use std::sync::PoisonError;
 use medfolder_crypto::{Digest, os_rng};
 use medfolder_ledger::body::{LeafList, Mark, Place as SealedPlace, Seal, SealedLeaf};
 use medfolder_record::{
-    AttachmentSealer, Blob, KeySlot, Place, RecordId, RecordKey, RecordSignature, SealKey, Sealing,
-    Signatures, SlotPlace, Statement, VisitId,
+    AttachmentSealer, Blob, CardNumber, KeySlot, Place, RecordId, RecordKey, RecordSignature,
+    SealKey, Sealing, Signatures, SlotPlace, Statement, VisitId,
 };
 use rusqlite::Connection;
 
@@ -41,6 +41,7 @@ pub(super) struct SealMade {
     pub(super) batch: i64,
     pub(super) added: i64,
     pub(super) seq: u32,
+    pub(super) card: CardNumber,
     pub(super) signed: Signed,
     /// Each record with its leaf, in the order of the seal.
     pub(super) leaves: Vec<(i64, RecordId)>,
@@ -438,6 +439,7 @@ impl<'a> Maker<'a> {
             batch: self.batch.id,
             added: self.batch.added,
             seq,
+            card,
             signed,
             leaves: std::mem::take(&mut self.leaves),
             key: zone.key.seal(SEAL_KEY, self.seal_key.expose()),

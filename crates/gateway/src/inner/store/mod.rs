@@ -13,10 +13,11 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use super::InnerError;
 
 /// Migration n brings the database from version n to n + 1.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("0001_inner.sql"),
     include_str!("0002_replaced.sql"),
     include_str!("0003_again.sql"),
+    include_str!("0004_parted.sql"),
 ];
 
 pub(crate) struct Store {
