@@ -87,14 +87,7 @@ fn index(
     report: &mut dyn FnMut(Figure),
 ) -> Result<(), CliError> {
     let (before, began) = (processor(), Instant::now());
-    let mut indexed = 0;
-    loop {
-        let batch = folder.index(INDEX_BATCH)?;
-        indexed += batch.added;
-        if !batch.more {
-            break;
-        }
-    }
+    let indexed = folder.index(INDEX_BATCH, |_| true)?;
     let (used, seconds) = (processor() - before, began.elapsed().as_secs_f64());
     let rate = indexed as f64 / seconds;
     let peer = indexed as f64 / alone.index.seconds;

@@ -5,7 +5,16 @@ use std::thread::ScopedJoinHandle;
 /// Runs `work` on every item, on all cores, and keeps the order.
 pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = items.len().div_ceil(cores).max(1);
+    in_threads(cores, items, work)
+}
+
+/// The same on so many threads: for work that waits, for a disk, more than it computes.
+pub(crate) fn in_threads<T: Sync, R: Send>(
+    threads: usize,
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
+    let share = items.len().div_ceil(threads.max(1)).max(1);
     if items.len() <= share {
         return items.iter().map(work).collect();
     }

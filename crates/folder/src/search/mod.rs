@@ -14,7 +14,6 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use index::Indexed;
 pub use query::{Found, Hits};
 
 /// Chinese, Japanese and Korean ideographs, also those beyond the basic plane (䶮, 𠮷).

@@ -1,6 +1,6 @@
 //! What a search finds and in which order, on the sample family's records and on made ones.
 
-use super::index::add;
+use super::index::put_words;
 use super::query::{Found, Hits, find};
 use super::spaced;
 use crate::{FolderError, Unlock, Vault};
@@ -81,7 +81,7 @@ fn put(vault: &Vault, id: i64, title: &str, body: &str) {
             params![id, format!("{id:064x}"), title],
         )
         .unwrap();
-    add(&database, id, &spaced(title), &spaced(body)).unwrap();
+    put_words(&database, id, &spaced(title), &spaced(body)).unwrap();
 }
 
 #[test]

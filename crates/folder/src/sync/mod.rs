@@ -49,7 +49,11 @@ impl Cancel {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn check(&self) -> Result<(), FolderError> {
+    /// Whether it may go on.
+    ///
+    /// # Errors
+    /// `sync.cancelled` once it was asked to stop.
+    pub fn check(&self) -> Result<(), FolderError> {
         if self.0.load(Ordering::Relaxed) {
             Err(FolderError::Cancelled)
         } else {

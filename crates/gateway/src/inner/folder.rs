@@ -15,11 +15,15 @@ use std::path::{Component, Path, PathBuf};
 use medfolder_crypto::Suite;
 use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags, Stat};
 
+use crate::parallel::in_threads;
+
 /// Names of files that are being overwritten.
 const GOING: &str = ".medfolder-going-";
 
 /// Files that are overwritten before the disk is waited for.
-const GROUP: usize = 128;
+const GROUP: usize = 256;
+/// Removing a file waits for the disk each time; so many wait together.
+const REMOVERS: usize = 4;
 /// Fewer than this many files are waited for one by one.
 const FEW: usize = 8;
 
@@ -178,8 +182,8 @@ impl Folder {
             if group.len() >= FEW {
                 fs::syncfs(&self.0)?;
             }
-            for one in hidden {
-                done = one.unlink().and(done);
+            for gone in in_threads(REMOVERS, &hidden, Hidden::unlink) {
+                done = gone.and(done);
             }
         }
         done

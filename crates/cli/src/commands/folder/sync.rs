@@ -62,9 +62,8 @@ pub(crate) async fn whole(
         cancel: Cancel::default(),
     };
     let report = folder.sync(&options).await?;
-    while folder.index(INDEX_BATCH)?.more {
-        tokio::task::yield_now().await;
-    }
+    let go_on = |_| options.cancel.check().is_ok();
+    tokio::task::block_in_place(|| folder.index(INDEX_BATCH, go_on))?;
     Ok(report)
 }
 
