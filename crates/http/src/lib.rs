@@ -13,8 +13,10 @@ mod json;
 mod listen;
 mod pace;
 mod problem;
+mod tls;
 
 pub use json::Json;
 pub use listen::listen;
 pub use pace::{Pace, Patience, paced};
 pub use problem::{Problem, alike};
+pub use tls::certificate;

@@ -3,7 +3,6 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use axum_server::tls_rustls::RustlsConfig;
 use medfolder_client::keyfile::{self, KeyFileError};
 use medfolder_crypto::{Label, Secret32, SigningKey, Suite};
 use medfolder_http::Patience;
@@ -14,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, Tls};
 use crate::engine::Engine;
 use crate::engine::embedded::Embedded;
 use crate::follower;
@@ -154,7 +153,7 @@ pub async fn serve_with(
         origins,
         shutdown.clone(),
     );
-    let server = server(listener, router(Arc::new(app)), &config, shutdown).await?;
+    let server = server(listener, router(Arc::new(app)), &config, shutdown)?;
     let handle = tokio::spawn(async move {
         let _ = server.await;
         source.stop().await;
@@ -259,7 +258,6 @@ fn embedded(
     })
 }
 
-/// Under which origins clients may have called.
 fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => ServeError::AddressInUse(address),
@@ -267,6 +265,7 @@ fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     })
 }
 
+/// Under which origins clients may have called.
 fn origins(config: &Config, addr: SocketAddr) -> Vec<String> {
     let scheme = if config.tls.is_some() {
         "https"
@@ -282,20 +281,15 @@ fn origins(config: &Config, addr: SocketAddr) -> Vec<String> {
     origins
 }
 
-async fn server(
+fn server(
     listener: TcpListener,
     router: axum::Router,
     config: &Config,
     shutdown: watch::Receiver<bool>,
 ) -> Result<JoinHandle<std::io::Result<()>>, ServeError> {
-    let tls = match &config.tls {
-        None => None,
-        Some(tls) => {
-            let _ = rustls::crypto::ring::default_provider().install_default();
-            let read = RustlsConfig::from_pem_file(&tls.cert, &tls.key).await;
-            Some(read.map_err(ServeError::Tls)?)
-        }
-    };
+    let certificate = |tls: &Tls| medfolder_http::certificate(&tls.cert, &tls.key);
+    let tls = config.tls.as_ref().map(certificate).transpose();
+    let tls = tls.map_err(ServeError::Tls)?;
     let patience = Patience::of(config.limits.patience);
     let serving = medfolder_http::listen(listener, tls, router, patience, shutdown);
     Ok(tokio::spawn(serving.map_err(ServeError::Listen)?))

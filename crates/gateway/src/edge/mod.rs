@@ -30,7 +30,6 @@ mod spool;
 mod start;
 mod submit;
 mod tasks;
-mod tls;
 mod zone;
 
 pub use config::{Config, ConfigError, Tuning};

@@ -21,7 +21,7 @@ use super::http::routes;
 use super::ledger::{Ledger, LedgerError, Nodes};
 use super::session::Sessions;
 use super::share::purge;
-use super::{follow, tasks, tls};
+use super::{follow, tasks};
 use crate::clock::{SharedClock, SystemClock};
 use crate::spool::{Reader, SpoolError, Writer};
 use crate::troubles::Troubles;
@@ -191,7 +191,11 @@ pub async fn serve_with(
     tasks::spawn(&mut work, &app, reader, &shutdown);
     let patience = Patience::of(config.tuning.patience);
     let mut listen = |listener, tls: Option<&Tls>, router| {
-        let tls = tls.map(tls::read).transpose()?;
+        let certificate = |tls: &Tls| medfolder_http::certificate(&tls.cert, &tls.key);
+        let tls = tls
+            .map(certificate)
+            .transpose()
+            .map_err(|_| StartError::Tls)?;
         let serving = listen(listener, tls, router, patience, shutdown.clone())?;
         work.spawn(ended(serving));
         Ok::<_, StartError>(())

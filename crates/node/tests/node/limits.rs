@@ -220,6 +220,11 @@ async fn https_is_served_with_the_configured_key() {
     let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
     std::fs::write(&cert, pem("CERTIFICATE", made.cert.der())).unwrap();
     std::fs::write(&key, pem("PRIVATE KEY", &made.signing_key.serialize_der())).unwrap();
+    // HTTP/2 is not spoken, so a client that could is not told otherwise.
+    let offered = medfolder_http::certificate(&cert, &key)
+        .unwrap()
+        .get_inner();
+    assert_eq!(offered.alpn_protocols, [b"http/1.1".to_vec()]);
     let mut config = fixture.install(dir.path()).unwrap();
     config.tls = Some(Tls { cert, key });
     let mut node = start_with(&fixture, config, Seams::default()).await;
