@@ -158,32 +158,26 @@ async fn follow(writer: Writer, door: Door, end: u64, mut shutdown: watch::Recei
     let mut quiet = 0_u32;
     while let Some(held) = writer.take() {
         let next = held.header().height + 1;
-        let ledger = held.ledger().clone();
         let limit = end.saturating_sub(held.header().height).min(MAX_BLOCKS);
         let fetched = if limit == 0 {
             Ok(Vec::new())
         } else {
             fetch(&door, next, limit).await
         };
-        let pause = match fetched {
+        let (back, pause) = match fetched {
             Ok(pairs) if pairs.is_empty() => {
-                writer = idle(held).await;
                 quiet += 1;
-                if quiet.is_multiple_of(LOOK_BACK) {
-                    compare(&door, &ledger).await;
-                }
-                PAUSE
+                rest(held, &door, quiet).await
             }
-            Ok(pairs) => {
-                let (back, done) = copy(held, pairs).await;
-                writer = back;
-                report(&door, &ledger, done).await
-            }
+            Ok(pairs) => take(held, &door, pairs).await,
             Err(error) => {
-                writer = Some(held);
                 tracing::warn!(%error, "the followed node cannot be read");
-                RETRY
+                (Some(held), Some(RETRY))
             }
+        };
+        writer = back;
+        let Some(pause) = pause else {
+            break;
         };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -193,29 +187,47 @@ async fn follow(writer: Writer, door: Door, end: u64, mut shutdown: watch::Recei
     let _ = tokio::task::spawn_blocking(move || drop(writer)).await;
 }
 
-async fn report(door: &Door, ledger: &Arc<Ledger>, done: Result<(), WriteError>) -> Duration {
+/// Nothing new; gives the writer back and how long to pause, nothing when the ledger was forked.
+async fn rest(held: Writer, door: &Door, quiet: u32) -> (Option<Writer>, Option<Duration>) {
+    let ledger = held.ledger().clone();
+    let (back, done) = away(held, idle).await;
+    if let Err(error) = done {
+        ledger.set_failure(Some(error.code()));
+    }
+    let forked = quiet.is_multiple_of(LOOK_BACK) && is_forked(door, &ledger).await;
+    (back, (!forked).then_some(PAUSE))
+}
+
+/// As [`rest`], with blocks.
+async fn take(
+    held: Writer,
+    door: &Door,
+    pairs: Vec<(Block, Certificate)>,
+) -> (Option<Writer>, Option<Duration>) {
+    let ledger = held.ledger().clone();
+    let (back, done) = away(held, |writer| copy(writer, pairs)).await;
     ledger.set_failure(done.as_ref().err().map(WriteError::code));
     let Err(error) = done else {
-        return Duration::ZERO;
+        return (back, Some(Duration::ZERO));
     };
     tracing::error!(%error, "a copied block does not hold");
-    compare(door, ledger).await;
-    RETRY
+    let forked = is_forked(door, &ledger).await;
+    (back, (!forked).then_some(RETRY))
 }
 
 /// Compares the other node's checkpoint of our newest height with ours. Two certified ones that
-/// differ prove that the ledger was forked: copying stops, and members read why.
-async fn compare(door: &Door, ledger: &Arc<Ledger>) {
+/// differ prove that the ledger was forked: copying stops for good, and members read why.
+async fn is_forked(door: &Door, ledger: &Arc<Ledger>) -> bool {
     let own = ledger.head();
     let path = format!("v1/checkpoints/{}", own.header.height);
     let Ok(answer) = door.get::<CheckpointAnswer>(&path).await else {
-        return;
+        return false;
     };
     let Ok(other) = Checkpoint::from_bytes(&answer.checkpoint.0) else {
-        return;
+        return false;
     };
     if proves_fork(ledger.chain(), &own, &other) != Ok(true) {
-        return;
+        return false;
     }
     tracing::error!(
         height = own.header.height,
@@ -230,34 +242,37 @@ async fn compare(door: &Door, ledger: &Arc<Ledger>) {
     let keeper = ledger.clone();
     let _ = tokio::task::spawn_blocking(move || keeper.index.alert(&alert)).await;
     ledger.set_failure(Some(FORK));
+    true
 }
 
-async fn idle(writer: Writer) -> Option<Writer> {
-    let folded = tokio::task::spawn_blocking(move || {
-        let _ = writer.fold(true);
-        writer
-    });
-    folded.await.ok()
-}
-
-async fn copy(
+/// Works with the writer on a thread of its own, which takes it along when it panics.
+async fn away(
     mut writer: Writer,
-    pairs: Vec<(Block, Certificate)>,
+    work: impl FnOnce(&mut Writer) -> Result<(), WriteError> + Send + 'static,
 ) -> (Option<Writer>, Result<(), WriteError>) {
-    let copied = tokio::task::spawn_blocking(move || {
-        let done = writer.recover().and_then(|()| {
-            pairs.into_iter().try_for_each(|(block, certificate)| {
-                writer.copy(&block, certificate)?;
-                writer.fold(false)
-            })
-        });
+    let done = tokio::task::spawn_blocking(move || {
+        let done = work(&mut writer);
         (writer, done)
     });
-    match copied.await {
+    match done.await {
         Ok((writer, done)) => (Some(writer), done),
         Err(_) => (
             None,
             Err(WriteError::State("the copying thread ended".to_owned())),
         ),
     }
+}
+
+/// Nothing is lost when this fails: the next block tells of it.
+fn idle(writer: &mut Writer) -> Result<(), WriteError> {
+    let _ = writer.fold(true);
+    Ok(())
+}
+
+fn copy(writer: &mut Writer, pairs: Vec<(Block, Certificate)>) -> Result<(), WriteError> {
+    writer.recover()?;
+    pairs.into_iter().try_for_each(|(block, certificate)| {
+        writer.copy(&block, certificate)?;
+        writer.fold(false)
+    })
 }
