@@ -145,7 +145,8 @@ pub fn decrypt(key: &LinkKey, jwe: &str, limits: &JweLimits) -> Result<OpenedFil
     if jwe.len() > limits.jwe_bytes {
         return Err(JweError::TooLarge);
     }
-    let parts: Vec<&str> = jwe.trim().split('.').collect();
+    // One more than there are: a hostile host's text of dots is not collected.
+    let parts: Vec<&str> = jwe.trim().splitn(6, '.').collect();
     let [header, "", nonce, ciphertext, tag] = parts.as_slice() else {
         return Err(JweError::Malformed);
     };

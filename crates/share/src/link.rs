@@ -294,7 +294,8 @@ fn has_256_bits(url: &Url) -> bool {
     })
 }
 
-fn wipe(members: Map<String, Value>) {
+/// Wipes the texts of a payload: one of them is the key.
+pub(crate) fn wipe(members: Map<String, Value>) {
     for (_, value) in members {
         if let Value::String(text) = value {
             drop(Zeroizing::new(text));

@@ -12,7 +12,7 @@ use crate::encoding::from_base64url_lenient;
 use crate::key::LinkKey;
 use crate::link::{
     EXPIRY_CEILING_SECONDS, Flags, Link, LinkDraft, MAX_LABEL_UNITS, MAX_URL_CHARACTERS,
-    PAYLOAD_VERSION, SCHEME, unseen,
+    PAYLOAD_VERSION, SCHEME, unseen, wipe,
 };
 
 /// Longest text that is looked at. A QR code of the largest size holds less.
@@ -306,12 +306,4 @@ fn expiry_of(payload: &Map<String, Value>, warnings: &mut Vec<LinkWarning>) -> O
         return None;
     }
     Some(seconds)
-}
-
-fn wipe(payload: Map<String, Value>) {
-    for (_, value) in payload {
-        if let Value::String(text) = value {
-            drop(Zeroizing::new(text));
-        }
-    }
 }

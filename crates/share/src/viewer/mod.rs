@@ -16,21 +16,21 @@
 //!
 //! Source: SMART Health Links requirements, items 32–42.
 
+mod driver;
 mod error;
 mod file;
 mod retry;
 
-use medfolder_crypto::Wiped;
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::address::location_address;
-use crate::jwe::JweLimits;
 use crate::link::Link;
 use crate::manifest::{
     EntryError, ManifestFile, ManifestRequest, ManifestStatus, ReadManifest, Source,
 };
 use crate::receipt::SignedReceipt;
+pub use driver::{Response, Step, ViewerOptions};
 pub use error::ViewerError;
 pub use file::{FileProblem, ViewedFile};
 
@@ -40,62 +40,6 @@ pub const LOCATION_MAX_AGE_MS: u64 = 60 * 60 * 1000;
 const MAX_REFETCHES: u8 = 2;
 /// How often a request that was told to wait is repeated.
 const MAX_WAITS: u8 = 10;
-
-/// How a link is to be opened.
-#[derive(Default)]
-pub struct ViewerOptions {
-    /// Who is reading; must not be blank.
-    pub recipient: String,
-    /// If it is known already.
-    pub passcode: Option<Zeroizing<String>>,
-    /// Our page's session name, so that retries are one opening.
-    pub session: Option<String>,
-    /// The fresh value for a receipt.
-    pub reader_value: Option<String>,
-    /// Longest JWE that may come embedded.
-    pub embedded_length_max: Option<u64>,
-    /// Fetch only the files that [`Viewer::want`] names.
-    pub on_demand: bool,
-    /// Limits for each file.
-    pub limits: JweLimits,
-}
-
-/// What the driver does next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// POST with `content-type: application/json`.
-    Post {
-        /// Where.
-        url: String,
-        /// What; may hold the passcode.
-        body: Wiped,
-    },
-    /// GET without any header of ours.
-    Get {
-        /// Where.
-        url: String,
-    },
-    /// Wait until this time, in milliseconds.
-    WaitUntil(u64),
-    /// Ask the reader, then [`Viewer::supply_passcode`].
-    AskPasscode {
-        /// Tries left after a wrong one, if the host said so; `None` before the first.
-        remaining: Option<u32>,
-    },
-    /// Nothing is left to do.
-    Done,
-}
-
-/// The part of an HTTP answer that matters.
-#[derive(Debug, Clone, Copy)]
-pub struct Response<'a> {
-    /// HTTP status.
-    pub status: u16,
-    /// The header `Retry-After`.
-    pub retry_after: Option<&'a str>,
-    /// Body.
-    pub body: &'a [u8],
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
