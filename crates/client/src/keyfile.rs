@@ -120,6 +120,8 @@ pub fn write(path: &Path, seed: &Secret32) -> Result<(), KeyFileError> {
 fn write_draft(draft: &Path, seed: &Secret32) -> std::io::Result<()> {
     let mut text = Zeroizing::new(hex::encode(seed.expose()));
     text.push('\n');
+    // One that a crash left behind, or that somebody laid there, would keep its owner and mode.
+    let _ = fs::remove_file(draft);
     let mut file = private().open(draft)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
@@ -129,14 +131,14 @@ fn write_draft(draft: &Path, seed: &Secret32) -> std::io::Result<()> {
 fn private() -> OpenOptions {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
+    options.write(true).create_new(true).mode(0o600);
     options
 }
 
 #[cfg(not(unix))]
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     options
 }
 
