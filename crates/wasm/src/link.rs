@@ -41,8 +41,8 @@ pub fn status(text: &str) -> Result<String, JsValue> {
 }
 
 /// Sorts decrypted FHIR files, a JSON list of texts in the link's order, into
-/// `{records: [{file, body, evidence, withheld}], attachments: [{file, mediaType, bytes}]}`; bytes are
-/// hexadecimal.
+/// `{grant, records: [{file, body, evidence, withheld}], attachments: [{file, mediaType, bytes}]}`; bytes
+/// are hexadecimal.
 ///
 /// # Errors
 /// Throws a code when the argument is no list of texts.
