@@ -20,7 +20,7 @@ mod reading;
 #[path = "commands/words.rs"]
 mod words;
 
-use medfolder_tests::{Ended, Served, eventually, genesis, medfolder, root, run};
+use medfolder_tests::{Ended, Served, binary, eventually, genesis, medfolder, root, run};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -168,8 +168,9 @@ fn a_served_demonstration_is_used_by_other_processes_as_the_contract_says() {
     vault_and_export_are_their_owners(&served, place.path());
     evidence_verifies_and_a_changed_one_exits_with_three(&served, place.path());
     a_share_is_made_opened_and_ended(&served);
-    attachments_of_a_link_are_those_that_were_signed(&served);
+    attachments_of_a_link_are_those_that_were_signed(&served, place.path());
     the_passcode_is_counted_and_the_log_is_complete(&served);
+    the_log_of_last_time_is_shown_while_the_ledger_is_away(&served);
     two_processes_never_open_one_vault(&served);
     person::two_commands_at_once_wait_for_each_other(&served);
     person::a_record_that_was_corrected_is_marked_wherever_it_is_met(&served);
@@ -263,6 +264,10 @@ fn evidence_verifies_and_a_changed_one_exits_with_three(served: &Served, place: 
     own.env("MEDFOLDER_PASSPHRASE", text(folder, "passphrase"));
     let strange = place.join("nothing").to_string_lossy().into_owned();
     let strangers = medfolder(&["verify", &path, "--data-dir", &strange]);
+    // One that was not asked does not pass for one that does not know it.
+    let closed = told(&mut medfolder(&["verify", &path, "--data-dir", data_dir]));
+    let why = text(&closed.lines[0], "en");
+    assert!(why.contains("not opened [vault.no_passphrase]"), "{why}");
     for (mut asked, trusted, outcome) in [
         (own, "known", "holds"),
         (strangers, "unknown", "not_checked"),
@@ -335,9 +340,16 @@ fn a_share_is_made_opened_and_ended(served: &Served) {
     refused(&mut medfolder(&["open", &link]), "share.revoked");
     let shares = told(&mut served.folder(1, &["shares"]));
     assert_eq!(shares.last()["state"], "revoked");
+    // Of one that is over it is still told how often it was opened.
+    let over = shares
+        .lines
+        .iter()
+        .find(|line| line["share"] == share.as_str());
+    assert_eq!(over.unwrap()["opened"], 1);
+    assert_eq!(over.unwrap()["number"], made.last()["number"]);
 }
 
-fn attachments_of_a_link_are_those_that_were_signed(served: &Served) {
+fn attachments_of_a_link_are_those_that_were_signed(served: &Served, place: &std::path::Path) {
     let found = told(&mut served.folder(0, &["search", "心电图", "--limit", "50"]));
     let with_attachment = found.lines.iter().find_map(|line| {
         let record = text(line, "record").to_owned();
@@ -368,6 +380,53 @@ fn attachments_of_a_link_are_those_that_were_signed(served: &Served) {
         assert!(received["file"].is_u64());
     }
     assert_eq!(open("/nowhere").exit, 1);
+    what_is_saved_of_a_link_is_read_in_a_browser(&link, text(&signed[0], "name"), place);
+    a_ledger_that_was_not_meant_is_no_forgery(&link, place);
+}
+
+fn what_is_saved_of_a_link_is_read_in_a_browser(link: &str, name: &str, place: &std::path::Path) {
+    let saved = place.join("saved");
+    told(&mut medfolder(&[
+        "open",
+        link,
+        "--out",
+        saved.to_str().unwrap(),
+    ]));
+    let read = |name: &str| fs::read_to_string(saved.join(name)).unwrap();
+    let files = fs::read_dir(&saved).unwrap().map(|file| file.unwrap());
+    let names = files.map(|file| file.file_name().into_string().unwrap());
+    let names: Vec<String> = names.collect();
+    let page = names
+        .iter()
+        .find(|name| name.starts_with("1 ") && name.ends_with(".html"));
+    let page = read(page.unwrap());
+    assert!(
+        page.contains("✓ seal verified") && page.contains(name),
+        "{page}"
+    );
+    assert!(names.contains(&format!("1-1 {name}")), "{names:?}");
+    assert!(page.contains(&format!("href=\"./1-1%20{name}\"")), "{page}");
+    let index = read("index.html");
+    assert!(
+        index.contains("王秀兰") && index.contains(".html\">"),
+        "{index}"
+    );
+}
+
+fn a_ledger_that_was_not_meant_is_no_forgery(link: &str, place: &std::path::Path) {
+    let (other, saved) = (genesis(place), place.join("other"));
+    let mut open = medfolder(&["open", link, "--genesis", other.to_str().unwrap()]);
+    let opened = run(open.arg("--out").arg(&saved));
+    assert_eq!(
+        (opened.exit, opened.error_code()),
+        (3, "evidence.other_ledger")
+    );
+    assert_eq!(opened.lines[0]["records"][0]["seal"], "other_ledger");
+    let mut names = fs::read_dir(&saved)
+        .unwrap()
+        .map(|file| file.unwrap().file_name());
+    let marked = names.any(|name| name.to_string_lossy().contains("(seal not verified)"));
+    assert!(marked, "nothing says that the saved record is not verified");
 }
 
 fn the_passcode_is_counted_and_the_log_is_complete(served: &Served) {
@@ -410,6 +469,38 @@ fn the_passcode_is_counted_and_the_log_is_complete(served: &Served) {
     // The session goes on: the host says what it has received.
     assert_eq!(his["what"].as_array().map(Vec::len), Some(records.len()));
     assert_eq!(his["provisional"], true);
+    assert_eq!((&his["opening"], &his["number"]), (&1.into(), &1.into()));
+    // Who gave no name is told so in the patient's language, whatever the reader's was.
+    let mut unnamed = Command::new(binary());
+    let words = [
+        "open",
+        link,
+        "--passcode",
+        passcode,
+        "--json",
+        "--lang",
+        "zh",
+    ];
+    told(unnamed.args(words));
+    let page = || person::for_a_person(&served.folder(0, &["access-log"])).stdout;
+    let shown = eventually(Duration::from_secs(20), || {
+        page().contains("  gave no name  opening 2: ")
+    });
+    assert!(shown, "{}", page());
+}
+
+fn the_log_of_last_time_is_shown_while_the_ledger_is_away(served: &Served) {
+    let log = || told(&mut served.folder(0, &["access-log"]));
+    let before = log();
+    run(&mut served.folder(0, &["sync", "--ledger", "http://127.0.0.1:1"]));
+    let away = log();
+    let page = person::for_a_person(&served.folder(0, &["access-log"])).stdout;
+    told(&mut served.folder(0, &["sync", "--ledger", served.text("/ledger")]));
+    let accesses = |log: &Ended| log.lines[..log.lines.len() - 1].to_vec();
+    assert_eq!(accesses(&away), accesses(&before));
+    assert_eq!(away.last()["complete"], false);
+    assert!(away.last()["as_of"].is_string(), "{}", away.stdout);
+    assert!(page.contains("The ledger does not answer now"), "{page}");
 }
 
 fn two_processes_never_open_one_vault(served: &Served) {

@@ -201,12 +201,18 @@ fn data_without_a_single_record_ends_clearly_with_each_file_and_why() {
     for (folder, code, skipped) in [
         ("missing", "demo.data", &[][..]),
         ("empty", "demo.no_data", &[]),
+        ("strange/a.json", "demo.data_is_file", &[]),
         ("strange", "demo.no_patient", &["a.json", "b.json"]),
         ("refused", "demo.no_patient", &["ecg.json"]),
     ] {
         let told = demo(folder);
         assert_eq!((told.exit, told.error_code()), (1, code), "{}", told.stdout);
         assert_eq!(told.stdout.lines().count(), told.lines.len());
+        let worlds = fs::read_dir(&place).unwrap().count();
+        assert!(
+            !skipped.is_empty() || worlds == 0,
+            "{code} leaves something behind"
+        );
         let files = told.step("ingest")["skipped"].as_array();
         let files = files.into_iter().flatten();
         let named: Vec<&str> = files

@@ -2,6 +2,7 @@
 //! languages by `messages/help.json`; `help.rs` joins the two.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use medfolder_share::rules::passcode::passcode_fits;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -189,7 +190,7 @@ pub(crate) enum FolderCommand {
     Search {
         #[arg(required = true, num_args = 1..)]
         text: Vec<String>,
-        #[arg(long, default_value_t = 20, value_name = "NUMBER", value_parser = count::<usize>)]
+        #[arg(long, default_value_t = 20, value_name = "NUMBER", value_parser = count::<usize>, allow_negative_numbers = true)]
         limit: usize,
     },
     Show {
@@ -210,12 +211,12 @@ pub(crate) enum FolderCommand {
     },
     Shorten {
         share: String,
-        #[arg(long = "for", value_name = "TIME", value_parser = crate::time::duration)]
+        #[arg(long = "for", value_name = "TIME", value_parser = window, allow_hyphen_values = true)]
         duration: u64,
     },
     Extend {
         share: String,
-        #[arg(long = "for", value_name = "TIME", value_parser = crate::time::duration)]
+        #[arg(long = "for", value_name = "TIME", value_parser = window, allow_hyphen_values = true)]
         duration: u64,
     },
     AccessLog,
@@ -248,6 +249,27 @@ fn count<N: FromStr + Default + PartialEq>(text: &str) -> Result<N, &'static str
         .ok_or("usage.count")
 }
 
+/// How long a share may last.
+fn window(text: &str) -> Result<u64, &'static str> {
+    let duration = crate::time::duration(text)?;
+    match duration > medfolder_folder::share::MAX_DURATION {
+        true => Err("share.too_long"),
+        false => Ok(duration),
+    }
+}
+
+fn passcode(text: &str) -> Result<String, &'static str> {
+    match passcode_fits(text) {
+        true => Ok(text.to_owned()),
+        false => Err("passcode.length"),
+    }
+}
+
+fn label(text: &str) -> Result<String, &'static str> {
+    let fits = medfolder_share::link::label_fits(text);
+    fits.map(|()| text.to_owned()).map_err(|error| error.code())
+}
+
 fn port(text: &str) -> Result<u16, &'static str> {
     text.parse().map_err(|_| "usage.port")
 }
@@ -263,7 +285,7 @@ pub(crate) struct List {
     pub(crate) from: Option<chrono::NaiveDate>,
     #[arg(long, value_name = "DAY", value_parser = crate::time::day)]
     pub(crate) to: Option<chrono::NaiveDate>,
-    #[arg(long, value_name = "NUMBER", value_parser = count::<usize>)]
+    #[arg(long, value_name = "NUMBER", value_parser = count::<usize>, allow_negative_numbers = true)]
     pub(crate) limit: Option<usize>,
     #[arg(long, value_name = "CURSOR")]
     pub(crate) after: Option<String>,
@@ -282,15 +304,15 @@ pub(crate) struct Share {
     pub(crate) all: bool,
     #[arg(long, group = "code", value_name = "PHONE")]
     pub(crate) to_phone: Option<String>,
-    #[arg(long, group = "code", value_name = "PASSCODE")]
+    #[arg(long, group = "code", value_name = "PASSCODE", value_parser = passcode)]
     pub(crate) passcode: Option<String>,
     #[arg(long, group = "code")]
     pub(crate) no_code: bool,
-    #[arg(long = "for", value_name = "TIME", default_value = "24h", value_parser = crate::time::duration)]
+    #[arg(long = "for", value_name = "TIME", default_value = "24h", value_parser = window, allow_hyphen_values = true)]
     pub(crate) duration: u64,
-    #[arg(long, value_name = "NUMBER", value_parser = count::<u32>)]
+    #[arg(long, value_name = "NUMBER", value_parser = count::<u32>, allow_negative_numbers = true)]
     pub(crate) openings: Option<u32>,
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = label)]
     pub(crate) label: Option<String>,
     #[arg(long)]
     pub(crate) mask: bool,

@@ -60,15 +60,23 @@ pub(crate) fn parse(words: &[OsString], lang: Lang) -> Result<Cli, Unrun> {
         .map_err(|error| unrun(error, lang))
 }
 
-/// `help COMMAND …` takes the options of every command too, being the same as `COMMAND … --help`.
+/// `help COMMAND …` and `GROUP help COMMAND` take the options of every command too, being the same
+/// as `COMMAND … --help`.
 fn asked_for(words: &[OsString]) -> Vec<OsString> {
-    match words {
-        [program, first, rest @ ..] if first == "help" => {
-            let words = [program].into_iter().chain(rest).cloned();
-            words.chain(["--help".into()]).collect()
+    let mut command = Cli::command();
+    for (at, word) in words.iter().enumerate().skip(1) {
+        if word == "help" && command.has_subcommands() {
+            let rest = words.iter().enumerate().filter(|(other, _)| *other != at);
+            let rest = rest.map(|(_, word)| word.clone());
+            return rest.chain(["--help".into()]).collect();
         }
-        _ => words.to_vec(),
+        match command.find_subcommand(word) {
+            Some(sub) => command = sub.clone(),
+            None if word.to_string_lossy().starts_with('-') => {}
+            None => break,
+        }
     }
+    words.to_vec()
 }
 
 /// The command line with its help in a language.
@@ -265,12 +273,14 @@ fn unrun(error: clap::Error, lang: Lang) -> Unrun {
 fn wrong(error: &clap::Error, lang: Lang) -> CliError {
     let told = |kind| said(error, kind, list_mark(lang));
     let code = code(error);
+    // What was meant to be a secret is not repeated on the screen.
+    let is_secret = code == "passcode.length";
     let mut detail = told(match error.kind() {
         ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
         _ => ContextKind::InvalidArg,
     });
     for also in [ContextKind::InvalidValue, ContextKind::PriorArg] {
-        if !told(also).is_empty() {
+        if !told(also).is_empty() && !is_secret {
             detail = format!("{detail} {}", told(also));
         }
     }
@@ -288,6 +298,18 @@ fn wrong(error: &clap::Error, lang: Lang) -> CliError {
     CliError::usage(code, format!("{detail}{fits}").trim_start())
 }
 
+/// What the readers of values say is wrong with one.
+const READERS: [&str; 8] = [
+    "link.label_not_text",
+    "link.label_too_long",
+    "passcode.length",
+    "share.too_long",
+    "usage.count",
+    "usage.day",
+    "usage.duration",
+    "usage.port",
+];
+
 /// A value's own reader says by code what is wrong with it.
 fn code(error: &clap::Error) -> &'static str {
     let reader = error.source().map(ToString::to_string).unwrap_or_default();
@@ -296,11 +318,10 @@ fn code(error: &clap::Error) -> &'static str {
         (ErrorKind::InvalidValue, _) if value == Some(&ContextValue::String(String::new())) => {
             "usage.no_value"
         }
-        (_, "usage.count") => "usage.count",
-        (_, "usage.day") => "usage.day",
-        (_, "usage.duration") => "usage.duration",
-        (_, "usage.port") => "usage.port",
-        (ErrorKind::InvalidValue | ErrorKind::ValueValidation, _) => "usage.value",
+        (ErrorKind::InvalidValue | ErrorKind::ValueValidation, reader) => {
+            let told = READERS.iter().find(|code| **code == reader);
+            told.copied().unwrap_or("usage.value")
+        }
         (ErrorKind::UnknownArgument, _) => "usage.unknown_option",
         (ErrorKind::InvalidSubcommand, _) => "usage.unknown_command",
         (ErrorKind::ArgumentConflict, _) => "usage.conflict",
@@ -429,6 +450,8 @@ mod tests {
                 };
                 for line in of(lines, lang) {
                     let words = shell(line);
+                    // Else clap would break it where nobody can type it.
+                    assert!(line.lines().all(|row| row.width() + 2 <= COLUMNS), "{line}");
                     assert!(
                         line.starts_with(format!("medfolder {path}").trim_end()),
                         "{line}"
@@ -451,6 +474,20 @@ mod tests {
         for line in typed {
             assert!(parse(&shell(line), Lang::En).is_ok(), "{line}");
         }
+    }
+
+    #[test]
+    fn help_is_asked_for_before_a_command_and_inside_its_group() {
+        let typed = |line: &str| asked_for(&shell(line));
+        let asked = shell("medfolder folder list --lang en --help");
+        for line in [
+            "medfolder help folder list --lang en",
+            "medfolder folder help list --lang en",
+        ] {
+            assert_eq!(typed(line), asked, "{line}");
+        }
+        let searched = "medfolder folder search help";
+        assert_eq!(typed(searched), shell(searched));
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Output {
 
     /// Tells a person that there is nothing to list; a program sees it by itself.
     pub(crate) fn nothing(self, zh: &str, en: &str) {
-        if !self.json {
+        if !self.json && !self.quiet {
             let _ = writeln!(std::io::stderr().lock(), "{}", self.say(zh, en));
         }
     }

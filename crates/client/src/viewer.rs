@@ -29,6 +29,9 @@ const MAX_FILE: usize = 32 << 20;
 /// Longest wait that a host may ask for, in milliseconds.
 const MAX_WAIT: u64 = 60_000;
 const STATUS_LIMIT: usize = 16 * 1024;
+/// How often a host that is too busy to say why is asked again, and the longest wait (s) before each.
+const STATUS_TRIES: u32 = 3;
+const STATUS_WAIT: u64 = 20;
 
 /// Which addresses a link may lead to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -275,16 +278,27 @@ async fn exchange(
 async fn ask_why(http: &Http, url: &Url, key: &LinkKey) -> Option<OpenError> {
     let body = status::status_request(key);
     let asked = status::status_url(url.as_str());
-    let answer = exchange(http, Method::POST, &asked, Some(&body), STATUS_LIMIT)
-        .await
-        .ok()?;
-    if answer.status != 200 {
-        return None;
+    let mut answer = exchange(http, Method::POST, &asked, Some(&body), STATUS_LIMIT).await;
+    for _ in 0..STATUS_TRIES {
+        // Many ask at once: it is worth a moment, as only this answer says why.
+        let wait = busy_for(answer.as_ref().ok()?);
+        let Some(wait) = wait else { break };
+        tokio::time::sleep(wait).await;
+        answer = exchange(http, Method::POST, &asked, Some(&body), STATUS_LIMIT).await;
     }
+    let answer = answer.ok().filter(|answer| answer.status == 200)?;
     let answer: StatusAnswer = serde_json::from_slice(&answer.body).ok()?;
     let condition = answer.state;
     condition.code()?;
     Some(OpenError::Ended(answer, condition))
+}
+
+/// How long a host that is too busy now wants to be left alone, where that is a moment.
+fn busy_for(answer: &Answer) -> Option<Duration> {
+    let asked = answer.retry_after.as_deref();
+    let seconds: u64 = asked.map_or(Some(1), |text| text.trim().parse().ok())?;
+    let is_short = answer.status == 429 && seconds <= STATUS_WAIT;
+    is_short.then(|| Duration::from_secs(seconds))
 }
 
 fn random_name(rng: &mut impl CryptoRng) -> String {

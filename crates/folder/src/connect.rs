@@ -56,8 +56,7 @@ impl Folder<'_> {
         if let Some(member) = self.consortium.member_named(name) {
             return Ok(member.id);
         }
-        let members: Vec<&Member> = self.consortium.genesis().members.iter().collect();
-        of_part(name, &members)?.ok_or_else(|| self.member_unknown())
+        of_part(name, &self.with_desks())?.ok_or_else(|| self.member_unknown())
     }
 
     /// A hospital that this folder has records of, by its name or a part of it, also of a name that
@@ -116,8 +115,15 @@ impl Folder<'_> {
     }
 
     pub(crate) fn member_unknown(&self) -> FolderError {
-        let members: Vec<&Member> = self.consortium.genesis().members.iter().collect();
-        FolderError::MemberUnknown(names(&members))
+        FolderError::MemberUnknown(names(&self.with_desks()))
+    }
+
+    /// Members that a patient can be at: not who only runs a node, such as a commission.
+    fn with_desks(&self) -> Vec<&Member> {
+        let members = self.consortium.genesis().members.iter();
+        members
+            .filter(|member| member.endpoints.edge.is_some())
+            .collect()
     }
 
     /// The name of a member, for people; its id when the consortium does not know it.

@@ -286,6 +286,11 @@ impl FolderError {
         )
     }
 
+    /// Whether the ledger said nothing at all.
+    pub(crate) fn is_silence(&self) -> bool {
+        self.code() == "ledger.unreachable"
+    }
+
     /// Whether an edge's answer broke off.
     pub(crate) const fn is_interrupted(&self) -> bool {
         matches!(

@@ -126,6 +126,20 @@ pub(crate) fn unseen(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Whether a text may be a link's label.
+///
+/// # Errors
+/// [`IssueError::LabelTooLong`], [`IssueError::LabelNotText`].
+pub fn label_fits(label: &str) -> Result<(), IssueError> {
+    if label.encode_utf16().count() > MAX_LABEL_UNITS {
+        Err(IssueError::LabelTooLong)
+    } else if label.contains(unseen) {
+        Err(IssueError::LabelNotText)
+    } else {
+        Ok(())
+    }
+}
+
 /// What somebody wants to issue; [`Link::issue`] checks it.
 #[derive(Debug)]
 pub struct LinkDraft {
@@ -164,16 +178,7 @@ impl Link {
         if !has_256_bits(&url) {
             return Err(IssueError::UrlGuessable);
         }
-        if draft
-            .label
-            .as_deref()
-            .is_some_and(|l| l.encode_utf16().count() > MAX_LABEL_UNITS)
-        {
-            return Err(IssueError::LabelTooLong);
-        }
-        if draft.label.as_deref().is_some_and(|l| l.contains(unseen)) {
-            return Err(IssueError::LabelNotText);
-        }
+        draft.label.as_deref().map_or(Ok(()), label_fits)?;
         if draft.exp.is_some_and(|exp| exp >= EXPIRY_CEILING_SECONDS) {
             return Err(IssueError::ExpiryNotSeconds);
         }

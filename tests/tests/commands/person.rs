@@ -96,11 +96,23 @@ pub(crate) fn mistakes_are_caught_before_anything_is_made(served: &Served, place
     usage(&mut share(&["--openings", "0"]));
     let short =
         |passcode: &str| served.folder(1, &["share", "--records", &record, "--passcode", passcode]);
-    refused(&mut short("1 2 3"), "passcode.length");
-    refused(&mut short(&"9".repeat(65)), "passcode.length");
     let long = "x".repeat(81);
-    refused(&mut share(&["--label", &long]), "link.label_too_long");
-    refused(&mut share(&["--for", "91d"]), "share.too_long");
+    for (mut command, code) in [
+        (short("1 2 3"), "passcode.length"),
+        (short(&"9".repeat(65)), "passcode.length"),
+        (share(&["--label", &long]), "link.label_too_long"),
+        (share(&["--for", "91d"]), "share.too_long"),
+        (
+            served.folder(1, &["list", "--after", "bogus"]),
+            "list.cursor",
+        ),
+    ] {
+        let ended = run(&mut command);
+        assert_eq!((ended.exit, ended.error_code()), (2, code));
+    }
+    let unknown = format!("{record},ffffffff");
+    let unknown = run(&mut served.folder(1, &["share", "--records", &unknown]));
+    assert_eq!(text(&unknown.last()["error"], "detail"), "ffffffff");
     assert_eq!(count(), before);
     let twice = format!("{record},{}", &record[..12]);
     let words = ["share", "--records", &twice, "--no-code"];
@@ -113,15 +125,14 @@ pub(crate) fn mistakes_are_caught_before_anything_is_made(served: &Served, place
     assert!(fs::read_to_string(&svg).unwrap().contains("<svg"));
     let share = text(made.last(), "share").to_owned();
     let row = for_a_person(&served.folder(1, &["shares"])).stdout;
-    let row = row
-        .lines()
-        .find(|row| row.starts_with(&share[..12]))
-        .unwrap();
-    assert!(
-        row.contains("1 record") && row.contains("opened 0"),
-        "{row}"
-    );
-    told(&mut served.folder(1, &["revoke", &share]));
+    let row = row.lines().find(|row| row.contains(&share[..12])).unwrap();
+    let number = format!("#{}", made.last()["number"]);
+    assert!(row.starts_with(&format!("{number} ")), "{row}");
+    for word in ["1 record", "opened 0", "no passcode"] {
+        assert!(row.contains(word), "{row}");
+    }
+    let ended = for_a_person(&served.folder(1, &["revoke", &number])).stdout;
+    assert!(ended.starts_with(&format!("Share {number} “")), "{ended}");
     refused(
         &mut served.folder(1, &["extend", &share, "--for", "2h"]),
         "share.over",
@@ -261,6 +272,14 @@ fn a_link_that_was_stopped_is_taken_up_by_sync(served: &Served, device: &Device)
     the_card_that_was_replaced_says_so(served, device);
     refused(&mut device.folder(&["link", link]), "card.linked");
     let elsewhere = text(&served.ready["gateways"][1], "name");
+    // Where no patient can be, such as a commission, is not offered.
+    let nowhere = ["link", "TA6AMDRQM2XRV65V", "--member", "x"];
+    let nowhere = run(&mut device.folder(&nowhere));
+    let offered = text(&nowhere.last()["error"], "detail");
+    assert!(
+        offered.contains(elsewhere) && !offered.contains("委员会"),
+        "{offered}"
+    );
     let invented = ["link", "TA6AMDRQM2XRV65V", "--member", elsewhere];
     refused(&mut device.folder(&invented), "desk.code_unknown");
     let cards = told(&mut device.folder(&["cards"]));

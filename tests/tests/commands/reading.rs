@@ -189,6 +189,13 @@ pub(crate) fn an_export_is_read_in_a_browser_and_its_evidence_verifies(
             assert_eq!(when[..10], folder[..10], "{folder}/{ending}");
         }
     }
+    let old = format!(
+        "{}/record.html",
+        old[0].strip_suffix("/record.html").unwrap()
+    );
+    let correction = html(&old);
+    let correction = correction.split("href=\"../").nth(1).unwrap();
+    assert!(!correction.starts_with("index"), "{correction}");
     let picture = files
         .keys()
         .find(|name| name.ends_with("/ecg-2024-03-12.png"))
@@ -255,6 +262,16 @@ pub(crate) fn an_attachment_is_listed_and_saved_under_its_own_name(served: &Serv
     assert!(
         page.contains(&format!("  1  {name}  image/png  ")),
         "{page}"
+    );
+    assert_eq!(found.last()["attachment_count"], 1);
+    let rows = for_a_person(&served.folder(0, &["list", "--limit", "100"])).stdout;
+    assert!(rows.contains("  [1 attachment]"), "{rows}");
+    let listed = told(&mut served.folder(0, &["list"])).lines;
+    let bare = listed.iter().find(|line| line["attachment_count"] == 0);
+    let bare = ["show", text(bare.unwrap(), "record"), "--attachment", "1"];
+    assert_eq!(
+        run(&mut served.folder(0, &bare)).error_code(),
+        "attachment.none"
     );
     let folder = place.join("pictures");
     fs::create_dir(&folder).unwrap();

@@ -52,7 +52,7 @@ fn help_is_in_the_language_of_the_option_or_of_the_locale() {
     assert_eq!(typed(&words, ("LANG", "C")).stdout, chinese.stdout);
 }
 
-const WRONG: [(&[&str], &str); 14] = [
+const WRONG: [(&[&str], &str); 20] = [
     (&["folder", "frob"], "usage.unknown_command"),
     (&["frob"], "usage.unknown_command"),
     (&["folder"], "usage.missing_command"),
@@ -65,6 +65,31 @@ const WRONG: [(&[&str], &str); 14] = [
     ),
     (&["folder", "list", "--from", "yesterday"], "usage.day"),
     (&["folder", "list", "--limit", "0"], "usage.count"),
+    (&["folder", "list", "--limit", "-1"], "usage.count"),
+    (&["folder", "list", "--kind", "foo"], "list.kind"),
+    (
+        &[
+            "folder",
+            "list",
+            "--from",
+            "2024-02-01",
+            "--to",
+            "2024-01-01",
+        ],
+        "usage.days_turned",
+    ),
+    (
+        &["folder", "share", "--all", "--passcode", "12"],
+        "passcode.length",
+    ),
+    (
+        &["folder", "share", "--all", "--for", "100d"],
+        "share.too_long",
+    ),
+    (
+        &["folder", "share", "--all", "--label", "a\nb"],
+        "link.label_not_text",
+    ),
     (
         &["folder", "share", "--all", "--for", "soon"],
         "usage.duration",

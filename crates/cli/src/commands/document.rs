@@ -8,7 +8,7 @@ use medfolder_fhir::{Author, PatientInfo, Sex};
 use serde_json::{Value, json};
 
 /// All of its text.
-pub(crate) fn plain(body: &[u8]) -> String {
+fn plain(body: &[u8]) -> String {
     medfolder_fhir::text::plain(body, &Limits::default()).unwrap_or_default()
 }
 

@@ -17,7 +17,10 @@ pub(crate) async fn list(
     genesis_file: &Path,
     output: Output,
 ) -> Result<(), CliError> {
-    let failed = |error: LedgerError| CliError::new(error.code().to_owned(), &error);
+    let failed = |error: LedgerError| match error.is_unproven() {
+        true => CliError::verification(error.code().to_owned(), &error),
+        false => CliError::new(error.code().to_owned(), &error),
+    };
     let chain = genesis(genesis_file)?;
     let url = Url::parse(ledger).map_err(|error| CliError::new("ledger.address", error))?;
     let client = LedgerClient::new(chain, vec![NodeAddress::at(url)], None, Clock::system());

@@ -19,13 +19,18 @@ use medfolder_ledger::member::Member;
 use medfolder_ledger::state::MemberEntry;
 use medfolder_ledger::{Chain, StateKey};
 use medfolder_record::Attachment;
-use medfolder_share::evidence::{Evidence, SealState};
+use medfolder_share::evidence::{Evidence, EvidenceCheck, Outcome, SealState};
 use medfolder_share::manifest::ManifestStatus;
 use medfolder_share::receipt::SignedReceipt;
 use medfolder_share::unpack::{Received, ReceivedAttachment, ReceivedRecord};
 use serde_json::{Value, json};
 use std::io::IsTerminal as _;
 use zeroize::Zeroizing;
+
+/// The state of a record's seal that stands on another ledger than the one that was named.
+const OTHER_LEDGER: &str = "other_ledger";
+/// What is sent for a reader who gives no name, whatever her language: the patient reads it in hers.
+pub(crate) const UNNAMED: &str = "unnamed";
 
 /// `medfolder open LINK`
 pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliError> {
@@ -35,11 +40,11 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
     let out = out.transpose()?;
     let passcode = words.passcode.clone().map(Zeroizing::new);
     output.progress(output.say("正在打开链接 …", "Opening the link …"));
-    let mut opened = patience::told(output, open(&words, passcode, output)).await;
+    let mut opened = patience::told(output, open(&words, passcode)).await;
     if matches!(&opened, Err(error) if error.code() == "share.passcode_needed")
         && std::io::stdin().is_terminal()
     {
-        opened = patience::told(output, open(&words, Some(asked()?), output)).await;
+        opened = patience::told(output, open(&words, Some(asked()?))).await;
     }
     let opened = opened.map_err(|error| {
         out.iter().for_each(files::Folder::give_up);
@@ -60,10 +65,17 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
     });
     output.line(&line, || told::page(&line, &received.records, output));
     // Shown first: an opening that cannot be saved was an opening all the same.
-    if let (Some(folder), Some(directory)) = (&out, &words.out) {
-        files::write(folder, &received, &records, receipt)?;
-        let saved = output.say("已保存到", "Saved in");
-        output.progress(&format!("{saved} {}", directory.display()));
+    match (&out, &words.out) {
+        (Some(folder), Some(directory)) => {
+            files::write(folder, &received, &line, receipt, output)?;
+            let saved = output.say("已保存，用浏览器打开：", "Saved; open in a browser: ");
+            output.progress(&format!("{saved}{}", directory.join("index.html").display()));
+        }
+        _ if !output.is_json() => output.progress(output.say(
+            "没有存盘。要保存病历和附件，请加 --out 文件夹 再打开（再打开也算一次）。",
+            "Nothing was saved. To keep records and attachments open it with --out DIR (which counts as another opening).",
+        )),
+        _ => {}
     }
     verdict(&line)
 }
@@ -79,11 +91,10 @@ fn arrived(files: usize, output: Output) -> String {
 async fn open(
     words: &args::Open,
     passcode: Option<Zeroizing<String>>,
-    output: Output,
 ) -> Result<OpenedLink, OpenError> {
     let recipient = words.recipient.clone();
     let options = OpenOptions {
-        recipient: recipient.unwrap_or_else(|| output.say("未具名", "unnamed").to_owned()),
+        recipient: recipient.unwrap_or_else(|| UNNAMED.to_owned()),
         passcode,
         reach: Reach::OwnHost,
     };
@@ -190,6 +201,11 @@ fn describe(record: &ReceivedRecord, known: Option<&Chain>, files: &[ReceivedAtt
     if let Some(check) = report.failed() {
         line["check"] = json!(check.code);
     }
+    // No forgery: the reader named another ledger than the one that it was sealed on.
+    if report.outcome(EvidenceCheck::Genesis) == Outcome::Fails {
+        line["seal"] = json!(OTHER_LEDGER);
+        line["check"] = json!("evidence.other_ledger");
+    }
     line
 }
 
@@ -244,7 +260,10 @@ fn verdict(line: &Value) -> Result<(), CliError> {
         ));
     }
     let mut records = line["records"].as_array().into_iter().flatten();
-    let failed = records.find(|record| record["seal"] == SealState::Failed.as_str());
+    let fails = |record: &&Value| {
+        record["seal"] == SealState::Failed.as_str() || record["seal"] == OTHER_LEDGER
+    };
+    let failed = records.find(fails);
     let failed = failed.map(|record| record["check"].as_str().unwrap_or("evidence.genesis"));
     match failed {
         Some(code) => Err(CliError::verification(

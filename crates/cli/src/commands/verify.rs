@@ -4,7 +4,7 @@
 //! whether it is one to trust is a check of its own, `evidence.trust`.
 
 use super::document;
-use super::folder::vault::Place;
+use super::folder::vault::{Place, Unknown};
 use super::policy;
 use crate::args::Lang;
 use crate::error::CliError;
@@ -36,9 +36,13 @@ pub(crate) fn run(files: &Files<'_>, place: &Place, output: Output) -> Result<()
     let document = beside.as_deref().map(read).transpose()?;
     let evidence = Evidence::from_bytes(&bytes)
         .map_err(|error| CliError::verification(error.code(), error))?;
-    let known = match files.genesis {
-        Some(path) => Some(policy::genesis(path)?),
+    let here = match files.genesis {
+        Some(path) => Ok(Box::new(policy::genesis(path)?)),
         None => place.consortium(&evidence.genesis),
+    };
+    let (known, unknown) = match here {
+        Ok(chain) => (Some(*chain), None),
+        Err(unknown) => (None, Some(unknown)),
     };
     let report = evidence.verify(known.as_ref(), document.as_deref());
     // What the content root does not prove is nobody's word: no name is read from it.
@@ -51,7 +55,7 @@ pub(crate) fn run(files: &Files<'_>, place: &Place, output: Output) -> Result<()
     let chain = known.or_else(own);
     // Before all else: every line below holds for that ledger only.
     if let (true, Some(chain)) = (report.seal != SealState::Failed, &chain) {
-        trust(&report, chain, output);
+        trust(&report, chain, unknown.as_ref(), output);
     }
     if !output.is_json() {
         let day = written.as_ref().map(Written::day).unwrap_or_default();
@@ -85,7 +89,8 @@ pub(crate) fn run(files: &Files<'_>, place: &Place, output: Output) -> Result<()
 }
 
 /// Tells which ledger it is proven for, and whether that is one to trust.
-fn trust(report: &Report, chain: &Chain, output: Output) {
+fn trust(report: &Report, chain: &Chain, unknown: Option<&Unknown>, output: Output) {
+    let (why_zh, why_en) = unknown.map(not_compared).unwrap_or_default();
     let (name, genesis) = (&chain.genesis().name, report.genesis);
     let (outcome, zh, en) = match report.trust {
         Some(Trust::Known) => (
@@ -96,10 +101,10 @@ fn trust(report: &Report, chain: &Chain, output: Output) {
         _ => (
             Outcome::NotChecked,
             format!(
-                "注意：账本没有核对。以下各项只对文件自带的账本成立，它自称“{name}”（创世摘要 {genesis}），这样的账本谁都能造。请用 --genesis 给出您信任的创世文件，再核对一次。"
+                "注意：账本没有核对。以下各项只对文件自带的账本成立，它自称“{name}”（创世摘要 {genesis}），这样的账本谁都能造。{why_zh}请用 --genesis 给出您信任的创世文件，再核对一次。"
             ),
             format!(
-                "Note: the ledger was not checked. All that follows holds for the ledger that the file brings, which calls itself “{name}” (genesis digest {genesis}); anybody can make one. Verify again with --genesis and the genesis file that you trust."
+                "Note: the ledger was not checked. All that follows holds for the ledger that the file brings, which calls itself “{name}” (genesis digest {genesis}); anybody can make one. {why_en}Verify again with --genesis and the genesis file that you trust."
             ),
         ),
     };
@@ -108,6 +113,26 @@ fn trust(report: &Report, chain: &Chain, output: Output) {
         Outcome::Holds => format!("{} {}\n", mark(outcome), output.say(&zh, &en)),
         _ => format!("⚠ {}\n", output.say(&zh, &en)),
     });
+}
+
+/// What was not compared with the folders of this device, and why.
+fn not_compared(unknown: &Unknown) -> (String, String) {
+    match unknown {
+        Unknown::NoVault => (
+            "本机这里没有病历夹可供核对。".to_owned(),
+            "There is no folder here to compare it with. ".to_owned(),
+        ),
+        Unknown::Closed(code) => (
+            format!("本机的病历夹没有打开 [{code}]，没有用它信任的账本核对。"),
+            format!(
+                "The folders here were not opened [{code}], so that it was not compared with the ledger that they trust. "
+            ),
+        ),
+        Unknown::Another => (
+            "本机的病历夹信任的是另一个账本。".to_owned(),
+            "The folders here trust another ledger. ".to_owned(),
+        ),
+    }
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, CliError> {

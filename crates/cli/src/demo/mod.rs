@@ -60,9 +60,11 @@ pub(crate) async fn run(
     };
     stage.processes.stop().await;
     drop(stage);
-    if words.serve && told.is_ok() {
-        let kept = (!directory.temporary).then_some(directory.path.as_path());
-        output.progress(&stopped(kept, output));
+    let kept = (!directory.temporary).then_some(directory.path.as_path());
+    match (words.serve && told.is_ok(), kept) {
+        (true, _) => output.progress(&stopped(kept, output)),
+        (false, Some(path)) => output.progress(&left(path, output)),
+        (false, None) => {}
     }
     told
 }
@@ -87,6 +89,15 @@ fn stopped(kept: Option<&Path>, output: Output) -> String {
         ),
     };
     format!("{stopped}{}{then}", output.say("", " "))
+}
+
+/// Said when a story was told in a directory that somebody named.
+fn left(path: &Path, output: Output) -> String {
+    let told = output.say(
+        "演示留下的文件（账本、密钥、病历夹）在这里，不需要就可以删除：",
+        "What it made (ledger, keys, folders) is kept here; remove it when it is not needed: ",
+    );
+    format!("{told}{}", path.display())
 }
 
 async fn tell(
@@ -152,9 +163,11 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        if self.temporary {
+        let _ = match self.temporary {
             // What cannot be removed lies in the system's temporary folder and holds no real data.
-            let _ = std::fs::remove_dir_all(&self.path);
-        }
+            true => std::fs::remove_dir_all(&self.path),
+            // Of a start that was refused; one with anything in it stays.
+            false => std::fs::remove_dir(&self.path),
+        };
     }
 }

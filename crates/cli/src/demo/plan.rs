@@ -72,6 +72,9 @@ const MOST_LEVELS: usize = 10;
 
 /// Reads every JSON file below `root`.
 pub(crate) fn plan(root: &Path, hospitals: &[String]) -> Result<Plan, CliError> {
+    if root.is_file() {
+        return Err(CliError::new("demo.data_is_file", root.display()));
+    }
     let mut planner = Planner::new(root, hospitals);
     let (mut all, unread) = (Vec::new(), |_| CliError::new("demo.data", root.display()));
     collect(root, &mut all, &mut planner.unread).map_err(unread)?;

@@ -65,10 +65,8 @@ impl LedgerError {
     pub fn code(&self) -> &str {
         match self {
             LedgerError::NoNode => "ledger.no_node",
-            LedgerError::Http(error) if error.status().is_none() => "ledger.unreachable",
-            LedgerError::Http(error) => error.code_from(Peer::Node),
-            LedgerError::Login(LoginFailure::Http(error)) if error.status().is_none() => {
-                "ledger.unreachable"
+            LedgerError::Http(error) | LedgerError::Login(LoginFailure::Http(error)) => {
+                of_http(error)
             }
             LedgerError::Login(error) => error.code_from(Peer::Node),
             LedgerError::Proof(error) => error.code(),
@@ -79,6 +77,12 @@ impl LedgerError {
             LedgerError::Unresolved => "ledger.unresolved",
             LedgerError::NoTransaction => "ledger.no_transaction",
         }
+    }
+
+    /// Whether a node's answer was compared with what proves it, and does not hold.
+    #[must_use]
+    pub const fn is_unproven(&self) -> bool {
+        self.weight() >= 3
     }
 
     /// Of two nodes' failures the one that says more: a lie before a refusal, a refusal before
@@ -97,13 +101,31 @@ impl LedgerError {
             LedgerError::Proof(_) | LedgerError::Block(_) => 4,
             LedgerError::OldHead { .. } => 3,
             LedgerError::Rejected(_) | LedgerError::NoTransaction => 2,
-            LedgerError::Http(error) if error.status().is_some() => 2,
-            LedgerError::Login(LoginFailure::Http(error)) if error.status().is_some() => 2,
+            LedgerError::Http(error) if is_answer(error) => 2,
+            LedgerError::Login(LoginFailure::Http(error)) if is_answer(error) => 2,
             LedgerError::Login(LoginFailure::OtherMember | LoginFailure::Clock) => 2,
             LedgerError::Http(_) | LedgerError::Login(_) | LedgerError::Unresolved => 1,
             LedgerError::NoNode => 0,
         }
     }
+}
+
+/// A node that answers nonsense is not away.
+fn of_http(error: &HttpError) -> &str {
+    match error {
+        HttpError::Certificate => error.code(),
+        HttpError::Malformed | HttpError::TooLarge | HttpError::Redirected => "node.answer",
+        error if error.status().is_none() => "ledger.unreachable",
+        error => error.code_from(Peer::Node),
+    }
+}
+
+const fn is_answer(error: &HttpError) -> bool {
+    let nonsense = matches!(
+        error,
+        HttpError::Malformed | HttpError::TooLarge | HttpError::Redirected
+    );
+    nonsense || error.status().is_some()
 }
 
 impl From<HttpError> for LedgerError {

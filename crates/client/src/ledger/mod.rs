@@ -10,7 +10,8 @@
 //! | serves an older state than was known | `ledger.old_head` |
 //! | rewrites history, or shows two histories | `ledger.fork`, with both checkpoints as proof |
 //! | proves a continuation with a proof that does not hold | the next node is asked; at last `proof.consistency` |
-//! | answers nothing, or nonsense | the next node is asked; at last `ledger.unreachable` |
+//! | answers nothing | the next node is asked; at last `ledger.unreachable` |
+//! | answers nonsense | the next node is asked; at last `node.answer` |
 //!
 //! - [`LedgerClient::submit`] hands in a transaction once, however often it is sent.
 //! - [`LedgerSession`] reads the list of a card, grant or folder, proven whole.

@@ -69,6 +69,8 @@ pub struct Listed {
     pub version: u32,
     /// Whether a newer version replaced it or the hospital withdrew it.
     pub superseded: bool,
+    /// How many attachments it has; none of a record that is not read.
+    pub attachments: u32,
 }
 
 /// A page of a list.
@@ -91,7 +93,8 @@ pub(crate) const COLUMNS: &str = "record.id, record.record, seal.visit, record.h
             JOIN record AS older ON older.record = earlier.name AND older.folder = record.folder \
             WHERE older.replaces IS NOT NULL AND depth < 1000) \
      SELECT 1 + count(*) FROM earlier), \
-    record.replaced_by IS NOT NULL OR record.withdrawn = 1, record.written, record.day";
+    record.replaced_by IS NOT NULL OR record.withdrawn = 1, record.written, record.day, \
+    (SELECT count(*) FROM attachment WHERE attachment.record = record.id)";
 
 impl Folder<'_> {
     /// A page of the folder's records.
@@ -193,6 +196,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Listed> {
         version: row.get(10)?,
         superseded: row.get(11)?,
         written: written(row, 7, 12)?,
+        attachments: row.get(14)?,
     })
 }
 

@@ -5,7 +5,9 @@ mod export;
 mod list;
 mod open;
 
-pub use export::{Exported, Language, file_name};
+pub use export::{
+    Exported, Language, Lent, LentRow, attachment_name, file_name, lent_index, lent_page, size,
+};
 pub(crate) use list::{COLUMNS, parsed, read};
 pub use list::{Filter, Listed, Page, State};
 pub use open::{Shown, Version};

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Longest window of a share, in milliseconds: 90 days.
-pub(super) const MAX_DURATION: u64 = 90 * 24 * 60 * 60 * 1_000;
+pub const MAX_DURATION: u64 = 90 * 24 * 60 * 60 * 1_000;
 /// How long the host has to submit the grant, in milliseconds.
 const SUBMIT_WITHIN: u64 = 60 * 60 * 1_000;
 
@@ -59,6 +59,8 @@ pub struct ShareOptions {
 pub struct Made {
     /// The share.
     pub grant: GrantId,
+    /// Its number on this device.
+    pub number: i64,
     /// The link; whoever has it (and the passcode) reads.
     pub link: Zeroizing<String>,
     /// The passcode, to be told another way than the link.
@@ -90,13 +92,14 @@ impl Folder<'_> {
         let (draft, loaded) = tokio::try_join!(draft, self.load(options, clock))?;
         let share = Prepared::new(self, &card, options, &draft.manifest_url, clock.now())?;
         let files = sealed_files(&share.id, &loaded, share.link.key())?;
-        self.keep(&card, options, &share, clock.now())?;
+        let number = self.keep(&card, options, &share, clock.now())?;
         let items = files.items;
         host.upload(draft.draft, files.jwes).await?;
         host.publish(draft.draft, &share.request(items)?).await?;
         self.set_share_state(&share.id, "active")?;
         Ok(Made {
             grant: share.id,
+            number,
             link: share.link.to_uri(),
             passcode: share.passcode,
             ends: share.grant.until,
@@ -115,17 +118,19 @@ impl Folder<'_> {
         cards.into_iter().next().ok_or(FolderError::NoCard)
     }
 
-    /// The share is in the vault, with all that manages it, before the grant is submitted.
+    /// The share is in the vault, with all that manages it, before the grant is submitted. Gives its
+    /// number.
     fn keep(
         &self,
         card: &Card,
         options: &ShareOptions,
         share: &Prepared,
         now: u64,
-    ) -> Result<(), FolderError> {
+    ) -> Result<i64, FolderError> {
         let records =
             serde_json::to_string(&options.records).map_err(|_| FolderError::VaultDamaged)?;
-        self.vault.database()?.execute(
+        let database = self.vault.database()?;
+        database.execute(
             "INSERT INTO share (folder, grant_id, grant_seed, host, link, label, passcode, openings,
                  created, ends, state, records, transaction_bytes)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'preparing', ?11, ?12)",
@@ -144,7 +149,7 @@ impl Folder<'_> {
                 share.transaction,
             ],
         )?;
-        Ok(())
+        Ok(database.last_insert_rowid())
     }
 
     pub(super) fn set_share_state(&self, grant: &GrantId, state: &str) -> Result<(), FolderError> {

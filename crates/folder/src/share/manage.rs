@@ -25,6 +25,8 @@ const AGAIN: Patience = Patience(Duration::from_secs(5));
 const GRANT_UNKNOWN: &str = "grant.unknown";
 /// The ledger's contract ended this grant before.
 const GRANT_REVOKED: &str = "grant.revoked";
+/// Characters of an id's beginning at least.
+const SHORTEST_ID: usize = 4;
 /// The state of a share in the vault whose end nobody took yet.
 const ENDING: &str = "ending";
 
@@ -86,6 +88,12 @@ pub struct ShareInfo {
 }
 
 impl ShareInfo {
+    /// Its number on this device: small, and its own for good.
+    #[must_use]
+    pub const fn number(&self) -> i64 {
+        self.row
+    }
+
     /// What is over or was never finished has no end that could be moved.
     fn may_move(&self) -> Result<(), FolderError> {
         match self.standing {
@@ -129,18 +137,23 @@ impl Folder<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The share of this id, or with an id that begins with these four characters or more.
+    /// The share of this number (`#3`, or `3` where it is shorter than an id's beginning), of this
+    /// id, or with an id that begins with these four characters or more.
     ///
     /// # Errors
     /// `share.unknown`, `share.ambiguous`.
     pub fn find_share(&self, name: &str, now: u64) -> Result<ShareInfo, FolderError> {
-        let mut found = self.shares(now)?.into_iter().filter(|share| {
-            name.len() >= 4
-                && share
-                    .grant
-                    .to_string()
-                    .starts_with(&name.to_ascii_lowercase())
-        });
+        let number = name.strip_prefix('#');
+        let number = number.or_else(|| Some(name).filter(|name| name.len() < SHORTEST_ID));
+        let number: Option<i64> = number.and_then(|number| number.parse().ok());
+        let name = name.to_ascii_lowercase();
+        let is_named = |share: &ShareInfo| {
+            name.len() >= SHORTEST_ID && share.grant.to_string().starts_with(&name)
+        };
+        let mut found = self
+            .shares(now)?
+            .into_iter()
+            .filter(|share| number == Some(share.row) || is_named(share));
         match (found.next(), found.next()) {
             (Some(only), None) => Ok(only),
             (Some(_), Some(_)) => Err(FolderError::ShareAmbiguous),
@@ -159,12 +172,22 @@ impl Folder<'_> {
         clock: &Clock,
     ) -> Result<ShareState, FolderError> {
         let state = self.owner(share, clock)?.state().await?;
-        let heard = serde_json::to_string(&state).map_err(|_| FolderError::VaultDamaged)?;
+        self.keep_heard(share, &state, clock.now())?;
+        Ok(state)
+    }
+
+    fn keep_heard(
+        &self,
+        share: &ShareInfo,
+        state: &ShareState,
+        now: u64,
+    ) -> Result<(), FolderError> {
+        let heard = serde_json::to_string(state).map_err(|_| FolderError::VaultDamaged)?;
         self.vault.database()?.execute(
             "UPDATE share SET host_state = ?2, host_asked = ?3 WHERE id = ?1",
-            params![share.row, heard, clock.now()],
+            params![share.row, heard, now],
         )?;
-        Ok(state)
+        Ok(())
     }
 
     /// Ends a share now. When its host cannot be reached the ledger is told; the host ends it when
@@ -225,7 +248,10 @@ impl Folder<'_> {
         let bytes = self.signed(share, Revoke { grant: share.grant }, clock);
         let owner = self.owner(share, clock)?;
         let by = match tokio::time::timeout(HOST_WITHIN, owner.revoke(bytes.clone())).await {
-            Ok(Ok(_)) => EndedBy::Host,
+            Ok(Ok(state)) => {
+                self.keep_heard(share, &state, clock.now())?;
+                EndedBy::Host
+            }
             Ok(Err(_)) | Err(_) => {
                 self.submit(&bytes, clock, patience).await?;
                 EndedBy::Ledger

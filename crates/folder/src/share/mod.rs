@@ -12,5 +12,5 @@ mod make;
 mod manage;
 
 pub use log::{AccessLog, LoggedAccess};
-pub use make::{Code, Made, ShareOptions};
+pub use make::{Code, MAX_DURATION, Made, ShareOptions};
 pub use manage::{EndedBy, ShareInfo, Standing};

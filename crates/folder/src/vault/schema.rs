@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/003_days_as_written.sql"),
     include_str!("migrations/004_replaced.sql"),
     include_str!("migrations/005_share_state.sql"),
+    include_str!("migrations/006_access_log.sql"),
 ];
 
 /// Brings the database to the newest version, each step in a transaction of its own.

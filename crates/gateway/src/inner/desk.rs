@@ -312,12 +312,12 @@ fn take_claim(zone: &Zone, db: &Connection, claim: &CardClaim) -> Result<(), Des
             None => warn_of_replacing(db, &row, claim.claim),
         };
     }
-    if row.state != state::GIVEN {
-        return Err(DeskError::Used);
-    }
     let now = zone.now();
-    if now >= row.expires {
-        return Err(DeskError::Expired);
+    match row.state {
+        // Also one whose claim nobody confirmed in time: it can be neither claimed nor confirmed.
+        state::GIVEN | state::CLAIMED if now >= row.expires => return Err(DeskError::Expired),
+        state::GIVEN => {}
+        _ => return Err(DeskError::Used),
     }
     db.execute(
         "UPDATE codes SET state = ?2, claim = ?3, tx = ?4, expires = ?5 WHERE id = ?1",

@@ -103,6 +103,17 @@ async fn a_code_ends_after_ten_minutes_and_works_once() {
         "desk.code_expired"
     );
 
+    // One that was claimed and that nobody confirmed is too old as well, and was not used.
+    let code = world.code("P1").await;
+    let mut claim = world.claim(&code, &patient);
+    world.edge.send(In::Claim(claim.clone()));
+    let wrong = confirm(&mut world, &code, "12345678").await.1;
+    assert_eq!(wrong, "desk.card_mismatch");
+    world.clock.advance(10 * 60 * 1000);
+    claim.claim = [8; 16];
+    world.edge.send(In::Claim(claim));
+    assert_eq!(refusal(&mut world).await, "desk.code_expired");
+
     let code = world.code("P1").await;
     let claim = world.claim(&code, &patient);
     world.edge.send(In::Claim(claim.clone()));

@@ -1,12 +1,14 @@
 //! Who looked: every access that hospitals reported.
 
-use super::share::called;
+use super::share::named;
+use crate::args::Lang;
+use crate::commands::open::UNNAMED;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::time::{local_time, rfc3339};
 use medfolder_client::clock::Clock;
 use medfolder_folder::Folder;
-use medfolder_folder::share::LoggedAccess;
+use medfolder_folder::share::{AccessLog, LoggedAccess, ShareInfo};
 use medfolder_ledger::body::AccessOutcome;
 use serde_json::{Value, json};
 
@@ -23,27 +25,53 @@ pub(crate) async fn log(
     let shares = folder.shares(clock.now())?;
     for access in &log.accesses {
         let share = shares.iter().find(|share| share.grant == access.grant);
-        let label = share
-            .map(|share| called(folder, share, output))
-            .unwrap_or_default();
         let mut line = access_line(access);
         line["label"] = json!(share.map(|share| &share.label));
+        line["number"] = json!(share.map(ShareInfo::number));
         output.line(&line, || {
             let row = access_row(folder, access, output);
-            format!("{row}\n      {}{label}", output.say("分享：", "Share: "))
+            let share = share.map(|share| named(folder, share, output));
+            format!("{row}\n      {}", share.unwrap_or_default())
         });
     }
-    output.line(&json!({ "complete": log.complete }), || {
-        match log.complete {
-            true => output.say(
+    let line = json!({ "complete": log.complete, "as_of": log.as_of.map(rfc3339) });
+    output.line(&line, || footer(&log, output));
+    Ok(())
+}
+
+/// What the list is worth, and what one line may stand for.
+fn footer(log: &AccessLog, output: Output) -> String {
+    let counted = output.say(
+        "分享结束或锁定之后的尝试，每十分钟只记一行，不论试了多少次。",
+        "Tries at a share that is over or locked are one line per ten minutes, however many there were.",
+    );
+    let told = match (log.as_of, log.complete) {
+        (Some(at), _) => {
+            let at = local_time(at);
+            match output.lang {
+                Lang::Zh => format!(
+                    "⚠ 账本现在联系不上：这是 {at} 取到的记录，当时经账本证明没有遗漏；之后的调阅不在其中。"
+                ),
+                Lang::En => format!(
+                    "⚠ The ledger does not answer now: this is the list of {at}, proven whole as of then; later accesses are not in it."
+                ),
+            }
+        }
+        (None, true) => output
+            .say(
                 "以上最早的在前，时间按本机时区。账本证明：医院上报的调阅没有遗漏。",
                 "Oldest first, in this machine’s time. The ledger proves that this is every access that hospitals reported.",
-            ),
-            false => output.say("记录不完整！", "This list is not complete!"),
-        }
-        .to_owned()
-    });
-    Ok(())
+            )
+            .to_owned(),
+        (None, false) => output
+            .say("记录不完整！", "This list is not complete!")
+            .to_owned(),
+    };
+    let refused = |access: &LoggedAccess| access.outcome == AccessOutcome::Refused;
+    match log.accesses.iter().any(refused) {
+        true => format!("{told}\n{counted}"),
+        false => told,
+    }
 }
 
 /// An access as the contract prints it; `who` is what the reader called herself.
@@ -51,7 +79,7 @@ pub(crate) fn access_line(access: &LoggedAccess) -> Value {
     let mut line = json!({
         "time": rfc3339(access.time), "who": access.recipient, "what": access.records,
         "outcome": access.outcome, "position": access.position, "share": access.grant,
-        "class": access.class,
+        "class": access.class, "opening": access.opening,
     });
     if access.provisional {
         line["provisional"] = true.into();
@@ -60,15 +88,20 @@ pub(crate) fn access_line(access: &LoggedAccess) -> Value {
 }
 
 fn access_row(folder: &Folder<'_>, access: &LoggedAccess, output: Output) -> String {
-    let who = access.recipient.as_deref().unwrap_or("?");
     let titles = access.records.iter().filter_map(|record| {
         let shown = folder.open_record(&record.to_string()).ok()?;
         Some(format!("\n      {}", shown.listed.title))
     });
+    let opening = access
+        .opening
+        .map_or_else(String::new, |number| match output.lang {
+            Lang::Zh => format!("第 {number} 次打开："),
+            Lang::En => format!("opening {number}: "),
+        });
     format!(
-        "{}  {}“{who}”  {}{}",
+        "{}  {}  {opening}{}{}",
         local_time(access.time),
-        output.say("自称", "as "),
+        who(access.recipient.as_deref(), output),
         match access.provisional {
             true => output.say(
                 "已打开；据医院所说，到目前为止看过：",
@@ -80,12 +113,29 @@ fn access_row(folder: &Folder<'_>, access: &LoggedAccess, output: Output) -> Str
     )
 }
 
+/// What the reader called herself. Who gave no name sent a word of her program's.
+fn who(name: Option<&str>, output: Output) -> String {
+    match name {
+        Some(UNNAMED | "未具名") => output.say("没有写名字", "gave no name").to_owned(),
+        Some(name) => format!("{}“{name}”", output.say("自称", "as ")),
+        None => output
+            .say(
+                "名字要问医院，它现在没有回答",
+                "name not known: its hospital does not answer",
+            )
+            .to_owned(),
+    }
+}
+
 fn outcome(outcome: AccessOutcome, output: Output) -> &'static str {
     match outcome {
         AccessOutcome::Opened => output.say("已打开", "opened it"),
         AccessOutcome::Ended => output.say("结束时共收到：", "had received at the end:"),
         AccessOutcome::WrongCode => output.say("口令错误", "wrong passcode"),
-        AccessOutcome::Refused => output.say("被拒绝", "was refused"),
+        AccessOutcome::Refused => output.say(
+            "被拒绝（分享已结束或已锁定）",
+            "was refused: the share was over or locked",
+        ),
         AccessOutcome::Locked => output.say("口令错误过多，已锁定", "locked after wrong passcodes"),
     }
 }

@@ -4,7 +4,7 @@ use super::show::write;
 use crate::error::CliError;
 use crate::output::{Output, padded, widest};
 use medfolder_folder::Folder;
-use medfolder_folder::records::{Shown, file_name};
+use medfolder_folder::records::{Shown, attachment_name, size};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -19,6 +19,9 @@ pub(crate) fn save(
 ) -> Result<(), CliError> {
     let shown = folder.open_record(record)?;
     let attachments = shown.record.attachments();
+    if attachments.is_empty() {
+        return Err(CliError::new("attachment.none", ""));
+    }
     let number = which.parse::<usize>().ok();
     let by_number = number.and_then(|number| number.checked_sub(1));
     let by_name = || attachments.iter().position(|own| own.name == which);
@@ -30,14 +33,14 @@ pub(crate) fn save(
         let detail = format!("{which} ({})", names.join(output.say("、", ", ")));
         return Err(CliError::new("attachment.unknown", detail));
     };
-    let own = file_name(&attachment.name);
+    let index = u32::try_from(index).unwrap_or(u32::MAX);
+    let bytes = folder.read_attachment(&shown.record, index)?;
+    let own = attachment_name(&attachment.name, &bytes);
     let path = match out {
         Some(path) if path.is_dir() => path.join(own),
         Some(path) => path.to_path_buf(),
         None => own.into(),
     };
-    let index = u32::try_from(index).unwrap_or(u32::MAX);
-    let bytes = folder.read_attachment(&shown.record, index)?;
     write(&path, &bytes, output)
 }
 
@@ -79,14 +82,4 @@ pub(crate) fn rows(shown: &Shown, output: Output) -> Vec<String> {
     let how = format!("{save}medfolder folder show {id} --attachment 1 --out {file}");
     let rows = attachments.iter().enumerate().map(row);
     [heading].into_iter().chain(rows).chain([how]).collect()
-}
-
-/// Bytes in a unit that people read.
-fn size(bytes: u64) -> String {
-    const KB: u64 = 1_000;
-    match bytes {
-        0..KB => format!("{bytes} B"),
-        KB..1_000_000 => format!("{} KB", bytes.div_ceil(KB)),
-        _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
-    }
 }

@@ -6,8 +6,8 @@ use crate::error::CliError;
 use crate::output::{Output, padded};
 use crate::prompt;
 use medfolder_client::clock::Clock;
-use medfolder_crypto::words::WordList;
-use medfolder_folder::{Folder, FolderError, Trust};
+use medfolder_crypto::words::{WordList, WordsError};
+use medfolder_folder::{Folder, Trust};
 use serde_json::json;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::time::Duration;
@@ -94,7 +94,7 @@ pub(crate) fn restore(
     };
     trust.check()?;
     let words = words()?;
-    medfolder_crypto::words::to_root(&words).map_err(FolderError::Words)?;
+    medfolder_crypto::words::to_root(&words).map_err(|error| wrong(error, output))?;
     let vault = place.open_or_create(key_store)?;
     let folder = vault.restore_folder(place.new_name(), &words, &trust, clock.now())?;
     let line = json!({ "folder": folder.number, "name": folder.name });
@@ -117,6 +117,18 @@ fn genesis(trust: &args::Trust) -> Result<Vec<u8>, CliError> {
         .map_err(|error| CliError::new("genesis.file", format!("{path}: {error}")))
 }
 
+/// What is wrong with the words, by their place: none of them is repeated on the screen.
+fn wrong(error: WordsError, output: Output) -> CliError {
+    let detail = match (error, output.lang) {
+        (WordsError::Unknown(place), Lang::Zh) => format!("第 {place} 个词"),
+        (WordsError::Unknown(place), Lang::En) => format!("it is word {place}"),
+        (WordsError::Count(count), Lang::Zh) => format!("收到 {count} 个"),
+        (WordsError::Count(count), Lang::En) => format!("there are {count}"),
+        (WordsError::Checksum, _) => String::new(),
+    };
+    CliError::new(error.code(), detail)
+}
+
 fn words() -> Result<Zeroizing<String>, CliError> {
     let failed = |error: std::io::Error| CliError::new("words.count", error);
     if std::io::stdin().is_terminal() {
@@ -128,4 +140,16 @@ fn words() -> Result<Zeroizing<String>, CliError> {
         all.push(' ');
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_word_is_told_by_its_place_and_never_repeated() {
+        let detail = |lang: &str, error| wrong(error, Output::early(&[lang.into()])).detail;
+        assert_eq!(detail("--lang=zh", WordsError::Unknown(7)), "第 7 个词");
+        assert_eq!(detail("--lang=en", WordsError::Unknown(7)), "it is word 7");
+    }
 }

@@ -7,6 +7,7 @@ use medfolder_client::clock::Clock;
 use medfolder_folder::Folder;
 use medfolder_folder::records::{Exported, Language};
 use serde_json::json;
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 /// Records after which somebody who waits is told how far it is.
@@ -23,8 +24,10 @@ pub(crate) async fn run(
         Lang::Zh => Language::Chinese,
         Lang::En => Language::English,
     };
+    // For who looks on: a file of what was said needs no counting.
+    let is_seen = std::io::stderr().is_terminal();
     let progress = |done: usize, all: usize| {
-        if done.is_multiple_of(TOLD_EVERY) && done < all {
+        if is_seen && done.is_multiple_of(TOLD_EVERY) && done < all {
             output.progress(&format!("{done} / {all}"));
         }
     };

@@ -89,6 +89,19 @@ fn found(shown: usize, total: usize, lang: Lang) -> String {
     }
 }
 
+/// Whether the filter can mean something.
+pub(crate) fn understood(words: &args::List, output: Output) -> Result<(), CliError> {
+    let named = words.kind.as_deref();
+    named.map(|text| kind(text, output)).transpose()?;
+    match (words.from, words.to) {
+        (Some(from), Some(to)) if from > to => {
+            let days = format!("--from {from} --to {to}");
+            Err(CliError::usage("usage.days_turned", days))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn filter(folder: &Folder<'_>, words: &args::List, output: Output) -> Result<Filter, CliError> {
     Ok(Filter {
         hospital: words
@@ -136,7 +149,7 @@ fn kind(text: &str, output: Output) -> Result<String, CliError> {
         });
         let known: Vec<&str> = known.collect();
         let known = known.join(output.say("、", "|"));
-        Err(CliError::new("list.kind", format!("{text} ({known})")))
+        Err(CliError::usage("list.kind", format!("{text} ({known})")))
     }
 }
 
@@ -148,7 +161,7 @@ pub(crate) fn line(folder: &Folder<'_>, record: &Listed) -> Value {
         "title": record.title, "author": record.author,
         "date": record.written.as_ref().map(Written::rfc3339), "state": record.state,
         "verified": record.state == State::Verified, "version": record.version,
-        "in_force": !record.superseded,
+        "in_force": !record.superseded, "attachment_count": record.attachments,
     });
     if let Some(failure) = &record.failure {
         line["failure"] = json!(failure);
@@ -207,8 +220,14 @@ pub(crate) fn row(folder: &Folder<'_>, record: &Listed, columns: usize, output: 
     } else {
         ""
     };
+    let files = match (record.attachments, output.lang) {
+        (0, _) => String::new(),
+        (count, Lang::Zh) => format!("  [附件 {count}]"),
+        (1, Lang::En) => "  [1 attachment]".to_owned(),
+        (count, Lang::En) => format!("  [{count} attachments]"),
+    };
     format!(
-        "{mark} {}  {}  {}  {}{version}{over}",
+        "{mark} {}  {}  {}  {}{version}{files}{over}",
         padded(&day(record), DAY),
         id.get(..12).unwrap_or(&id),
         padded(&folder.member_name(&record.hospital), columns),
@@ -225,10 +244,19 @@ fn day(record: &Listed) -> String {
     written.map_or_else(|| "-".to_owned(), Written::day)
 }
 
+/// What kind of record it is, for who reads English only, where the title does not say.
+fn kind_beside(record: &Listed, output: Output) -> String {
+    let kind = Kind::by_loinc(&record.kind);
+    match (output.lang, kind) {
+        (Lang::En, Some(kind)) if !record.title.is_ascii() => format!(" ({})", kind.en()),
+        _ => String::new(),
+    }
+}
+
 /// Its title, or why there is none.
 fn title(record: &Listed, output: Output) -> String {
     match (record.state, &record.failure) {
-        (State::Verified, _) => record.title.clone(),
+        (State::Verified, _) => format!("{}{}", record.title, kind_beside(record, output)),
         (State::Waiting, _) => output
             .say(
                 "（还没有取到，请再运行 folder sync）",

@@ -8,6 +8,7 @@ mod export;
 pub(crate) mod link;
 pub(crate) mod list;
 pub(crate) mod share;
+mod shares;
 pub(crate) mod show;
 pub(crate) mod sync;
 pub(crate) mod vault;
@@ -23,7 +24,19 @@ use vault::Place;
 
 impl From<FolderError> for CliError {
     fn from(error: FolderError) -> Self {
-        CliError::new(error.code().to_owned(), &error)
+        let code = error.code().to_owned();
+        match &error {
+            // What was written can mean nothing, in any folder.
+            FolderError::Cursor | FolderError::ShareTooLong => CliError::usage(code, ""),
+            // A lie, or what was changed on its way or in the vault.
+            FolderError::Ledger(ledger) if ledger.is_unproven() => {
+                CliError::verification(code, &error)
+            }
+            FolderError::Check(_) | FolderError::FailedRecord(_) => {
+                CliError::verification(code, &error)
+            }
+            _ => CliError::new(code, &error),
+        }
     }
 }
 
@@ -37,7 +50,7 @@ pub(crate) async fn run(
         folder: name,
         command,
     } = words;
-    refuse_later(&command)?;
+    refuse_early(&command, output)?;
     let place = Place::new(data_dir, name)?;
     let clock = Clock::system();
     match command {
@@ -81,7 +94,7 @@ pub(crate) async fn run(
         FolderCommand::Share(words) => {
             told(output, share::share(&folder, &words, &clock, output)).await
         }
-        FolderCommand::Shares => share::shares(&folder, &clock, output).await,
+        FolderCommand::Shares => shares::run(&folder, &clock, output).await,
         FolderCommand::Revoke { share } => share::revoke(&folder, &share, &clock, output).await,
         FolderCommand::Shorten { share, duration } => {
             let moved = share::shorten(&folder, &share, duration, &clock, output);
@@ -101,9 +114,11 @@ pub(crate) async fn run(
     }
 }
 
-/// What later versions bring is refused before anything is opened or asked.
-fn refuse_later(command: &FolderCommand) -> Result<(), CliError> {
+/// What later versions bring, and what contradicts itself, is refused before anything is opened or
+/// asked.
+fn refuse_early(command: &FolderCommand, output: Output) -> Result<(), CliError> {
     match command {
+        FolderCommand::List(words) => list::understood(words, output),
         FolderCommand::Backup { .. } => Err(CliError::not_yet("folder backup")),
         FolderCommand::Share(words) if words.mask => Err(CliError::not_yet("--mask")),
         FolderCommand::Share(words) if words.to_phone.is_some() => {

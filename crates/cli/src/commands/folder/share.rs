@@ -1,27 +1,24 @@
-//! Shares: make, list, end, shorten, extend.
+//! Shares: make, end, shorten, extend.
 
+use super::shares::called;
 use super::{list, show};
 use crate::args::{self, Lang};
 use crate::error::CliError;
-use crate::output::{Output, padded, widest};
+use crate::output::Output;
 use crate::qr;
 use crate::time::{local_time, rfc3339};
-use futures_util::future::join_all;
-use medfolder_client::api::share::ShareState;
 use medfolder_client::clock::Clock;
 use medfolder_client::ledger::LedgerError;
 use medfolder_folder::Folder;
 use medfolder_folder::FolderError;
 use medfolder_folder::records::Filter;
 use medfolder_folder::share::{Code, EndedBy, Made, ShareInfo, ShareOptions, Standing};
-use medfolder_record::RecordId;
+use medfolder_record::{GrantId, RecordId};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// How long a host may take to tell a share's state.
-const STATE_WITHIN: Duration = Duration::from_secs(4);
 /// How long ending a share may take before something is said, and before the command gives up.
 const SOON: Duration = Duration::from_secs(1);
 const REVOKE_WITHIN: Duration = Duration::from_secs(10);
@@ -41,6 +38,7 @@ pub(crate) async fn share(
         label: words.label.clone(),
     };
     tell_superseded(folder, &options.records, output)?;
+    tell_left_out(folder, words, options.records.len(), output)?;
     // A share whose link and passcode nobody saw would be worse than none.
     let picture = match words.qr.as_deref() {
         Some(path) => Some((path, show::create(path)?)),
@@ -85,6 +83,37 @@ fn tell_superseded(
     Ok(())
 }
 
+/// What stands for all records or a whole visit are the versions in force.
+fn tell_left_out(
+    folder: &Folder<'_>,
+    words: &args::Share,
+    shared: usize,
+    output: Output,
+) -> Result<(), CliError> {
+    let visit = words.visit.as_deref();
+    let visit = visit.map(|name| folder.visit_named(name)).transpose()?;
+    if !words.all && visit.is_none() {
+        return Ok(());
+    }
+    let every = folder.list(&Filter {
+        visit,
+        all_versions: true,
+        ..Filter::default()
+    })?;
+    let left = every.records.len().saturating_sub(shared);
+    if left > 0 {
+        output.progress(&match output.lang {
+            Lang::Zh => format!(
+                "另有 {left} 份已被医院更正或撤回的旧版没有分享；要分享旧版，请用 --records 指明。"
+            ),
+            Lang::En => format!(
+                "Versions that the hospital corrected or withdrew are left out ({left}); name one with --records to share it."
+            ),
+        });
+    }
+    Ok(())
+}
+
 fn records(folder: &Folder<'_>, words: &args::Share) -> Result<Vec<RecordId>, CliError> {
     let visit = words.visit.as_deref();
     let visit = visit.map(|name| folder.visit_named(name)).transpose()?;
@@ -101,7 +130,13 @@ fn records(folder: &Folder<'_>, words: &args::Share) -> Result<Vec<RecordId>, Cl
     }
     let mut named = Vec::new();
     for name in &words.records {
-        let record = folder.open_record(name.trim())?.listed.record;
+        // Of several it must be said which.
+        let named_wrong = |error: FolderError| CliError {
+            detail: name.trim().to_owned(),
+            ..error.into()
+        };
+        let opened = folder.open_record(name.trim()).map_err(named_wrong)?;
+        let record = opened.listed.record;
         if !named.contains(&record) {
             named.push(record);
         }
@@ -121,20 +156,19 @@ fn code(words: &args::Share) -> Code {
 /// serves one yet.
 pub(crate) fn line(made: &Made) -> Value {
     json!({
-        "share": made.grant, "link": made.link.as_str(), "page": Value::Null,
+        "share": made.grant, "number": made.number, "link": made.link.as_str(), "page": Value::Null,
         "expires": rfc3339(made.ends),
         "passcode": made.passcode.as_ref().map(|passcode| passcode.as_str()),
     })
 }
 
 fn told(made: &Made, records: usize, qr: Option<&Path>, output: Output) -> String {
-    let id = made.grant.to_string();
     let mut lines = vec![
         made.link.to_string(),
         format!(
             "{} {}  {}",
             output.say("分享", "Share"),
-            id.get(..12).unwrap_or(&id),
+            reference(made.number, &made.grant),
             count(records, output)
         ),
     ];
@@ -159,9 +193,27 @@ fn told(made: &Made, records: usize, qr: Option<&Path>, output: Output) -> Strin
     let end = output.say("要提前结束：", "To end it earlier: ");
     lines.push(format!(
         "{end}medfolder folder revoke {}",
-        id.get(..12).unwrap_or(&id)
+        short(&made.grant)
     ));
     lines.join("\n")
+}
+
+/// A share's number, by which people tell it from others, and as much of its id as they copy.
+pub(super) fn reference(number: i64, grant: &GrantId) -> String {
+    format!("#{number} {}", short(grant))
+}
+
+fn short(grant: &GrantId) -> String {
+    grant.to_string().chars().take(12).collect()
+}
+
+/// Which share it is: its number and what it is called.
+pub(super) fn named(folder: &Folder<'_>, share: &ShareInfo, output: Output) -> String {
+    let label = called(folder, share, output);
+    match output.lang {
+        Lang::Zh => format!("分享 #{}“{label}”", share.number()),
+        Lang::En => format!("Share #{} “{label}”", share.number()),
+    }
 }
 
 /// What to do now, and what the reader does.
@@ -189,172 +241,11 @@ fn until(ends: u64, output: Output) -> String {
     format!("{}{}", output.say("有效至：", "Ends: "), local_time(ends))
 }
 
-fn count(records: usize, output: Output) -> String {
+pub(super) fn count(records: usize, output: Output) -> String {
     match (output.lang, records) {
         (Lang::Zh, _) => format!("{records} 份病历"),
         (Lang::En, 1) => "1 record".to_owned(),
         (Lang::En, _) => format!("{records} records"),
-    }
-}
-
-/// `medfolder folder shares`
-pub(crate) async fn shares(
-    folder: &Folder<'_>,
-    clock: &Clock,
-    output: Output,
-) -> Result<(), CliError> {
-    let all = folder.shares(clock.now())?;
-    if all.is_empty() {
-        output.nothing("还没有分享。", "There is no share yet.");
-    }
-    // All at once: a host that does not answer keeps nobody waiting for the others.
-    let hosts = all.iter().map(|share| async {
-        let asked = tokio::time::timeout(STATE_WITHIN, folder.share_state(share, clock));
-        match share.standing {
-            Standing::Active => asked.await.ok()?.ok(),
-            _ => None,
-        }
-    });
-    let answers = join_all(hosts).await;
-    let lines = answers.iter().zip(&all);
-    let lines: Vec<Value> = lines
-        .map(|(host, share)| now(folder, share, host.as_ref()))
-        .collect();
-    let columns = columns(folder, &all, &lines, output);
-    for (line, share) in lines.iter().zip(&all) {
-        output.line(line, || row(folder, line, share, columns, output));
-    }
-    Ok(())
-}
-
-/// A share as its host says that it stands, or as it said last: nothing is called live that was
-/// locked or used up when this device heard of it.
-fn now(folder: &Folder<'_>, share: &ShareInfo, host: Option<&ShareState>) -> Value {
-    let mut line = info(folder, share);
-    let asked = share.standing == Standing::Active;
-    let last = share.heard.as_ref().filter(|_| asked);
-    if let Some(state) = host.or(last.map(|(state, _)| state)) {
-        line["state"] = json!(state.state);
-        line["opened"] = json!(state.opened);
-        line["tries_left"] = json!(state.tries_left);
-    }
-    let current = !asked || host.is_some();
-    line["current"] = json!(current);
-    // A share that nobody asked about since it was made was live then.
-    let learnt = last.map_or(share.created, |(_, at)| *at);
-    line["as_of"] = json!((!current).then(|| rfc3339(learnt)));
-    line
-}
-
-/// Widths of the columns of states, counts and hospitals.
-fn columns(
-    folder: &Folder<'_>,
-    shares: &[ShareInfo],
-    lines: &[Value],
-    output: Output,
-) -> [usize; 3] {
-    let states = lines
-        .iter()
-        .map(|line| state(line["state"].as_str().unwrap_or_default(), output));
-    let counts: Vec<String> = shares
-        .iter()
-        .map(|share| count(share.records.len(), output))
-        .collect();
-    let hosts: Vec<String> = shares
-        .iter()
-        .map(|share| folder.member_name(&share.host))
-        .collect();
-    [
-        widest(states),
-        widest(counts.iter().map(String::as_str)),
-        widest(hosts.iter().map(String::as_str)),
-    ]
-}
-
-fn info(folder: &Folder<'_>, share: &ShareInfo) -> Value {
-    json!({
-        "share": share.grant, "label": share.label, "state": share.standing,
-        "host": folder.member_name(&share.host), "created": rfc3339(share.created),
-        "expires": rfc3339(share.ends), "openings": share.openings, "records": share.records,
-        "link": share.link.as_str(),
-    })
-}
-
-fn row(
-    folder: &Folder<'_>,
-    line: &Value,
-    share: &ShareInfo,
-    [states, counts, hosts]: [usize; 3],
-    output: Output,
-) -> String {
-    let id = share.grant.to_string();
-    let word = state(line["state"].as_str().unwrap_or_default(), output);
-    let mut parts = vec![
-        id.get(..12).unwrap_or(&id).to_owned(),
-        padded(word, states),
-        format!("{} {}", output.say("至", "until"), local_time(share.ends)),
-        padded(&count(share.records.len(), output), counts),
-        padded(&folder.member_name(&share.host), hosts),
-    ];
-    if let Some(opened) = line["opened"].as_u64() {
-        let opened = match share.openings {
-            Some(most) => format!("{opened}/{most}"),
-            None => opened.to_string(),
-        };
-        parts.push(match output.lang {
-            Lang::Zh => format!("打开过 {opened} 次"),
-            Lang::En => format!("opened {opened} times"),
-        });
-    }
-    parts.push(called(folder, share, output));
-    if line["current"] == false {
-        let learnt = share.heard.as_ref().map_or(share.created, |(_, at)| *at);
-        let at = local_time(learnt);
-        parts.push(match output.lang {
-            Lang::Zh => format!("（离线：医院联系不上，这是 {at} 的状态）"),
-            Lang::En => format!("(as of {at}, offline: its host does not answer)"),
-        });
-    }
-    parts.join("  ")
-}
-
-/// A share's label; without one the title of its only record, or how many there are and of when.
-pub(super) fn called(folder: &Folder<'_>, share: &ShareInfo, output: Output) -> String {
-    if !share.label.is_empty() {
-        return share.label.clone();
-    }
-    let named = share.records.iter();
-    let named: Vec<_> = named
-        .filter_map(|record| folder.named(&record.to_string()).ok())
-        .collect();
-    if let ([only], 1) = (named.as_slice(), share.records.len()) {
-        return only.title.clone();
-    }
-    let written = named.iter().filter_map(|listed| listed.written.as_ref());
-    let years = written.filter_map(|date| date.day().get(..4).map(str::to_owned));
-    let count = match output.lang {
-        Lang::Zh => format!("{} 份记录", share.records.len()),
-        Lang::En => count(share.records.len(), output),
-    };
-    let comma = output.say("，", ", ");
-    match (years.clone().min(), years.max()) {
-        (Some(first), Some(last)) if first == last => format!("{count}{comma}{first}"),
-        (Some(first), Some(last)) => format!("{count}{comma}{first}–{last}"),
-        _ => count,
-    }
-}
-
-/// A share's state for a person; a word of a newer host as it is.
-fn state(word: &str, output: Output) -> &str {
-    match word {
-        "preparing" => output.say("未完成", "unfinished"),
-        "live" => output.say("有效", "live"),
-        "ending" => output.say("等待结束", "ending, not confirmed yet"),
-        "expired" => output.say("已到期", "expired"),
-        "revoked" => output.say("已结束", "ended"),
-        "used_up" => output.say("次数已用完", "used up"),
-        "locked" => output.say("口令错误过多，已锁定", "locked"),
-        other => other,
     }
 }
 
@@ -381,12 +272,21 @@ pub(crate) async fn revoke(
         Err(FolderError::Ledger(LedgerError::Unresolved)) => return Err(not_ended(&share, output)),
         by => by?,
     };
-    let line = json!({ "share": share.grant, "state": Standing::Revoked, "by": word(by) });
-    output.line(&line, || match over {
-        true => output
-            .say("这个分享早已结束。", "This share was over before.")
-            .to_owned(),
-        false => ended(by, &host, output),
+    let line = json!({
+        "number": share.number(), "share": share.grant, "label": share.label,
+        "state": Standing::Revoked, "by": word(by), "expires": rfc3339(share.ends),
+    });
+    output.line(&line, || {
+        let told = match over {
+            true => output.say("早已结束。", "It was over before.").to_owned(),
+            false => ended(by, &host, output),
+        };
+        let lent = count(share.records.len(), output);
+        let (named, until) = (named(folder, &share, output), local_time(share.ends));
+        match output.lang {
+            Lang::Zh => format!("{named}（{lent}，原定 {until} 到期）：{told}"),
+            Lang::En => format!("{named} ({lent}, meant to last until {until}): {told}"),
+        }
     });
     Ok(())
 }
@@ -458,7 +358,7 @@ pub(crate) async fn shorten(
 ) -> Result<(), CliError> {
     let share = folder.find_share(share, clock.now())?;
     let ends = folder.shorten_share(&share, duration, clock).await?;
-    moved(&share, ends, output);
+    moved(folder, &share, ends, output);
     Ok(())
 }
 
@@ -472,11 +372,21 @@ pub(crate) async fn extend(
 ) -> Result<(), CliError> {
     let share = folder.find_share(share, clock.now())?;
     let ends = folder.extend_share(&share, duration, clock).await?;
-    moved(&share, ends, output);
+    moved(folder, &share, ends, output);
     Ok(())
 }
 
-fn moved(share: &ShareInfo, ends: u64, output: Output) {
-    let line = json!({ "share": share.grant, "state": share.standing, "expires": rfc3339(ends) });
-    output.line(&line, || until(ends, output));
+fn moved(folder: &Folder<'_>, share: &ShareInfo, ends: u64, output: Output) {
+    let line = json!({
+        "number": share.number(), "share": share.grant, "label": share.label,
+        "state": share.standing, "expires": rfc3339(ends), "before": rfc3339(share.ends),
+    });
+    output.line(&line, || {
+        let named = named(folder, share, output);
+        let (now, before) = (local_time(ends), local_time(share.ends));
+        match output.lang {
+            Lang::Zh => format!("{named}：有效至 {now}（原为 {before}）"),
+            Lang::En => format!("{named}: it ends {now} (before: {before})"),
+        }
+    });
 }

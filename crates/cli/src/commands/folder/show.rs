@@ -9,6 +9,7 @@ use crate::time::rfc3339;
 use base64::Engine as _;
 use medfolder_client::clock::Clock;
 use medfolder_fhir::Written;
+use medfolder_fhir::summary::Summary;
 use medfolder_folder::Folder;
 use medfolder_folder::records::Shown;
 use medfolder_share::evidence::CarriedSigned;
@@ -130,7 +131,7 @@ fn line(folder: &Folder<'_>, shown: &Shown) -> Value {
     );
     line["versions"] = json!(versions);
     line["attachments"] = json!(attachment::lines(shown));
-    line["text"] = json!(document::plain(shown.record.body()));
+    line["text"] = json!(document::read(shown.record.body()));
     line
 }
 
@@ -231,7 +232,7 @@ fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
             .map(|d| document::patient_row(&d.patient, output)),
     );
     let hospital = [
-        folder.member_name(&listed.hospital),
+        hospital(folder, shown, document.as_ref(), output),
         statement.department.clone(),
     ];
     lines.extend([
@@ -273,6 +274,26 @@ fn page(folder: &Folder<'_>, shown: &Shown, output: Output) -> String {
         }));
     }
     lines.join("\n")
+}
+
+/// The hospital's name on the ledger, with the English one that its own record gives it for who reads
+/// English.
+fn hospital(
+    folder: &Folder<'_>,
+    shown: &Shown,
+    document: Option<&Summary>,
+    output: Output,
+) -> String {
+    let name = folder.member_name(&shown.listed.hospital);
+    let own = document.and_then(|document| document.hospital.as_ref());
+    let mut also = own
+        .into_iter()
+        .flat_map(|own| own.aliases.iter().chain([&own.name]));
+    let english = also.find(|own| own.is_ascii() && !own.is_empty() && **own != name);
+    match (output.lang, english) {
+        (Lang::En, Some(english)) => format!("{name} ({english})"),
+        _ => name,
+    }
 }
 
 /// As much of an identifier as people copy; every command takes the beginning of one.

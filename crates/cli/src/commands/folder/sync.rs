@@ -85,7 +85,7 @@ fn line(report: &SyncReport, name: impl Fn(&MemberId) -> String) -> serde_json::
     json!({
         "new": report.new, "verified": report.verified, "failed": failed,
         "reported": report.reported, "ended": report.ended, "complete": report.complete,
-        "replaced": replaced,
+        "replaced": replaced, "up_to_date": report.complete && report.replaced.is_empty(),
     })
 }
 

@@ -17,6 +17,17 @@ const BETWEEN: Duration = Duration::from_millis(100);
 /// Name of a folder that nobody named.
 const DEFAULT_NAME: &str = "folder";
 
+/// Why the folders of this device do not know a ledger.
+#[derive(Debug)]
+pub(crate) enum Unknown {
+    /// There is none.
+    NoVault,
+    /// They were not opened, with the code of why.
+    Closed(String),
+    /// They trust another.
+    Another,
+}
+
 /// A vault's place, and the folder that is meant.
 #[derive(Debug)]
 pub(crate) struct Place {
@@ -51,18 +62,26 @@ impl Place {
         }
     }
 
-    /// The consortium of this genesis, when a folder here trusts it and nobody has to be asked.
-    pub(crate) fn consortium(&self, genesis: &Digest) -> Option<Chain> {
+    /// The consortium of this genesis, when a folder here trusts it and nobody has to be asked; else
+    /// why the folders here say nothing of it.
+    pub(crate) fn consortium(&self, genesis: &Digest) -> Result<Box<Chain>, Unknown> {
+        let closed = |error: CliError| Unknown::Closed(error.code);
         let passphrase = std::env::var(PASSPHRASE).map(Zeroizing::new).ok();
-        let unlock = match Vault::opens_with(&self.directory).ok()? {
-            OpensWith::Passphrase => Unlock::Passphrase(passphrase.as_ref()?),
-            OpensWith::KeyStore => Unlock::KeyStore,
+        let unlock = match Vault::opens_with(&self.directory) {
+            Ok(OpensWith::KeyStore) => Unlock::KeyStore,
+            Ok(OpensWith::Passphrase) => match &passphrase {
+                Some(passphrase) => Unlock::Passphrase(passphrase),
+                None => return Err(Unknown::Closed("vault.no_passphrase".to_owned())),
+            },
+            Err(_) => return Err(Unknown::NoVault),
         };
-        let vault = self.wait_for(&unlock).ok()?;
-        let names = vault.folder_names().ok()?.into_iter();
-        names
+        let vault = self.wait_for(&unlock).map_err(closed)?;
+        let names = vault.folder_names().map_err(|error| closed(error.into()))?;
+        let trusted = names
+            .into_iter()
             .filter_map(|name| Some(vault.folder(Some(&name)).ok()?.consortium.clone()))
-            .find(|chain| chain.digest() == *genesis)
+            .find(|chain| chain.digest() == *genesis);
+        trusted.map(Box::new).ok_or(Unknown::Another)
     }
 
     /// Another command of this person's is mostly done in a moment.

@@ -1,6 +1,7 @@
 //! What a doctor reads of a link: whose records these are, then each record with whose seal it
 //! carries, who wrote it and when.
 
+use super::OTHER_LEDGER;
 use crate::commands::document;
 use crate::output::Output;
 use medfolder_fhir::PatientInfo;
@@ -15,16 +16,14 @@ pub(super) fn page(line: &Value, bodies: &[ReceivedRecord], output: Output) -> S
     }
     let records: Vec<&Value> = line["records"].as_array().into_iter().flatten().collect();
     let patient = only_patient(&records, bodies);
-    match &patient {
-        Some(patient) => lines.push(document::patient_row(patient, output)),
-        None if records.len() > 1 => lines.push(several(output).to_owned()),
-        None => {}
-    }
+    lines.extend(whose(line, bodies, output));
     for (record, received) in records.iter().zip(bodies) {
         lines.push(String::new());
         lines.push(heading(record, output));
         let about = about(record, received, patient.is_none(), output);
-        lines.extend(about.into_iter().map(|said| format!("    {said}")));
+        let files = attachments(record).map(|one| attached(one, output));
+        let about = about.into_iter().chain(files);
+        lines.extend(about.map(|said| format!("    {said}")));
         lines.push(String::new());
         let text = document::read(&received.body);
         let indented = |line: &str| format!("    {line}").trim_end().to_owned();
@@ -33,6 +32,16 @@ pub(super) fn page(line: &Value, bodies: &[ReceivedRecord], output: Output) -> S
     lines.push(String::new());
     lines.extend(about_the_opening(line, &records, output));
     lines.join("\n").trim_end().to_owned()
+}
+
+/// Whose the link is, as far as that is proven, for the top of a page.
+pub(super) fn whose(line: &Value, bodies: &[ReceivedRecord], output: Output) -> Option<String> {
+    let records: Vec<&Value> = line["records"].as_array().into_iter().flatten().collect();
+    match only_patient(&records, bodies) {
+        Some(patient) => Some(document::patient_row(&patient, output)),
+        None if records.len() > 1 => Some(several(output).to_owned()),
+        None => None,
+    }
 }
 
 /// The patient, when every record was verified and is of one and the same.
@@ -65,8 +74,13 @@ fn heading(record: &Value, output: Output) -> String {
         .to_owned()
 }
 
-/// Whose record, whose hospital, when and by whom; its standing and its files.
-fn about(record: &Value, received: &ReceivedRecord, whose: bool, output: Output) -> Vec<String> {
+/// Whose record, whose hospital, when and by whom; its standing.
+pub(super) fn about(
+    record: &Value,
+    received: &ReceivedRecord,
+    whose: bool,
+    output: Output,
+) -> Vec<String> {
     let document = document::summary(&received.body);
     let mut lines = Vec::new();
     if let Some(document) = document.as_ref().filter(|_| whose) {
@@ -84,16 +98,22 @@ fn about(record: &Value, received: &ReceivedRecord, whose: bool, output: Output)
     lines.extend(name.map(|name| document::author_row(name, author, output)));
     lines.extend(originals(record, output));
     lines.extend(standing(record, output).map(str::to_owned));
-    let attachments = record["attachments"].as_array().into_iter().flatten();
-    lines.extend(attachments.map(|attachment| {
-        let name = attachment["name"].as_str().unwrap_or_default();
-        format!("{}  {name}", attachment_word(attachment, output))
-    }));
     lines
 }
 
+/// A record's attachments as they are described.
+pub(super) fn attachments(record: &Value) -> impl Iterator<Item = &Value> + Clone {
+    record["attachments"].as_array().into_iter().flatten()
+}
+
+/// An attachment, and what became of it.
+pub(super) fn attached(attachment: &Value, output: Output) -> String {
+    let name = attachment["name"].as_str().unwrap_or_default();
+    format!("{}  {name}", attachment_word(attachment, output))
+}
+
 /// What is to be said of the opening as a whole.
-fn about_the_opening(line: &Value, records: &[&Value], output: Output) -> Vec<String> {
+pub(super) fn about_the_opening(line: &Value, records: &[&Value], output: Output) -> Vec<String> {
     let mut lines = Vec::new();
     if line["receipt"]["signature"] == "verified" {
         let digest = line["receipt"]["digest"].as_str().unwrap_or_default();
@@ -133,11 +153,16 @@ fn originals<'a>(record: &'a Value, output: Output) -> impl Iterator<Item = Stri
     signers.map(move |signer| format!("{told}{signer}"))
 }
 
-fn seal_word(record: &Value, output: Output) -> &'static str {
+/// What became of a record's seal.
+pub(super) fn seal_word(record: &Value, output: Output) -> &'static str {
     match record["seal"].as_str() {
         Some("verified") => output.say("✓ 签章已验证", "✓ seal verified"),
         Some("verified_in_part") => output.say("✓ 部分内容已验证", "✓ verified in part"),
         Some("seal_only") => output.say("· 只验证了签章", "· only the seal is verified"),
+        Some(OTHER_LEDGER) => output.say(
+            "· 由另一个账本签章，没有核对",
+            "· sealed on another ledger, not checked",
+        ),
         Some("none") => output.say("· 没有证据", "· no evidence"),
         _ => output.say("✗ 签章不成立", "✗ the seal does not hold"),
     }

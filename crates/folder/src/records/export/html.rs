@@ -59,6 +59,11 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
+/// The same of a path that begins in the folder above this page's.
+pub(super) fn beside(path: &str) -> String {
+    format!(".{}", address(path))
+}
+
 /// A path below this page as the address of a link.
 pub(super) fn address(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
@@ -73,7 +78,8 @@ pub(super) fn address(path: &str) -> String {
     format!("./{out}")
 }
 
-/// Lines as paragraphs; those that hold tabs as rows of a table.
+/// Lines as paragraphs; those that hold tabs as rows of a table, whose first row is its heading where
+/// it reads like one.
 pub(super) fn lines(lines: &[String]) -> String {
     let groups = lines.chunk_by(|a, b| a.contains('\t') && b.contains('\t'));
     groups.map(group).collect()
@@ -87,16 +93,29 @@ fn group(lines: &[String]) -> String {
             .map(|line| format!("<p>{}</p>\n", escape(line)));
         return paragraphs.collect();
     }
-    let row = |line: &String| {
-        let cells = line
-            .split('\t')
-            .map(|cell| format!("<td>{}</td>", escape(cell)));
+    let headed = is_headed(lines);
+    let row = |(number, line): (usize, &String)| {
+        let cell = match headed && number == 0 {
+            true => "th",
+            false => "td",
+        };
+        let cells = line.split('\t').map(escape);
+        let cells = cells.map(|text| format!("<{cell}>{text}</{cell}>"));
         format!("<tr>{}</tr>\n", cells.collect::<String>())
     };
-    format!(
-        "<table>\n{}</table>\n",
-        lines.iter().map(row).collect::<String>()
-    )
+    let rows = lines.iter().enumerate().map(row);
+    format!("<table>\n{}</table>\n", rows.collect::<String>())
+}
+
+/// Names of columns: three or more, each with a text, none with a figure, over rows that hold some.
+fn is_headed(rows: &[String]) -> bool {
+    let has_figure = |text: &str| text.contains(|c: char| c.is_numeric());
+    let Some((first, others)) = rows.split_first() else {
+        return false;
+    };
+    let cells = first.split('\t');
+    let named = cells.clone().count() > 2 && cells.clone().all(|cell| !cell.trim().is_empty());
+    named && !has_figure(first) && others.iter().any(|row| has_figure(row))
 }
 
 #[cfg(test)]
@@ -118,6 +137,16 @@ mod tests {
             "{shown}"
         );
         assert!(!shown.contains(['\u{202e}', '\u{1b}']));
+    }
+
+    #[test]
+    fn a_table_has_a_heading_where_its_first_row_names_columns() {
+        let table =
+            |rows: &[&str]| lines(&rows.iter().map(|row| (*row).into()).collect::<Vec<_>>());
+        let named = table(&["项目\t结果\t单位", "钾\t4.5\tmmol/L"]);
+        assert!(named.contains("<th>项目</th>") && named.contains("<td>4.5</td>"));
+        let figures = table(&["钾\t4.5\tmmol/L", "钠\t140\tmmol/L"]);
+        assert!(!figures.contains("<th>"));
     }
 
     #[test]

@@ -48,12 +48,7 @@ impl Row {
         if let Some(role) = role {
             row.author = format!("{} ({role})", listed.author);
         }
-        let end = row.id.get(..8).unwrap_or(&row.id);
-        let old = match listed.superseded {
-            true => language.say("（已非现行）", " (not in force)"),
-            false => "",
-        };
-        row.folder = format!("{} {} {end}{old}", row.day, file_name(&listed.title));
+        row.folder = folder_name(listed, language);
         row
     }
 
@@ -120,6 +115,18 @@ impl Row {
         let parts = parts.into_iter().filter(|part| !part.is_empty());
         parts.collect::<Vec<_>>().join(language.say("，", ", "))
     }
+}
+
+/// The folder of a record that is written.
+pub(super) fn folder_name(listed: &Listed, language: Language) -> String {
+    let day = listed.written.as_ref().map(Written::day);
+    let title = file_name(&listed.title);
+    let end: String = listed.record.to_string().chars().take(8).collect();
+    let old = match listed.superseded {
+        true => language.say("（已非现行）", " (not in force)"),
+        false => "",
+    };
+    format!("{} {title} {end}{old}", day.unwrap_or_default())
 }
 
 /// All records by person.

@@ -7,7 +7,7 @@
 //! 2024-03-12 出院小结 1a2b3c4d/record.html     for reading; links to the attachments
 //! 2024-03-12 出院小结 1a2b3c4d/record.json     the body, byte for byte what was signed
 //! 2024-03-12 出院小结 1a2b3c4d/record.evidence.cbor   what proves it (`medfolder verify`)
-//! 2024-03-12 出院小结 1a2b3c4d/ct-01.dcm       an attachment, under its own name
+//! 2024-03-12 出院小结 1a2b3c4d/ct-01.dcm       an attachment, under its own name; `.txt` behind one that could run
 //! 2023-06-13 门诊病历 5e6f7a8b（已非现行）/…    a version that was corrected or withdrawn
 //! ```
 //! The file is plaintext by its purpose; it is written beside its name and renamed when complete.
@@ -16,19 +16,21 @@
 
 mod html;
 mod index;
+mod lent;
 mod names;
 mod page;
 
-use super::{Filter, Listed, Shown, State};
+use super::{Filter, Listed, Shown, State, Version};
 use crate::evidence::EvidenceMaker;
 use crate::{Folder, FolderError};
 use chrono::{Datelike as _, NaiveDateTime, Timelike as _};
 pub use html::Language;
 use index::Row;
+pub use lent::{Lent, LentRow, lent_index, lent_page};
 use medfolder_client::clock::Clock;
 use medfolder_fhir::json::Limits;
 use medfolder_fhir::summary;
-pub use names::file_name;
+pub use names::{attachment_name, file_name, size};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
@@ -178,20 +180,25 @@ impl<'f> Archive<'f> {
             .and_then(|written| written.wall_clock());
         let mut own = names::Names::default();
         for (j, attachment) in shown.record.attachments().iter().enumerate() {
-            let name = own.of(&attachment.name);
             match self.folder.read_attachment(&shown.record, j as u32) {
                 Ok(bytes) => {
+                    let name = own.of(&names::attachment_name(&attachment.name, &bytes));
                     self.file(&format!("{}/{name}", row.folder), when, &bytes)?;
                     self.exported.attachments += 1;
                     row.attachments.push((name, attachment.size));
                 }
-                Err(error) => row.missing.push((name, error.code().to_owned())),
+                Err(error) => {
+                    let name = names::file_name(&attachment.name);
+                    row.missing.push((name, error.code().to_owned()));
+                }
             }
         }
+        let newer = self.newer(shown)?;
         let page = page::page(
             &row,
             document.as_ref(),
             shown,
+            newer.as_deref(),
             pack.is_some(),
             self.language,
         );
@@ -211,6 +218,16 @@ impl<'f> Archive<'f> {
         self.exported.records += 1;
         self.exported.superseded += usize::from(listed.superseded);
         Ok(row)
+    }
+
+    /// The folder of the version that is in force, where this one is not.
+    fn newer(&self, shown: &Shown) -> Result<Option<String>, FolderError> {
+        let is_other = |version: &&Version| version.in_force && shown.listed.superseded;
+        let Some(newer) = shown.versions.iter().find(is_other) else {
+            return Ok(None);
+        };
+        let listed = self.folder.named(&newer.record.to_string())?;
+        Ok(Some(index::folder_name(&listed, self.language)))
     }
 
     fn index(&mut self, rows: &[Row]) -> Result<(), FolderError> {

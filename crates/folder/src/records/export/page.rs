@@ -2,43 +2,48 @@
 
 use super::html::{self, Language, address, escape};
 use super::index::Row;
+use super::names::size;
 use crate::records::Shown;
 use medfolder_fhir::summary::{Flag, ResultLine, Summary};
 use medfolder_fhir::{json::Limits, text};
 
-/// The page of a record that was verified.
+/// The page of a record that was verified; `newer` is the folder of the version that is in force,
+/// where another one is.
 pub(super) fn page(
     row: &Row,
     document: Option<&Summary>,
     shown: &Shown,
+    newer: Option<&str>,
     proven: bool,
     language: Language,
 ) -> String {
     let mut body = format!("<h1>{}</h1>\n", escape(&row.title));
-    body.push_str(&not_in_force(row, shown, language));
+    body.push_str(&not_in_force(row, newer, language));
     body.push_str(&heading(row, shown, language));
-    body.push_str(&content(document, shown, language));
+    body.push_str(&content(document, shown.record.body(), language));
     body.push_str(&attachments(row, language));
     body.push_str(&proof(row, shown, proven, language));
     html::page(&row.title, &body, language)
 }
 
-fn not_in_force(row: &Row, shown: &Shown, language: Language) -> String {
+fn not_in_force(row: &Row, newer: Option<&str>, language: Language) -> String {
     if !row.superseded {
         return String::new();
     }
-    let replaced = shown.versions.iter().any(|version| version.in_force);
-    let told = match replaced {
-        true => language.say(
-            "⚠ 这不是现行版本：医院已有更正版。",
-            "⚠ Not in force: the hospital has corrected this record.",
-        ),
-        false => language.say(
+    let Some(newer) = newer else {
+        let told = language.say(
             "⚠ 这不是现行版本：医院已撤回这份病历。",
             "⚠ Not in force: the hospital has withdrawn this record.",
-        ),
+        );
+        return format!("<p class=\"old\">{told}</p>\n");
     };
-    format!("<p class=\"old\">{told}</p>\n")
+    let told = language.say(
+        "⚠ 这不是现行版本：医院已有更正版。",
+        "⚠ Not in force: the hospital has corrected this record.",
+    );
+    let open = language.say("打开更正版", "Open the correction");
+    let href = html::beside(&format!("{newer}/record.html"));
+    format!("<p class=\"old\">{told} <a href=\"{href}\">{open}</a></p>\n")
 }
 
 fn heading(row: &Row, shown: &Shown, language: Language) -> String {
@@ -59,7 +64,8 @@ fn heading(row: &Row, shown: &Shown, language: Language) -> String {
     )
 }
 
-fn content(document: Option<&Summary>, shown: &Shown, language: Language) -> String {
+/// What a document says.
+pub(super) fn content(document: Option<&Summary>, body: &[u8], language: Language) -> String {
     let sections = document.map(|document| document.sections.as_slice());
     let section = |section: &medfolder_fhir::summary::SectionText| {
         let title = match section.title.as_str() {
@@ -73,12 +79,17 @@ fn content(document: Option<&Summary>, shown: &Shown, language: Language) -> Str
     match (said.is_empty(), results.unwrap_or_default()) {
         (false, _) => said,
         (true, []) => {
-            let plain = text::plain(shown.record.body(), &Limits::default()).unwrap_or_default();
+            let plain = text::plain(body, &Limits::default()).unwrap_or_default();
             let plain: Vec<String> = plain.lines().map(str::to_owned).collect();
             html::lines(&plain)
         }
         (true, results) => {
-            let rows: Vec<String> = results.iter().map(result).collect();
+            let heads = match language {
+                Language::Chinese => "项目\t结果\t提示\t单位\t参考范围",
+                Language::English => "Test\tResult\tFlag\tUnit\tRange",
+            };
+            let heads = std::iter::once(heads.to_owned());
+            let rows: Vec<String> = heads.chain(results.iter().map(result)).collect();
             let title = language.say("结果", "Results");
             format!("<h2>{title}</h2>\n{}", html::lines(&rows))
         }
@@ -103,11 +114,6 @@ fn attachments(row: &Row, language: Language) -> String {
     if row.attachments.is_empty() && row.missing.is_empty() {
         return String::new();
     }
-    let here = row.attachments.iter().map(|(name, size)| {
-        let size = size.div_ceil(1_000);
-        let (href, name) = (address(name), escape(name));
-        format!("<p><a href=\"{href}\">{name}</a> <span class=\"dim\">{size} KB</span></p>\n")
-    });
     let missing = row.missing.iter().map(|(name, code)| {
         let told = language.say("不在本机", "not here");
         let (name, code) = (escape(name), escape(code));
@@ -115,9 +121,31 @@ fn attachments(row: &Row, language: Language) -> String {
     });
     let title = language.say("附件", "Attachments");
     format!(
-        "<h2>{title}</h2>\n{}",
-        here.chain(missing).collect::<String>()
+        "<h2>{title}</h2>\n{}{}",
+        links(&row.attachments, language),
+        missing.collect::<String>()
     )
+}
+
+/// Links to files beside the page, each with its size.
+pub(super) fn links(files: &[(String, u64)], language: Language) -> String {
+    let link = |(name, bytes): &(String, u64)| {
+        let (href, shown, size) = (address(name), escape(name), size(*bytes));
+        let renamed = name
+            .strip_suffix(".txt")
+            .is_some_and(|own| own.contains('.'));
+        let guarded = match renamed {
+            true => language.say(
+                "（网页一类的附件存为 .txt，打开时不会运行）",
+                " (a page or picture that could run is saved as .txt)",
+            ),
+            false => "",
+        };
+        format!(
+            "<p><a href=\"{href}\">{shown}</a> <span class=\"dim\">{size}{guarded}</span></p>\n"
+        )
+    };
+    files.iter().map(link).collect()
 }
 
 fn proof(row: &Row, shown: &Shown, proven: bool, language: Language) -> String {
@@ -128,7 +156,8 @@ fn proof(row: &Row, shown: &Shown, proven: bool, language: Language) -> String {
     let sealed = i64::try_from(shown.sealed.time).ok();
     let sealed = sealed.and_then(chrono::DateTime::from_timestamp_millis);
     let sealed = sealed.map_or_else(String::new, |time| {
-        time.format("%Y-%m-%d %H:%M UTC").to_string()
+        let here = time.with_timezone(&chrono::Local);
+        here.format("%Y-%m-%d %H:%M %:z").to_string()
     });
     let (label, id) = (
         language.say("医院签章不晚于", "Sealed not later than"),
