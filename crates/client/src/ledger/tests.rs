@@ -619,3 +619,14 @@ async fn nodes_that_are_all_away_are_unreachable() {
         "ledger.unreachable"
     );
 }
+
+#[tokio::test]
+async fn a_node_that_answers_nonsense_is_not_called_away() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let nonsense = axum::Router::new().fallback(async || "hello");
+    tokio::spawn(async move { axum::serve(listener, nonsense).await });
+    let client = client(vec![NodeAddress::at(url.parse().unwrap())], None);
+    let error = client.latest().await.unwrap_err();
+    assert_eq!(error.code(), "node.answer");
+}

@@ -28,6 +28,8 @@ enum Mood {
     Busy,
     Away,
     Gone,
+    /// Gone, and too busy at first to say why.
+    Crowded,
     Elsewhere,
     /// 503 with this body.
     Pauses(&'static str),
@@ -39,7 +41,7 @@ async fn manifest(
 ) -> axum::response::Response {
     let count = host.manifests.fetch_add(1, Ordering::SeqCst);
     match host.mood {
-        Mood::Gone => return StatusCode::NOT_FOUND.into_response(),
+        Mood::Gone | Mood::Crowded => return StatusCode::NOT_FOUND.into_response(),
         Mood::Away => {
             let to = [("location", format!("{}/other", host.base))];
             return (StatusCode::TEMPORARY_REDIRECT, to).into_response();
@@ -71,8 +73,12 @@ async fn file(State(host): State<HostState>, headers: HeaderMap) -> String {
     host.jwe
 }
 
-async fn why() -> Json<Value> {
-    Json(json!({ "state": "revoked", "since": 5, "end": 9, "host": "H1" }))
+async fn why(State(host): State<HostState>) -> axum::response::Response {
+    // Behind one manifest request: the first question why.
+    if host.mood == Mood::Crowded && host.manifests.fetch_add(1, Ordering::SeqCst) == 1 {
+        return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "0")]).into_response();
+    }
+    Json(json!({ "state": "revoked", "since": 5, "end": 9, "host": "H1" })).into_response()
 }
 
 async fn serve(mood: Mood) -> (String, Arc<AtomicU32>) {
@@ -143,10 +149,12 @@ async fn a_wrong_passcode_is_sent_once_and_says_what_is_left() {
 }
 
 #[tokio::test]
-async fn a_revoked_share_says_so_to_the_holder_of_its_link() {
-    let (link, _) = serve(Mood::Gone).await;
-    let error = open(&link, Some("1234"), Reach::OwnHost).await.unwrap_err();
-    assert_eq!(error.code(), "share.revoked");
+async fn a_revoked_share_says_so_to_the_holder_of_its_link_however_many_ask() {
+    for mood in [Mood::Gone, Mood::Crowded] {
+        let (link, _) = serve(mood).await;
+        let error = open(&link, Some("1234"), Reach::OwnHost).await.unwrap_err();
+        assert_eq!(error.code(), "share.revoked");
+    }
 }
 
 #[tokio::test]
