@@ -8,11 +8,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-const PASSPHRASE: &str = "a passphrase of a test";
+/// What opens the vault.
+pub const PASSPHRASE: &str = "a passphrase of a test";
 /// How long the desk and the device may take to find each other.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How many characters of a card's number the desk compares.
 const CARD_END: usize = 8;
+
+/// A card that a desk linked.
+#[derive(Debug, Clone)]
+pub struct Linked {
+    /// Its number.
+    pub card: String,
+    /// The desk's code, as it is typed.
+    pub code: String,
+}
 
 /// A vault and what its folder trusts.
 #[derive(Debug, Clone)]
@@ -61,12 +71,11 @@ impl Device {
             .collect()
     }
 
-    /// Links the folder as the patient with this number at the desk of an inner zone; gives the
-    /// card's number.
+    /// Links the folder as the patient with this number at the desk of an inner zone.
     ///
     /// # Panics
     /// When desk and device do not find each other.
-    pub fn link(&self, inner: &Path, patient: &str) -> String {
+    pub fn link(&self, inner: &Path, patient: &str) -> Linked {
         let inner = inner.to_str().unwrap_or_default();
         let words = ["desk", "code", "--config", inner, "--patient", patient];
         let mut given = run(&mut medfolder(&words));
@@ -106,6 +115,7 @@ impl Device {
             .unwrap_or_else(|e| unreachable!("{e}"));
         assert!(ended.status.success());
         let line: Value = serde_json::from_slice(&ended.stdout).unwrap_or_default();
-        line["card"].as_str().unwrap_or_default().to_owned()
+        let card = line["card"].as_str().unwrap_or_default().to_owned();
+        Linked { card, code }
     }
 }

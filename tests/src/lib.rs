@@ -3,7 +3,7 @@
 
 mod device;
 
-pub use device::Device;
+pub use device::{Device, Linked, PASSPHRASE};
 
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};

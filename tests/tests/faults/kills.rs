@@ -402,7 +402,8 @@ fn link(world: &World, device: &Device, journal: &Journal) -> Vec<String> {
             drop_file(&world.watched(hospital), &document);
             journal.acknowledged(&document);
         }
-        device.link(&world.config(&World::service(hospital, "inner")), PATIENT)
+        let inner = world.config(&World::service(hospital, "inner"));
+        device.link(&inner, PATIENT).card
     };
     (0..2).map(at).collect()
 }

@@ -1,6 +1,6 @@
-//! Processes that are killed at any moment under load, whose clocks are wrong, or whose answers and
-//! messages are changed on their way: all parts of the system as operating system processes with folders of their
-//! own.
+//! Processes that are killed at any moment under load, whose clocks are wrong, whose answers and
+//! messages are changed on their way, or whose disks, logs and traffic are searched: all parts of the
+//! system as operating system processes with folders of their own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,9 +12,12 @@ mod bent;
 mod chain;
 mod clocks;
 mod documents;
+mod entrusted;
 mod journal;
 mod kills;
+mod markers;
 mod proxy;
 mod random;
+mod recorder;
 mod spool;
 mod world;

@@ -3,7 +3,6 @@
 
 use crate::world::World;
 use serde_json::json;
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +10,23 @@ use std::thread;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Moves a service before it first starts: it gets another port, and the name that it is called by
+/// stays. Gives the address that is free now, the service's own, and the name.
+pub(crate) fn take_place(world: &World, service: &str) -> (SocketAddr, SocketAddr, String) {
+    let place = world.address(service).unwrap();
+    let url = format!("http://{place}");
+    let behind = TcpListener::bind("127.0.0.1:0").unwrap();
+    let behind = behind.local_addr().unwrap();
+    world.change_config(service, |config| {
+        config["listen"] = json!(behind);
+        match service {
+            "node" => config["origins"] = json!([url]),
+            _ => config["public_url"] = json!(url),
+        }
+    });
+    (place, behind, url)
+}
 
 type Bend = Box<dyn Fn(&mut Vec<u8>) + Send + Sync>;
 /// Answers to requests whose path holds this, and what becomes of them.
@@ -22,22 +38,9 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Takes a service's place before it first starts: the service gets another port, and the name
-    /// that it is called by stays.
+    /// Takes a service's place before it first starts.
     pub(crate) fn before(world: &World, service: &str) -> Self {
-        let place = world.address(service).unwrap();
-        let url = format!("http://{place}");
-        let behind = TcpListener::bind("127.0.0.1:0").unwrap();
-        let behind = behind.local_addr().unwrap();
-        let path = world.config(service);
-        let mut config: serde_json::Value =
-            serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        config["listen"] = json!(behind);
-        match service {
-            "node" => config["origins"] = json!([url]),
-            _ => config["public_url"] = json!(url),
-        }
-        fs::write(&path, config.to_string()).unwrap();
+        let (place, behind, url) = take_place(world, service);
         let (listener, bent) = (TcpListener::bind(place).unwrap(), Bent::default());
         let own = Arc::clone(&bent);
         // Both end with the test's process.

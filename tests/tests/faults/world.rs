@@ -3,6 +3,8 @@
 
 use crate::documents;
 use medfolder_gateway::inner::Status;
+use medfolder_ledger::Chain;
+use medfolder_ledger::policy::Policy;
 use medfolder_tests::{Device, Served, binary, eventually};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -30,11 +32,18 @@ pub(crate) struct World {
     running: BTreeMap<String, Child>,
     /// Milliseconds by which a process' clock is wrong.
     shifts: BTreeMap<String, i64>,
+    /// From which level on services log.
+    level: &'static str,
 }
 
 impl World {
     /// Makes keys, genesis, configurations and enrolled doctors; nothing runs.
     pub(crate) fn new() -> Self {
+        Self::of("international")
+    }
+
+    /// The same on a suite.
+    pub(crate) fn of(suite: &str) -> Self {
         let place = tempfile::tempdir().unwrap();
         let data = place.path().join("data");
         for (hospital, name) in HOSPITALS.iter().enumerate() {
@@ -49,7 +58,8 @@ impl World {
         }
         let base = place.path().join("world");
         let (port, data) = (free_port().to_string(), data.to_str().unwrap());
-        let mut served = Served::start_with(&base, &["--port", &port, "--data", data]);
+        let words = ["--port", &port, "--data", data, "--suite", suite];
+        let mut served = Served::start_with(&base, &words);
         let genesis = PathBuf::from(served.text("/genesis"));
         served.end_with("-TERM");
         let base = genesis.parent().unwrap().to_owned();
@@ -61,7 +71,45 @@ impl World {
             place,
             running: BTreeMap::new(),
             shifts: BTreeMap::new(),
+            level: "info",
         }
+    }
+
+    /// Founds the consortium anew with another policy: nothing ran, and nobody is enrolled.
+    pub(crate) fn found_anew(&self, change: impl FnOnce(&mut Policy)) -> Chain {
+        let path = self.file("genesis.cbor");
+        let chain = Chain::from_bytes(&fs::read(&path).unwrap()).unwrap();
+        let mut genesis = chain.genesis().clone();
+        change(&mut genesis.policy);
+        let chain = Chain::new(genesis).unwrap();
+        fs::write(path, chain.to_bytes()).unwrap();
+        let parts = ["inner", "edge", "spool/out", "spool/in"];
+        let hospitals = HOSPITALS.map(|hospital| parts.map(|part| format!("{hospital}/{part}")));
+        let folders = hospitals.into_iter().flatten();
+        for folder in folders.chain(["node/data".to_owned()]) {
+            let folder = self.file(&folder);
+            fs::remove_dir_all(&folder).unwrap();
+            fs::create_dir_all(folder).unwrap();
+        }
+        chain
+    }
+
+    /// Lets services tell everything in their logs, from their next start on.
+    pub(crate) const fn log_all(&mut self) {
+        self.level = "debug";
+    }
+
+    /// Where services log.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.place.path().join("logs")
+    }
+
+    /// Changes a service's configuration.
+    pub(crate) fn change_config(&self, service: &str, change: impl FnOnce(&mut serde_json::Value)) {
+        let path = self.config(service);
+        let mut config = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        change(&mut config);
+        fs::write(path, config.to_string()).unwrap();
     }
 
     /// A file of the world.
@@ -115,7 +163,7 @@ impl World {
             Some((_, "signer")) => &["signer"],
             Some((_, part)) => &["gateway", if part == "inner" { "inner" } else { "edge" }],
         };
-        let logs = self.place.path().join("logs");
+        let logs = self.logs();
         fs::create_dir_all(&logs).unwrap();
         let log = logs.join(format!("{service}.log"));
         let log = OpenOptions::new()
@@ -130,6 +178,7 @@ impl World {
             .arg(self.config(service));
         let shift = self.shifts.get(service).copied().unwrap_or_default();
         command.env("MEDFOLDER_CLOCK_SHIFT", shift.to_string());
+        command.env("RUST_LOG", self.level);
         command
             // Its input closes when this process ends, however it ends.
             .arg("--exit-with-stdin")
@@ -175,7 +224,7 @@ impl World {
 
     /// The last lines that a service wrote.
     pub(crate) fn log(&self, service: &str) -> String {
-        let log = self.place.path().join(format!("logs/{service}.log"));
+        let log = self.logs().join(format!("{service}.log"));
         let text = fs::read_to_string(log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(5)..].join("\n")
