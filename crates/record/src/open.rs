@@ -77,11 +77,13 @@ impl Placed<'_> {
         }
         let core = envelope.core().clone();
         let core_digest = envelope.core_digest(suite);
+        let root = envelope.content_root();
         Ok(Opened {
             suite,
             id,
             core,
             core_digest,
+            root,
             key,
             statement,
             tree,
@@ -152,6 +154,8 @@ pub struct Opened {
     id: RecordId,
     core: Core,
     core_digest: Digest,
+    /// The tree's, and the leaf's.
+    root: ContentRoot,
     key: RecordKey,
     statement: Statement,
     tree: ContentTree,
@@ -178,7 +182,6 @@ impl Opened {
     /// [`Check::Author`], [`Check::SignerUnknown`], [`Check::Signature`] or as
     /// [`crate::StaffKey::counts`].
     pub fn verify(self, staff: &impl StaffKeys, sealed: &SealedAt) -> Result<Record, Check> {
-        let root = self.tree.root();
         let author = self.statement.author.key;
         if author.is_some_and(|author| !self.signatures.native().any(|s| s.key == author)) {
             return Err(Check::Author);
@@ -188,7 +191,7 @@ impl Opened {
                 .staff_key(&signature.key)
                 .ok_or(Check::SignerUnknown)?;
             signature
-                .verify(&key.key, &self.core.place.genesis, &root)
+                .verify(&key.key, &self.core.place.genesis, &self.root)
                 .map_err(|_| Check::Signature)?;
             key.counts(signature, &self.core.place.member, sealed)?;
         }
@@ -221,8 +224,8 @@ impl Record {
 
     /// Its content root.
     #[must_use]
-    pub fn content_root(&self) -> ContentRoot {
-        self.0.tree.root()
+    pub const fn content_root(&self) -> ContentRoot {
+        self.0.root
     }
 
     /// What it says of itself.

@@ -91,6 +91,7 @@ pub(crate) const COLUMNS: &str = "record.id, record.record, seal.visit, record.h
         UNION ALL \
         SELECT older.replaces, depth + 1 FROM earlier \
             JOIN record AS older ON older.record = earlier.name AND older.folder = record.folder \
+            AND older.hospital = record.hospital \
             WHERE older.replaces IS NOT NULL AND depth < 1000) \
      SELECT 1 + count(*) FROM earlier), \
     record.replaced_by IS NOT NULL OR record.withdrawn = 1, record.written, record.day, \

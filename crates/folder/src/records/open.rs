@@ -52,7 +52,7 @@ impl Folder<'_> {
             (State::Failed, Some(code)) => return Err(FolderError::FailedRecord(code.clone())),
             _ => return Err(FolderError::RecordWaiting),
         };
-        let versions = versions(&database, self.id, &listed.record.to_string())?;
+        let versions = versions(&database, self.id, &listed)?;
         Ok(Shown {
             listed,
             record,
@@ -87,7 +87,8 @@ impl Folder<'_> {
         }
     }
 
-    /// The record of this id or with an id that begins so, as lists show it.
+    /// The record of this id or with an id that begins so, as lists show it; of one whose leaf another
+    /// hospital copied, the one that is verified.
     ///
     /// # Errors
     /// `record.unknown`, `record.ambiguous`.
@@ -97,8 +98,10 @@ impl Folder<'_> {
         }
         let database = self.vault.database()?;
         let mut statement = database.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM record JOIN seal ON seal.id = record.seal
-             WHERE record.folder = ?1 AND record.record >= ?2 AND record.record < ?3 LIMIT 2"
+            "SELECT {COLUMNS}, min(record.state <> 'verified')
+             FROM record JOIN seal ON seal.id = record.seal
+             WHERE record.folder = ?1 AND record.record >= ?2 AND record.record < ?3
+             GROUP BY record.record LIMIT 2"
         ))?;
         let name = name.to_ascii_lowercase();
         // 'g' sorts behind every hexadecimal digit.
@@ -240,21 +243,27 @@ pub(crate) fn staff_key(
 }
 
 /// The chain of versions that `record` belongs to, oldest first.
-fn versions(database: &Connection, folder: i64, record: &str) -> Result<Vec<Version>, FolderError> {
+fn versions(
+    database: &Connection,
+    folder: i64,
+    listed: &Listed,
+) -> Result<Vec<Version>, FolderError> {
     let mut statement = database.prepare_cached(
         "WITH RECURSIVE family(name) AS (
              SELECT ?2
              UNION SELECT other.record FROM family JOIN record AS other
-                 ON other.folder = ?1 AND other.replaces = family.name
+                 ON other.folder = ?1 AND other.hospital = ?3 AND other.replaces = family.name
              UNION SELECT other.record FROM family JOIN record AS other
-                 ON other.folder = ?1 AND other.replaced_by = family.name)
+                 ON other.folder = ?1 AND other.hospital = ?3 AND other.replaced_by = family.name)
          SELECT record.record, record.replaced_by IS NULL AND record.withdrawn = 0, record.date,
              record.written, record.day
          FROM record JOIN seal ON seal.id = record.seal
-         WHERE record.folder = ?1 AND record.record IN (SELECT name FROM family)
+         WHERE record.folder = ?1 AND record.hospital = ?3
+           AND record.record IN (SELECT name FROM family)
          ORDER BY seal.id, record.k",
     )?;
-    let rows = statement.query_map(params![folder, record], |row| {
+    let (record, hospital) = (listed.record.to_string(), listed.hospital.to_string());
+    let rows = statement.query_map(params![folder, record, hospital], |row| {
         Ok(Version {
             record: parsed(row, 0)?,
             in_force: row.get(1)?,

@@ -69,7 +69,7 @@ impl Folder<'_> {
                 Ok(_) => {
                     let database = self.vault.database()?;
                     for (_, record, what) in &findings.records {
-                        set_reported(&database, self.id, record, *what)?;
+                        set_reported(&database, self.id, card, record, *what)?;
                     }
                     reported += findings.records.len();
                 }
@@ -148,6 +148,7 @@ impl Folder<'_> {
 pub(super) fn take_in(
     database: &Connection,
     folder: i64,
+    card: &Card,
     report: &ZoneReport,
 ) -> Result<(), FolderError> {
     if report.by == ZoneReporter::Edge {
@@ -155,7 +156,7 @@ pub(super) fn take_in(
     }
     for finding in &report.findings {
         if let Some(record) = report.list.leaves.get(usize::from(finding.k)) {
-            set_reported(database, folder, record, finding.what)?;
+            set_reported(database, folder, card, record, finding.what)?;
         }
     }
     Ok(())
@@ -164,11 +165,20 @@ pub(super) fn take_in(
 fn set_reported(
     database: &Connection,
     folder: i64,
+    card: &Card,
     record: &RecordId,
     what: ZoneFinding,
 ) -> Result<(), FolderError> {
     database
-        .prepare_cached("UPDATE record SET reported = ?3 WHERE folder = ?1 AND record = ?2")?
-        .execute(params![folder, record.to_string(), word(what)])?;
+        .prepare_cached(
+            "UPDATE record SET reported = ?3
+             WHERE folder = ?1 AND record = ?2 AND hospital = ?4",
+        )?
+        .execute(params![
+            folder,
+            record.to_string(),
+            word(what),
+            card.member.to_string()
+        ])?;
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! What the ledger says of a card, written into the vault: seals, replacements, withdrawals.
 //!
 //! Entries arrive proven: their list is whole as of a checkpoint. Records begin as *waiting*; what
-//! stands in the list is never dropped, so a record that nobody delivers stays visible by name.
+//! stands in the list is never dropped, so a record that nobody delivers stays visible by name. A leaf
+//! is its hospital's: what another one's seal, which may copy it, says of it counts for that copy only.
 
 use crate::{Card, FolderError};
 use medfolder_ledger::body::{Mark, Seal, Withdraw};
@@ -28,8 +29,10 @@ pub(crate) fn take_in(
 ) -> Result<usize, FolderError> {
     match &entry.transaction.body {
         Body::Seal(seal) => take_seal(database, folder, card, entry, seal),
-        Body::Withdraw(withdraw) => take_withdraw(database, folder, withdraw).map(|()| 0),
-        Body::ZoneReport(report) => super::report::take_in(database, folder, report).map(|()| 0),
+        Body::Withdraw(withdraw) => take_withdraw(database, folder, card, withdraw).map(|()| 0),
+        Body::ZoneReport(report) => {
+            super::report::take_in(database, folder, card, report).map(|()| 0)
+        }
         Body::RegisterCard(_) => set_linked(database, card, entry.step.block_time),
         Body::FreezeCard(_) => set_state(database, card, "frozen"),
         Body::LiftFreeze(_) => set_state(database, card, "registered"),
@@ -112,7 +115,8 @@ fn add_record(
     database
         .prepare_cached(
             "INSERT INTO record (folder, seal, record, k, replaces, state, hospital, date)
-             VALUES (?1, ?2, ?3, ?4, ?5, 'waiting', ?6, ?7)",
+             VALUES (?1, ?2, ?3, ?4, ?5, 'waiting', ?6, ?7)
+             ON CONFLICT (folder, hospital, record) DO NOTHING",
         )?
         .execute(params![
             folder,
@@ -125,8 +129,16 @@ fn add_record(
         ])?;
     if let Some(replaced) = replaces {
         database
-            .prepare_cached("UPDATE record SET replaced_by = ?3 WHERE folder = ?1 AND record = ?2")?
-            .execute(params![folder, replaced.to_string(), leaf.to_string()])?;
+            .prepare_cached(
+                "UPDATE record SET replaced_by = ?3
+                 WHERE folder = ?1 AND record = ?2 AND hospital = ?4",
+            )?
+            .execute(params![
+                folder,
+                replaced.to_string(),
+                leaf.to_string(),
+                seal.member.to_string()
+            ])?;
     }
     Ok(())
 }
@@ -134,12 +146,16 @@ fn add_record(
 fn take_withdraw(
     database: &Connection,
     folder: i64,
+    card: &Card,
     withdraw: &Withdraw,
 ) -> Result<(), FolderError> {
     if let Some(leaf) = withdraw.leaf() {
         database
-            .prepare_cached("UPDATE record SET withdrawn = 1 WHERE folder = ?1 AND record = ?2")?
-            .execute(params![folder, leaf.to_string()])?;
+            .prepare_cached(
+                "UPDATE record SET withdrawn = 1
+                 WHERE folder = ?1 AND record = ?2 AND hospital = ?3",
+            )?
+            .execute(params![folder, leaf.to_string(), card.member.to_string()])?;
     }
     Ok(())
 }
@@ -166,17 +182,17 @@ mod tests {
     use crate::records::sealed_at;
     use crate::{Unlock, Vault};
     use medfolder_crypto::Digest;
-    use medfolder_ledger::body::SealedLeaf;
+    use medfolder_ledger::body::{LeafList, SealedLeaf};
     use medfolder_record::{AreaId, MemberId, SealedAt, VisitId};
 
-    fn late_seal(card: &Card) -> Seal {
+    fn seal(card: &Card, seq: u32) -> Seal {
         let leaf = RecordId(Digest([7; 32]));
         let replaces = None;
         Seal {
             member: card.member,
             card: card.number,
             visit: VisitId([1; 16]),
-            seq: 0,
+            seq,
             area: AreaId([2; 16]),
             policy: 0,
             time: 1_000,
@@ -186,37 +202,90 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_seal_is_judged_by_the_place_and_time_that_the_list_proves_and_not_by_its_own() {
-        let dir = tempfile::tempdir().unwrap();
-        let unlock = Unlock::Passphrase("correct horse battery");
-        let vault = Vault::create(&dir.path().join("vault"), &unlock).unwrap();
-        let database = vault.database().unwrap();
-        let card = Card {
-            row: 1,
-            number: CardNumber(Digest([3; 32])),
-            member: MemberId([4; 16]),
-            index: 0,
-        };
-        database
-            .execute_batch(
-                "INSERT INTO folder VALUES (1, 'f', x'00', x'00', '[]', 'n', 0, 0, NULL);
-                 INSERT INTO card (id, folder, number, member, idx, state)
-                     VALUES (1, 1, 'c', 'm', 0, 'registered');",
-            )
-            .unwrap();
+    fn entry(body: Body, position: u64) -> Entry {
         let transaction = Transaction {
             version: 0,
             valid_until: 9_999_999,
-            body: Body::Seal(late_seal(&card)),
+            body,
             signatures: Vec::new(),
         };
         let step = TransactionStep {
             stored: transaction.to_bytes(),
-            position: 41,
+            position,
             block_time: 5_000_000,
         };
-        let entry = Entry { step, transaction };
+        Entry { step, transaction }
+    }
+
+    fn card_of(row: i64) -> Card {
+        let of = u8::try_from(row).unwrap();
+        Card {
+            row,
+            number: CardNumber(Digest([of; 32])),
+            member: MemberId([of; 16]),
+            index: 0,
+        }
+    }
+
+    fn vault_with_cards(dir: &std::path::Path) -> Vault {
+        let unlock = Unlock::Passphrase("correct horse battery");
+        let vault = Vault::create(&dir.join("vault"), &unlock).unwrap();
+        vault
+            .database()
+            .unwrap()
+            .execute_batch(
+                "INSERT INTO folder VALUES (1, 'f', x'00', x'00', '[]', 'n', 0, 0, NULL);
+                 INSERT INTO card (id, folder, number, member, idx, state)
+                     VALUES (1, 1, 'c', 'm', 0, 'registered'), (2, 1, 'd', 'n', 0, 'registered');",
+            )
+            .unwrap();
+        vault
+    }
+
+    #[test]
+    fn a_hospital_that_copies_anothers_leaf_withdraws_and_hides_nothing_of_it() {
+        let (first, copying) = (card_of(1), card_of(2));
+        for order in [[&first, &copying], [&copying, &first]] {
+            let dir = tempfile::tempdir().unwrap();
+            let vault = vault_with_cards(dir.path());
+            let database = vault.database().unwrap();
+            for card in order {
+                let sealed = entry(Body::Seal(seal(card, 0)), 41);
+                take_in(&database, 1, card, &sealed).unwrap();
+                // The same leaf a second time changes nothing and stops nothing.
+                let again = entry(Body::Seal(seal(card, 1)), 43);
+                take_in(&database, 1, card, &again).unwrap();
+            }
+            let withdraw = Withdraw {
+                member: copying.member,
+                list: LeafList {
+                    visit: VisitId([1; 16]),
+                    seq: 0,
+                    leaves: vec![RecordId(Digest([7; 32]))],
+                },
+                k: 0,
+                reason: medfolder_ledger::body::WithdrawReason::Wrong,
+            };
+            let withdrawn = entry(Body::Withdraw(withdraw), 44);
+            take_in(&database, 1, &copying, &withdrawn).unwrap();
+            let rows = |withdrawn: bool| -> Vec<String> {
+                let sql = "SELECT hospital FROM record WHERE withdrawn = ?1";
+                let mut statement = database.prepare(sql).unwrap();
+                let rows = statement.query_map([withdrawn], |row| row.get(0)).unwrap();
+                rows.map(Result::unwrap).collect()
+            };
+            assert_eq!(rows(false), [first.member.to_string()]);
+            assert_eq!(rows(true), [copying.member.to_string()]);
+        }
+    }
+
+    #[test]
+    fn a_seal_is_judged_by_the_place_and_time_that_the_list_proves_and_not_by_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let vault = vault_with_cards(dir.path());
+        let database = vault.database().unwrap();
+        let card = card_of(1);
+        let entry = entry(Body::Seal(seal(&card, 0)), 41);
         assert_eq!(take_in(&database, 1, &card, &entry).unwrap(), 1);
         let sealed = database
             .query_row("SELECT position, block_time FROM seal", [], |row| {

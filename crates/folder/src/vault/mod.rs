@@ -173,11 +173,13 @@ fn connect(directory: &Path, key: &Secret32) -> Result<Connection, FolderError> 
     database.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
-         PRAGMA foreign_keys = ON;
+         PRAGMA foreign_keys = OFF;
          PRAGMA cache_size = -16384;
          PRAGMA temp_store = MEMORY;
          PRAGMA secure_delete = ON;",
     )?;
+    // A migration that makes a table anew must not take the rows that point to it along.
     schema::migrate(&mut database)?;
+    database.execute_batch("PRAGMA foreign_keys = ON;")?;
     Ok(database)
 }

@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/004_replaced.sql"),
     include_str!("migrations/005_share_state.sql"),
     include_str!("migrations/006_access_log.sql"),
+    include_str!("migrations/007_leaf_of_a_hospital.sql"),
 ];
 
 /// Brings the database to the newest version, each step in a transaction of its own.
@@ -60,5 +61,40 @@ mod tests {
         let mut database = Connection::open_in_memory().unwrap();
         migrate(&mut database).unwrap();
         migrate(&mut database).unwrap();
+    }
+
+    #[test]
+    fn a_table_that_is_made_anew_keeps_what_points_to_it() {
+        let mut database = Connection::open_in_memory().unwrap();
+        database
+            .execute_batch("PRAGMA foreign_keys = OFF;")
+            .unwrap();
+        for sql in MIGRATIONS.iter().take(6) {
+            database.execute_batch(sql).unwrap();
+        }
+        let rows = "INSERT INTO folder VALUES (1, 'f', x'00', x'00', '[]', 'n', 0, 0, NULL);
+             INSERT INTO card (id, folder, number, member, idx, state)
+                 VALUES (1, 1, 'c', 'm', 0, 'registered');
+             INSERT INTO seal VALUES (1, 1, 'v', 0, 7, 8, 0, NULL, x'00');
+             INSERT INTO record (id, folder, seal, record, k, state, hospital, date)
+                 VALUES (9, 1, 1, 'r', 0, 'verified', 'm', 5);
+             INSERT INTO content VALUES (9, x'0102');";
+        database.execute_batch(rows).unwrap();
+        let version = FORSAKEN + 6;
+        database
+            .pragma_update(None, "user_version", version)
+            .unwrap();
+        migrate(&mut database).unwrap();
+        let kept = "SELECT record.record, content.envelope
+             FROM record JOIN content ON content.record = record.id";
+        let kept: (String, Vec<u8>) = database
+            .query_row(kept, [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!(kept, ("r".to_owned(), vec![1, 2]));
+        let broken = database
+            .prepare("PRAGMA foreign_key_check")
+            .unwrap()
+            .exists([]);
+        assert!(!broken.unwrap());
     }
 }
