@@ -13,7 +13,7 @@
 //! with the document as the file that it signs and the roots in which its paths end: whoever verifies
 //! the record later needs nothing else.
 
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use medfolder_crypto::Suite;
@@ -104,8 +104,13 @@ fn read(
     name.push(".");
     name.push(ending);
     let path = document.with_file_name(name);
-    let Ok(file) = root.file(&path) else {
-        return Ok(None);
+    let file = match root.file(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        // A link or a pipe in its place.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(InletError::Carried),
+        // It is there and cannot be read now: without it the document is not taken.
+        Err(error) => return Err(InnerError::from(error).into()),
     };
     let stamp = Stamp::of_file(&file)?;
     if stamp.size() > MAX_LEN as u64 {

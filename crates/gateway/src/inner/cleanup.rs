@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::InnerError;
 use super::desk;
-use super::store::batch;
+use super::store::{batch, record};
 use super::vault_file::{names, shred};
 use super::zone::{Zone, sql_time};
 
@@ -64,6 +64,25 @@ pub(crate) fn sweep_files(zone: &Zone) -> Result<(), InnerError> {
     Ok(())
 }
 
+/// What corrects a record that is forgotten was never delivered either: it is signed anew, as a first
+/// version.
+fn first_versions(
+    db: &Connection,
+    forgotten: &str,
+    states: (i64, i64, i64),
+) -> Result<(), InnerError> {
+    db.execute(
+        &format!(
+            "UPDATE records SET state = {}, reason = '', replaces = 0, key = x'', root = x'',
+               statement = x'', signature = x''
+             WHERE replaces IN ({forgotten}) AND id NOT IN ({forgotten})",
+            record::NO_KEY
+        ),
+        states,
+    )?;
+    Ok(())
+}
+
 /// Deletes what was kept for thirty days: rejected files, visits that nobody could seal, old
 /// codes. Hospital systems deliver such visits again.
 pub(crate) fn forget_old(zone: &Zone) -> Result<(), InnerError> {
@@ -81,6 +100,7 @@ pub(crate) fn forget_old(zone: &Zone) -> Result<(), InnerError> {
         files.extend(of_visits.query_map(states, |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?);
         db.execute("DELETE FROM rejected WHERE at < ?1", [before])?;
         let records = format!("SELECT id FROM records WHERE batch IN ({old})");
+        first_versions(db, &records, states)?;
         db.execute(&format!("DELETE FROM drafts WHERE record IN ({records})"), states)?;
         if db.execute(&format!("DELETE FROM records WHERE batch IN ({old})"), states)? > 0 {
             db.execute("DELETE FROM inputs WHERE at < ?1", [before])?;

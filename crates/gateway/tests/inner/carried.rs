@@ -95,6 +95,27 @@ async fn a_carried_signature_is_checked_at_sealing_and_reaches_the_patient_with_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_signature_that_lies_there_and_cannot_be_read_is_not_taken_for_none() {
+    let mut world = world(true).await;
+    let elsewhere = world.watched().with_file_name("elsewhere.p7s");
+    std::fs::copy(root("visit.json.p7s"), &elsewhere).unwrap();
+    for (document, ending) in [("a.json", "p7s"), ("b.json", "crl")] {
+        let path = world.watched().join(document);
+        let beside = |ending: &str| path.with_file_name(format!("{document}.{ending}"));
+        std::fs::copy(root("visit.json.p7s"), beside("p7s")).unwrap();
+        let _ = std::fs::remove_file(beside(ending));
+        std::os::unix::fs::symlink(&elsewhere, beside(ending)).unwrap();
+        std::fs::write(&path, DOCUMENT).unwrap();
+    }
+    world
+        .until_status("refused", |s| s.skipped.len() == 2)
+        .await;
+    let status = world.status().await;
+    assert_eq!(status.records, 0);
+    assert!(status.skipped.iter().all(|one| one.code == "inlet.carried"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_carried_signature_that_does_not_hold_keeps_the_visit_back_by_name() {
     for (roots, change, code) in [
         (true, true, "carried.file"),

@@ -4,7 +4,7 @@ use medfolder_crypto::Suite;
 use medfolder_ledger::body::Mark;
 
 use crate::ledger::NOW;
-use crate::world::{MRN, Patient, World, bundle};
+use crate::world::{MRN, Patient, World, bundle, doctor};
 
 async fn from_folder_to_patient(suite: Suite) {
     let mut world = World::new(suite).await;
@@ -254,4 +254,29 @@ async fn a_lapsed_seal_is_signed_again_over_the_same_leaves() {
     assert!(seal.time >= NOW + 2 * 3_600_000 && at.time >= seal.time);
     assert_eq!(world.edge.deliveries, 1);
     assert_eq!(world.records_of(&patient).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_corrects_a_visit_that_was_forgotten_is_sealed_as_a_first_version() {
+    const DAY: u64 = 24 * 3_600_000;
+    let mut world = World::new(Suite::International).await;
+    world.one_doctor().await;
+    let patient = Patient::new(&world.chain, 1);
+    world.post_fhir(bundle("P1", "V1", "D1", 1, "text")).await;
+    world.until_status("signed", |s| s.signed == 1).await;
+    world.clock.advance(20 * DAY);
+    world.post_fhir(bundle("P1", "V2", "D1", 2, "more")).await;
+    world.until_status("both signed", |s| s.signed == 2).await;
+    // Nobody linked a card for thirty days: the first visit is forgotten at the next start.
+    world.clock.advance(11 * DAY);
+    world.edge.ledger.commit(Vec::new());
+    world.halt().await;
+    world.start().await;
+    world.until_status("forgotten", |s| s.records == 1).await;
+    world.start_signer(vec![doctor(Suite::International, 1)]);
+    world.link("P1", &patient).await;
+    world.until_status("final", |s| s.done == 1).await;
+    let records = world.records_of(&patient);
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].statement().replaces, None);
 }
