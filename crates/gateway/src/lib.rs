@@ -13,6 +13,7 @@ pub mod clock;
 pub mod edge;
 mod full;
 pub mod inner;
+mod intact;
 mod parallel;
 pub mod signer;
 pub mod spool;

@@ -23,6 +23,7 @@ use super::session::Sessions;
 use super::share::purge;
 use super::{follow, tasks};
 use crate::clock::{SharedClock, SystemClock};
+use crate::intact;
 use crate::spool::{Reader, SpoolError, Writer};
 use crate::troubles::Troubles;
 
@@ -236,6 +237,9 @@ async fn open(config: &Config, parts: Parts, origin: String) -> Result<App, Star
     let layout = Layout(&config.data_dir);
     std::fs::create_dir_all(layout.0)?;
     let lock = lock(&layout)?;
+    if intact::is_gone(&layout.index(), &layout.pepper()) {
+        return Err(DbError::Missing.into());
+    }
     let db = Db::open(&layout.index(), config.tuning.index_bytes)?;
     let last = db.read(follow::last_header).await?;
     let head = last.map_or_else(

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::full::is_full;
+use crate::intact::is_damage;
 use crate::spool::SpoolError;
 
 /// Failure of an inner zone; what a caller did wrong is a refusal of its own part instead.
@@ -23,6 +24,12 @@ pub enum InnerError {
     /// No room on a disk; what was being done is done again when there is.
     #[error("the disk is full")]
     Full,
+    /// The database is missing or empty, and what belongs to it is here.
+    #[error("the inner zone's database is missing")]
+    DatabaseMissing,
+    /// The database cannot be read any more.
+    #[error("the inner zone's database is damaged")]
+    DatabaseDamaged,
     /// The database refused.
     #[error("the inner zone's database cannot be read or written")]
     Database(rusqlite::Error),
@@ -50,6 +57,8 @@ impl InnerError {
             Self::SealKey => "inner.seal_key",
             Self::ReceiveKey => "inner.receive_key",
             Self::Full => "storage.full",
+            Self::DatabaseMissing => "inner.database_missing",
+            Self::DatabaseDamaged => "inner.database_damaged",
             Self::Database(_) => "inner.database",
             Self::Damaged => "inner.damaged",
             Self::Io(_) => "inner.io",
@@ -63,6 +72,7 @@ impl From<rusqlite::Error> for InnerError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            _ if is_damage(&error) => Self::DatabaseDamaged,
             _ => Self::Database(error),
         }
     }

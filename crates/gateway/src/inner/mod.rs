@@ -52,6 +52,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::{SharedClock, SystemClock};
+use crate::intact;
 use crate::spool::{Reader, Writer};
 pub use config::{Config, Keys, Tokens, Tuning};
 pub use error::InnerError;
@@ -146,9 +147,12 @@ fn open(config: Config, clock: SharedClock) -> Result<Zone, InnerError> {
     let carried_roots = carried::roots(&chain, &config.carried_roots)?;
     let zone_key = keyfile::load_or_create(&config.data_dir.join("zone.key"), &mut os_rng())?;
     let files = config.data_dir.join("files");
+    let database = config.data_dir.join("inner.db");
+    if intact::is_gone(&database, &files) {
+        return Err(InnerError::DatabaseMissing);
+    }
+    let store = Store::open(&database, config.tuning.database_bytes)?;
     std::fs::create_dir_all(&files)?;
-    let limit = config.tuning.database_bytes;
-    let store = Store::open(&config.data_dir.join("inner.db"), limit)?;
     let seals = store.read(|db| SealKeys::load(suite, &config.keys, db, member))?;
     let key = ZoneKey::new(suite, zone_key);
     Ok(Zone {

@@ -8,6 +8,7 @@ use medfolder_crypto::{Digest, Suite};
 use medfolder_gateway::certified::Certified;
 use medfolder_gateway::spool::{In, Out, Refused};
 use medfolder_ledger::Transaction;
+use serde_json::json;
 
 use crate::hospital::{self, Visit, send};
 use crate::relay::from_edge;
@@ -112,6 +113,43 @@ async fn a_delivery_that_does_not_fit_its_seal_is_kept_aside_and_named_by_its_tr
             world.is_sealed(visit.id).then_some(())
         })
         .await;
+}
+
+#[tokio::test]
+async fn an_edge_whose_index_is_gone_or_broken_does_not_start_and_sweeps_no_ciphertext() {
+    let mut world = World::new().await;
+    let card = world.card().await;
+    world.deliver(&card, 43).await;
+    let index = world.dir.path().join("edge/index.db");
+    world.stop().await;
+    let db = rusqlite::Connection::open(&index).unwrap();
+    let cut = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+    assert_eq!(cut, Ok(0));
+    drop(db);
+    let whole = fs::read(&index).unwrap();
+    let mut torn = whole.clone();
+    torn[8_192..12_288].fill(0xFF);
+    let cases = [
+        (None, "index.missing"),
+        (Some(&whole[..0]), "index.missing"),
+        (Some(&whole[..whole.len() / 2]), "index.damaged"),
+        (Some(&torn[..]), "index.damaged"),
+    ];
+    for (content, code) in cases {
+        match content {
+            Some(bytes) => fs::write(&index, bytes).unwrap(),
+            None => fs::remove_file(&index).unwrap(),
+        }
+        let nowhere = ([127, 0, 0, 1], 0).into();
+        assert_eq!(world.start_at(nowhere).await, code);
+    }
+    fs::write(&index, whole).unwrap();
+    world.restart().await;
+    let audit = world.audit().await;
+    assert_eq!(
+        (&audit["records"], &audit["missing"]),
+        (&json!(2), &json!(0))
+    );
 }
 
 #[tokio::test]

@@ -169,7 +169,7 @@ impl World {
         self.restart().await;
     }
 
-    async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         if let Some((edge, stop)) = self.running.take() {
             stop.send_replace(true);
             edge.task.await.unwrap();

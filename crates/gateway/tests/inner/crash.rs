@@ -145,6 +145,47 @@ async fn a_visit_whose_stored_file_is_damaged_keeps_no_other_back_and_leaves_not
         .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zone_whose_database_is_gone_or_broken_does_not_start_and_removes_nothing() {
+    let mut world = World::new(Suite::International).await;
+    world.one_doctor().await;
+    world.drop_family("wang-xiulan/2020-07-15-pujiang-first-atrial-fibrillation");
+    world.until_status("signed", |s| s.signed == 5).await;
+    world.halt().await;
+    let database = world.config.data_dir.join("inner.db");
+    let db = rusqlite::Connection::open(&database).unwrap();
+    let cut = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+    assert_eq!(cut, Ok(0));
+    drop(db);
+    let whole = std::fs::read(&database).unwrap();
+    let stored = left(&world.config.data_dir.join("files"));
+    assert!(!stored.is_empty());
+    let mut torn = whole.clone();
+    torn[8_192..12_288].fill(0xFF);
+    let cases = [
+        (None, "inner.database_missing"),
+        (Some(&whole[..0]), "inner.database_missing"),
+        (Some(&whole[..whole.len() / 2]), "inner.database_damaged"),
+        (Some(&torn[..]), "inner.database_damaged"),
+        (Some(&b"a text".repeat(900)[..]), "inner.database_damaged"),
+    ];
+    for (content, code) in cases {
+        match content {
+            Some(bytes) => std::fs::write(&database, bytes).unwrap(),
+            None => std::fs::remove_file(&database).unwrap(),
+        }
+        let (_stop, stopped) = tokio::sync::watch::channel(false);
+        let started = medfolder_gateway::inner::serve(world.config.clone(), stopped).await;
+        assert_eq!(started.unwrap_err().code(), code);
+        assert_eq!(left(&world.config.data_dir.join("files")), stored);
+    }
+    std::fs::write(&database, whole).unwrap();
+    world.start().await;
+    let patient = Patient::new(&world.chain, 1);
+    world.link("T00351204", &patient).await;
+    world.until_status("final", |s| s.done_records == 5).await;
+}
+
 /// A machine that stops after a file was stored and before it was removed leaves it for the next
 /// start, with all that it names.
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::intact;
+
 const MIGRATIONS: &[&str] = &[
     include_str!("0001_edge.sql"),
     include_str!("0002_receipt.sql"),
@@ -26,6 +28,12 @@ pub enum DbError {
     /// SQLite refused: file damaged, busy.
     #[error("the index could not be read or written")]
     Sqlite(rusqlite::Error),
+    /// Nothing is left of the file, and what belongs to it is here.
+    #[error("the index is missing")]
+    Missing,
+    /// The file cannot be read any more.
+    #[error("the index is damaged")]
+    Damaged,
     /// Made by a newer release.
     #[error("the index was written by a newer release")]
     Newer,
@@ -40,6 +48,8 @@ impl DbError {
         match self {
             Self::Full => "storage.full",
             Self::Sqlite(_) => "index.sqlite",
+            Self::Missing => "index.missing",
+            Self::Damaged => "index.damaged",
             Self::Newer => "index.newer",
             Self::Closing => "index.closing",
         }
@@ -50,6 +60,7 @@ impl From<rusqlite::Error> for DbError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            _ if intact::is_damage(&error) => Self::Damaged,
             _ => Self::Sqlite(error),
         }
     }
@@ -68,6 +79,9 @@ impl Db {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "secure_delete", true)?;
         connection.busy_timeout(std::time::Duration::from_secs(10))?;
+        if !intact::is_whole(&connection)? {
+            return Err(DbError::Damaged);
+        }
         migrate(&mut connection)?;
         if let Some(limit) = limit {
             let page: u64 =

@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::InnerError;
+use crate::intact;
 
 /// Migration n brings the database from version n to n + 1.
 const MIGRATIONS: [&str; 4] = [
@@ -34,6 +35,9 @@ impl Store {
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
              PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000;",
         )?;
+        if !intact::is_whole(&writing)? {
+            return Err(InnerError::DatabaseDamaged);
+        }
         migrate(&mut writing)?;
         if limit > 0 {
             let page: u64 = writing.pragma_query_value(None, "page_size", |row| row.get(0))?;
