@@ -1,4 +1,5 @@
-//! The direction of dependencies, as ARCHITECTURE.md draws it, read from `cargo metadata`.
+//! The direction of dependencies, as ARCHITECTURE.md draws it, read from `cargo metadata`; and what
+//! the contracts, which every node must execute to the same result, do not name at all.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -6,7 +7,7 @@
     reason = "tests"
 )]
 
-use medfolder_tests::root;
+use medfolder_tests::{root, sources_of};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -167,4 +168,51 @@ fn reachable<'a>(from: &'a str, graph: &BTreeMap<&'a str, &'a Value>) -> BTreeSe
         }
     }
     found
+}
+
+/// What differs from one node or run to the next: order of iteration, rounding, time, disk, network,
+/// randomness, threads.
+const NOT_IN_CONTRACTS: [&str; 16] = [
+    "HashMap",
+    "HashSet",
+    "RandomState",
+    "f32",
+    "f64",
+    "Instant",
+    "SystemTime",
+    "fs",
+    "TcpStream",
+    "UdpSocket",
+    "env",
+    "process",
+    "thread",
+    "rand",
+    "os_rng",
+    "getrandom",
+];
+
+/// Words of the code of the ledger's contracts; not those of its tests and comments.
+fn words_of_contracts() -> BTreeSet<String> {
+    let folder = root().join("crates/ledger/src");
+    let places = std::fs::read_dir(folder).unwrap().map(|entry| {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        format!("crates/ledger/src/{name}")
+    });
+    let places: Vec<String> = places.filter(|place| !place.ends_with("/tests")).collect();
+    let places: Vec<&str> = places.iter().map(String::as_str).collect();
+    let sources = sources_of(&places);
+    let code = sources.lines().filter_map(|line| line.split("//").next());
+    let words = code.flat_map(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_'));
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_contracts_name_nothing_that_could_differ_between_nodes() {
+    let words = words_of_contracts();
+    assert!(words.contains("BTreeMap") && words.contains("Refusal"));
+    let named: Vec<&str> = NOT_IN_CONTRACTS
+        .into_iter()
+        .filter(|word| words.contains(*word))
+        .collect();
+    assert!(named.is_empty(), "{named:?}");
 }

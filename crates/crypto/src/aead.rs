@@ -144,7 +144,7 @@ mod aes {
         }
 
         pub(super) fn seal(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], message: &[u8]) -> Vec<u8> {
-            let mut out = Vec::with_capacity(message.len() + TAG_LEN);
+            let mut out = Vec::with_capacity(message.len().saturating_add(TAG_LEN));
             out.extend_from_slice(message);
             let nonce = Nonce::assume_unique_for_key(*nonce);
             match self

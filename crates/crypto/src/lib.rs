@@ -11,6 +11,11 @@
 //!
 //! Formulas and byte layouts: `docs/formats/keys.md`.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
+
 pub mod aead;
 mod canonical;
 pub mod cbor;

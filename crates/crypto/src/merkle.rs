@@ -47,7 +47,7 @@ pub fn inclusion_path(suite: Suite, leaves: &[Digest], index: usize) -> Option<V
             leaves = left;
         } else {
             path.push(root(suite, left));
-            index -= left.len();
+            index = index.saturating_sub(left.len());
             leaves = right;
         }
     }
@@ -64,10 +64,8 @@ pub fn root_from_path(
     size: u64,
     path: &[Digest],
 ) -> Option<Digest> {
-    if index >= size {
-        return None;
-    }
-    let (mut node, mut last, mut hash) = (index, size - 1, leaf);
+    let last = size.checked_sub(1).filter(|last| index <= *last)?;
+    let (mut node, mut last, mut hash) = (index, last, leaf);
     for sibling in path {
         if last == 0 {
             return None;
@@ -89,7 +87,7 @@ pub fn root_from_path(
 
 /// The largest power of two below `len`; `len` is at least 2.
 const fn split_point(len: usize) -> usize {
-    1 << (len - 1).ilog2()
+    1 << len.saturating_sub(1).ilog2()
 }
 
 #[cfg(test)]

@@ -178,8 +178,9 @@ pub(crate) fn compressed(point: &sm2::AffinePoint) -> Vec<u8> {
 }
 
 fn message(label: Label, parts: &[&[u8]]) -> Vec<u8> {
-    let length = parts.iter().map(|part| part.len()).sum::<usize>();
-    let mut message = Vec::with_capacity(label.as_bytes().len() + 1 + length);
+    let lengths = parts.iter().map(|part| part.len());
+    let length = lengths.fold(label.as_bytes().len(), usize::saturating_add);
+    let mut message = Vec::with_capacity(length.saturating_add(1));
     message.extend_from_slice(label.as_bytes());
     message.push(0);
     parts

@@ -99,7 +99,7 @@ impl Suite {
 
     /// HKDF whose info is label ‖ 0x00 ‖ parts.
     pub fn derive(self, ikm: &Secret32, label: Label, parts: &[&[u8]]) -> Secret32 {
-        let mut info: Vec<&[u8]> = Vec::with_capacity(parts.len() + 2);
+        let mut info: Vec<&[u8]> = Vec::with_capacity(parts.len().saturating_add(2));
         info.push(label.as_bytes());
         info.push(&[0]);
         info.extend_from_slice(parts);

@@ -104,6 +104,8 @@ fn language_of(words: &[String]) -> Result<Language, WordsError> {
     ) {
         (None, _) => Ok(Language::English),
         (_, None) => Ok(Language::SimplifiedChinese),
-        (Some(english), Some(chinese)) => Err(WordsError::Unknown(english.max(chinese) + 1)),
+        (Some(english), Some(chinese)) => {
+            Err(WordsError::Unknown(english.max(chinese).saturating_add(1)))
+        }
     }
 }

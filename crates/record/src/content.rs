@@ -190,7 +190,8 @@ impl ContentTree {
         }
         attachments.iter().try_for_each(Attachment::check)?;
         let pieces = pieces::cut(body)?;
-        let mut leaves = Leaves::new(suite, salt, 1 + pieces.count() + attachments.len());
+        let count = [1, pieces.count(), attachments.len()].iter().sum();
+        let mut leaves = Leaves::new(suite, salt, count);
         leaves.push(PieceType::Statement, statement);
         for piece in pieces.iter() {
             let kind = if piece.is_entry {

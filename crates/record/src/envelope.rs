@@ -66,8 +66,10 @@ impl<'a> Envelope<'a> {
     fn encoded_length(&self) -> usize {
         // Array head, version, two byte strings of 32 with heads of two bytes.
         let fixed = 2 + 2 * 34;
-        let core = head_length(self.core_bytes.len()) + self.core_bytes.len();
-        fixed + core + head_length(self.sealed.len()) + self.sealed.len()
+        let (core, sealed) = (self.core_bytes.len(), self.sealed.len());
+        [fixed, head_length(core), core, head_length(sealed), sealed]
+            .iter()
+            .sum()
     }
 
     /// What everybody may know of the record.
@@ -159,7 +161,8 @@ pub(crate) fn write(
     signatures: &Digest,
     sealed: &[u8],
 ) -> Vec<u8> {
-    let mut e = Encoder::new(Vec::with_capacity(core.len() + sealed.len() + 128));
+    let length = [core.len(), sealed.len(), 128].iter().sum();
+    let mut e = Encoder::new(Vec::with_capacity(length));
     let done = (|| -> Result<(), encode::Error<_>> {
         e.array(ENVELOPE_ITEMS)?
             .u8(FORMAT_VERSION)?

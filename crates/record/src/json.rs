@@ -59,9 +59,13 @@ impl<'a> Scanner<'a> {
         self.bytes.get(self.at).copied()
     }
 
+    fn step(&mut self, bytes: usize) {
+        self.at = self.at.saturating_add(bytes);
+    }
+
     fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
+        self.step(usize::from(found));
         found
     }
 
@@ -71,7 +75,7 @@ impl<'a> Scanner<'a> {
 
     fn space(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
+            self.step(1);
         }
     }
 
@@ -93,7 +97,7 @@ impl<'a> Scanner<'a> {
         if !rest.starts_with(word.as_bytes()) {
             return self.fail();
         }
-        self.at += word.len();
+        self.step(word.len());
         Ok(())
     }
 
@@ -123,9 +127,9 @@ impl<'a> Scanner<'a> {
             self.space();
             match &mut entries {
                 Some(found) if is_entry && self.peek() == Some(b'[') => {
-                    self.array(depth + 1, Some(found))?;
+                    self.array(depth.saturating_add(1), Some(found))?;
                 }
-                _ => self.value(depth + 1)?,
+                _ => self.value(depth.saturating_add(1))?,
             }
             self.space();
             if !self.take(b',') {
@@ -162,10 +166,10 @@ impl<'a> Scanner<'a> {
             self.space();
             let start = self.at;
             if entries.is_some() && self.peek() != Some(b'{') {
-                self.value(depth + 1)?;
+                self.value(depth.saturating_add(1))?;
                 return Err(PiecesError::EntryNotObject(start));
             }
-            self.value(depth + 1)?;
+            self.value(depth.saturating_add(1))?;
             if let Some(found) = &mut entries {
                 found.push(start..self.at);
             }
@@ -186,9 +190,9 @@ impl<'a> Scanner<'a> {
             self.digits()?;
         }
         if let Some(b'e' | b'E') = self.peek() {
-            self.at += 1;
+            self.step(1);
             if let Some(b'+' | b'-') = self.peek() {
-                self.at += 1;
+                self.step(1);
             }
             self.digits()?;
         }
@@ -198,7 +202,7 @@ impl<'a> Scanner<'a> {
     fn digits(&mut self) -> Scanned<()> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.at += count;
+        self.step(count);
         if count == 0 { self.fail() } else { Ok(()) }
     }
 
@@ -222,7 +226,7 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let rest = self.bytes.get(start..).unwrap_or_default();
         let stop = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
-        self.at += rest.iter().position(stop).unwrap_or(rest.len());
+        self.step(rest.iter().position(stop).unwrap_or(rest.len()));
         match self.peek() {
             Some(b'"' | b'\\') => self
                 .text
@@ -237,7 +241,7 @@ impl<'a> Scanner<'a> {
         let Some(kind) = self.peek() else {
             return self.fail();
         };
-        self.at += 1;
+        self.step(1);
         Ok(match kind {
             b'"' | b'\\' | b'/' => char::from(kind),
             b'b' => '\u{8}',
@@ -258,7 +262,7 @@ impl<'a> Scanner<'a> {
                 self.expect(b'u')?;
                 match self.hex()? {
                     second @ 0xdc00..=0xdfff => {
-                        0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00)
+                        0x1_0000_u32.saturating_add((first & 0x3ff) << 10 | second & 0x3ff)
                     }
                     _ => return self.fail(),
                 }
@@ -281,9 +285,9 @@ impl<'a> Scanner<'a> {
             let digit = char::from(*digit)
                 .to_digit(16)
                 .ok_or(PiecesError::NotJson(self.at))?;
-            value = value * 16 + digit;
+            value = value << 4 | digit;
         }
-        self.at += 4;
+        self.step(4);
         Ok(value)
     }
 }

@@ -10,7 +10,10 @@
 //!
 //! Formats, byte by byte: `docs/formats/record.md`. Limits: [`limits`].
 
-#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
 
 pub mod attachment;
 pub mod carried;

@@ -16,8 +16,8 @@ pub const fn padded_length(length: u64) -> u64 {
         return MIN_PADDED as u64;
     }
     let exponent = length.ilog2();
-    let kept = exponent.ilog2() + 1;
-    let mask = (1_u64 << (exponent - kept)) - 1;
+    let kept = exponent.ilog2().saturating_add(1);
+    let mask = (1_u64 << exponent.saturating_sub(kept)).saturating_sub(1);
     // Above 2⁶³ nothing fits; every caller limits lengths long before.
     length.saturating_add(mask) & !mask
 }

@@ -128,7 +128,7 @@ impl Pieces {
     pub const fn count(&self) -> usize {
         match self.entries.len() {
             0 => 1,
-            entries => 2 * entries + 1,
+            entries => entries.saturating_mul(2).saturating_add(1),
         }
     }
 

@@ -70,15 +70,16 @@ impl Parts<'_> {
         let attachments: usize = self
             .attachments
             .iter()
-            .map(|a| a.name.len() + a.media_type.len() + 64)
+            .flat_map(|a| [a.name.len(), a.media_type.len(), 64])
             .sum();
         let files: usize = self
             .files
             .iter()
-            .map(|file| file.media_type.len() + file.bytes.len() + 32)
+            .flat_map(|file| [file.media_type.len(), file.bytes.len(), 32])
             .sum();
-        let blocks = self.statement.len() + self.body.len() + self.signatures.len();
-        blocks + attachments + files + SLACK
+        let blocks = [self.statement, self.body, self.signatures].map(|block| block.len());
+        let all = blocks.into_iter().chain([attachments, files, SLACK]);
+        all.sum()
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
@@ -133,7 +134,9 @@ impl Content {
     }
 
     fn is_canonical(&self, encoded: Range<usize>) -> bool {
-        let mut again = Wiped::new(Vec::with_capacity(self.plaintext.len() + SLACK));
+        let mut again = Wiped::new(Vec::with_capacity(
+            self.plaintext.len().saturating_add(SLACK),
+        ));
         self.parts().encode(&mut again);
         self.slice(&encoded) == again.as_slice()
     }
@@ -169,7 +172,7 @@ impl Content {
 /// The length of a sealed content whose content has `length` bytes.
 #[must_use]
 pub const fn sealed_length(length: u64) -> u64 {
-    padded_length(length + LENGTH_LEN as u64) + TAG_LEN as u64
+    padded_length(length.saturating_add(LENGTH_LEN as u64)).saturating_add(TAG_LEN as u64)
 }
 
 /// Where the content lies within its plaintext; `None` when length or padding is wrong.

@@ -35,7 +35,8 @@ pub const fn blob_length(size: u64) -> u64 {
     } else {
         size
     });
-    padded + padded.div_ceil(CHUNK_LEN as u64) * TAG_LEN as u64
+    let chunks = padded.div_ceil(CHUNK_LEN as u64);
+    padded.saturating_add(chunks.saturating_mul(TAG_LEN as u64))
 }
 
 /// How many chunks a blob of `length` bytes has.

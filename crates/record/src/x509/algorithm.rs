@@ -132,7 +132,7 @@ fn rsa_bits(public: &[u8]) -> Option<usize> {
     let numbers: Vec<der::asn1::Uint> = Vec::from_der(public).ok()?;
     let modulus = numbers.first()?.as_bytes();
     let unused = usize::try_from(modulus.first()?.leading_zeros()).ok()?;
-    (modulus.len() * 8).checked_sub(unused)
+    modulus.len().checked_mul(8)?.checked_sub(unused)
 }
 
 fn verify_sm2(public: &[u8], message: &[u8], signature: &[u8]) -> Result<(), CarriedError> {

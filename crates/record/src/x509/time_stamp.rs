@@ -74,8 +74,12 @@ fn time_of(value: Raw<'_>) -> Result<Duration, CarriedError> {
     let whole = GeneralizedTime::from_der(&whole).map_err(|_| CarriedError::Form)?;
     let fraction = if text.contains('.') { fraction } else { "" };
     let milliseconds = fraction.bytes().chain(*b"000").take(3);
-    let milliseconds = milliseconds.fold(0, |n, digit| n * 10 + u64::from(digit - b'0'));
-    Ok(whole.to_unix_duration() + Duration::from_millis(milliseconds))
+    let value = |digit: u8| u64::from(digit.saturating_sub(b'0'));
+    let milliseconds = milliseconds.fold(0_u64, |n, digit| {
+        n.saturating_mul(10).saturating_add(value(digit))
+    });
+    let milliseconds = Duration::from_millis(milliseconds);
+    Ok(whole.to_unix_duration().saturating_add(milliseconds))
 }
 
 /// The token of what a time-stamp authority answered: it comes bare, or in a TimeStampResp.
