@@ -170,6 +170,86 @@ fn reachable<'a>(from: &'a str, graph: &BTreeMap<&'a str, &'a Value>) -> BTreeSe
     found
 }
 
+/// `deny.toml`: licences that all may have, and those that one crate may have besides.
+fn licences() -> (BTreeSet<String>, BTreeSet<(String, String)>) {
+    let file = std::fs::read_to_string(root().join("deny.toml")).unwrap();
+    let quoted = |text: &str| -> Vec<String> {
+        let between = text.split('"').skip(1).step_by(2);
+        between.map(str::to_owned).collect()
+    };
+    let section = file.split("[licenses]").nth(1).unwrap();
+    let all = section.split("allow = [").nth(1).unwrap();
+    let all = quoted(all.split(']').next().unwrap()).into_iter().collect();
+    let one = section.lines().filter(|line| line.contains("{ crate = "));
+    let one = one.flat_map(|line| {
+        let mut names = quoted(line).into_iter();
+        let name = names.next().unwrap();
+        names.map(move |licence| (name.clone(), licence))
+    });
+    (all, one.collect())
+}
+
+/// Whether a licence expression (SPDX, or the older `A/B`) holds by these licences.
+fn holds(expression: &str, allowed: &dyn Fn(&str) -> bool) -> bool {
+    let spaced = expression.replace('/', " OR ");
+    let spaced = spaced.replace('(', " ( ").replace(')', " ) ");
+    let mut words = spaced.split_whitespace().peekable();
+    any_of(&mut words, allowed)
+}
+
+type Words<'w> = std::iter::Peekable<std::str::SplitWhitespace<'w>>;
+
+fn any_of(words: &mut Words<'_>, allowed: &dyn Fn(&str) -> bool) -> bool {
+    let mut holds = all_of(words, allowed);
+    while words.next_if_eq(&"OR").is_some() {
+        holds |= all_of(words, allowed);
+    }
+    holds
+}
+
+fn all_of(words: &mut Words<'_>, allowed: &dyn Fn(&str) -> bool) -> bool {
+    let mut holds = true;
+    loop {
+        holds &= match words.next_if_eq(&"(") {
+            Some(_) => {
+                let inner = any_of(words, allowed);
+                assert_eq!(words.next(), Some(")"));
+                inner
+            }
+            None => {
+                let is_name = |word: &&str| !["OR", "AND", ")"].contains(word);
+                let name: Vec<&str> = std::iter::from_fn(|| words.next_if(is_name)).collect();
+                allowed(&name.join(" "))
+            }
+        };
+        if words.next_if_eq(&"AND").is_none() {
+            return holds;
+        }
+    }
+}
+
+#[test]
+fn every_dependency_has_an_allowed_licence_and_comes_from_the_one_registry() {
+    assert!(holds("(A OR B) AND C", &|name| name != "A"));
+    assert!(!holds("(A OR B) AND C", &|name| name != "C"));
+    assert!(holds("A WITH exception/B", &|name| name == "A WITH exception"));
+    let (all, one) = licences();
+    let mut sources = BTreeSet::new();
+    for package in metadata()["packages"].as_array().unwrap() {
+        let name = package["name"].as_str().unwrap().to_owned();
+        let licence = package["license"].as_str().unwrap_or_default();
+        let allowed = |text: &str| {
+            // "or later" is allowed where the licence itself is.
+            let text = text.trim_end_matches('+').to_owned();
+            all.contains(&text) || one.contains(&(name.clone(), text))
+        };
+        assert!(holds(licence, &allowed), "{name}: {licence}");
+        sources.extend(package["source"].as_str().map(str::to_owned));
+    }
+    assert_eq!(sources.len(), 1, "{sources:?}");
+    assert!(sources.first().unwrap().starts_with("registry+"));
+}
+
 /// What differs from one node or run to the next: order of iteration, rounding, time, disk, network,
 /// randomness, threads.
 const NOT_IN_CONTRACTS: [&str; 16] = [
