@@ -130,7 +130,8 @@ fn check_extension(body: &Extend, entry: &GrantEntry, call: &Call<'_, '_>) -> Ou
     }
 }
 
-/// Ends a share earlier.
+/// Ends a share earlier, at the soonest now: what its host opened before is never made an opening
+/// after the end.
 pub(super) fn shorten(body: &Shorten, call: &mut Call<'_, '_>) -> Outcome {
     call.party_may(Party::Grant, Action::Shorten)?;
     let mut entry = call.grant(&body.grant)?;
@@ -140,7 +141,7 @@ pub(super) fn shorten(body: &Shorten, call: &mut Call<'_, '_>) -> Outcome {
     if body.until >= entry.until {
         return Err(Refusal::GrantLater.into());
     }
-    entry.until = body.until;
+    entry.until = body.until.max(call.time).min(entry.until);
     call.put_grant(&body.grant, entry);
     Ok(())
 }

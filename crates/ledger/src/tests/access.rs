@@ -3,7 +3,7 @@
 use super::world::*;
 use crate::body::*;
 use crate::event::{Alert, Step};
-use crate::policy::{DAY, MINUTE};
+use crate::policy::{DAY, HOUR, MINUTE};
 use crate::state::{AccessClass, ReceiptEntry};
 use crate::*;
 use medfolder_crypto::Digest;
@@ -54,6 +54,33 @@ fn access(grant: GrantId, outcome: AccessOutcome, receipt: u8, time: u64) -> Acc
         items: Items::default(),
         receipt: Digest([receipt; 32]),
     }
+}
+
+#[test]
+fn an_end_that_is_set_into_the_past_accuses_no_host_of_what_it_opened_before() {
+    let mut world = World::new();
+    let id = world.grant(1);
+    let key = world.grant_key(1).signing;
+    world.pass(HOUR);
+    let opened_at = world.time;
+    world.pass(MINUTE);
+    let (grant, until) = (id, START);
+    world.accept(Shorten { grant, until }, &[&key]);
+    let ended = world.grant_entry(&id).until;
+    assert_eq!(ended, world.header.time);
+    let classes = report(
+        &mut world,
+        A,
+        vec![
+            access(id, AccessOutcome::Opened, 1, opened_at),
+            access(id, AccessOutcome::Opened, 2, ended),
+        ],
+    );
+    assert_eq!(classes, [AccessClass::InWindow, AccessClass::AfterEnd]);
+    // What is over already does not go on because it is shortened.
+    world.pass(HOUR);
+    world.accept(Shorten { grant, until }, &[&key]);
+    assert_eq!(world.grant_entry(&id).until, ended);
 }
 
 #[test]
