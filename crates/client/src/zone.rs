@@ -13,8 +13,8 @@ use reqwest::{Method, Response, StatusCode, header};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::api::zone::{FetchItem, FetchRequest, Info, MAX_FETCH, ReportRequest, Reported};
-use crate::api::{Blob, Peer, zone::SealName};
+use crate::api::zone::{FetchItem, FetchRequest, Info, MAX_FETCH};
+use crate::api::{Peer, zone::SealName};
 use crate::http::{Http, HttpError, join};
 use crate::login::{Door, LoginFailure};
 
@@ -217,17 +217,6 @@ impl ZoneClient {
             from
         };
         Ok(AttachmentStream { response, skip })
-    }
-
-    /// Reports a record as missing or changed, with a transaction that the card signed.
-    ///
-    /// # Errors
-    /// [`ZoneError`].
-    pub async fn report(&self, transaction: Vec<u8>) -> Result<Reported, ZoneError> {
-        let request = ReportRequest {
-            transaction: Blob(transaction),
-        };
-        Ok(self.0.post("v1/zone/reports", &request).await?)
     }
 }
 

@@ -38,7 +38,7 @@ const NODE: [&str; 11] = [
     "policy.refused",
 ];
 
-const EDGE: [&str; 44] = [
+const EDGE: [&str; 43] = [
     "card.closed",
     "card.frozen",
     "card.rotated",
@@ -68,7 +68,6 @@ const EDGE: [&str; 44] = [
     "ledger.unreachable",
     "passcode.length",
     "range.unsatisfiable",
-    "report.malformed",
     "request.repeated",
     "route.absent",
     "session.required",

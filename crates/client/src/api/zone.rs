@@ -7,17 +7,13 @@
 //! GET  /v1/zone/records/{record}/attachments/{j}         ciphertext, with Range
 //! GET  /v1/zone/slots/{visit}/{seq}                      the slot that is wrapped to this card
 //! PUT  /v1/zone/slots/{visit}/{seq}                      a successor's own slot (octets)
-//! POST /v1/zone/reports                                  ReportRequest -> 202 Reported
 //! ```
 //! With a card's token. A record of another card is answered like one that does not exist: 404.
 
 use medfolder_crypto::Digest;
-use medfolder_ledger::TxId;
 use medfolder_record::{MemberId, RecordId, VisitId};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-
-use super::Blob;
 
 /// Most records, and most seals, that one request may name.
 pub const MAX_FETCH: usize = 200;
@@ -114,20 +110,6 @@ pub enum FetchItem {
         #[n(1)]
         seq: u32,
     },
-}
-
-/// The patient reports a record as missing or changed; the edge passes it on to the ledger.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ReportRequest {
-    /// The Zone report, signed with the card's key.
-    pub transaction: Blob,
-}
-
-/// The report is on its way.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Reported {
-    /// The transaction.
-    pub id: TxId,
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! A transaction is durable here before it is sent, and is sent again, the same bytes, until a
 //! verified block holds it or its validity is over. The ledger takes an id once, so sending twice
-//! changes nothing. What became of it is learned from blocks only.
+//! changes nothing. What became of it is learned from blocks only. What was sent in vain goes to the
+//! back of the line: it holds nobody else's up.
 
 use medfolder_crypto::Digest;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
@@ -13,7 +14,7 @@ use super::db::{digest, int, number};
 /// Who made a transaction; decides what follows when it lapses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// From the inner zone or a patient: they sign anew.
+    /// From the inner zone, which signs anew.
     Relayed = 0,
     /// A Grant, Extend, Shorten or Revoke.
     Share = 1,
@@ -57,15 +58,45 @@ pub(crate) fn put(
     Ok(())
 }
 
-/// Up to `limit` waiting transactions, oldest first.
-pub(crate) fn waiting(
-    connection: &Connection,
-    limit: u32,
-) -> rusqlite::Result<Vec<(Digest, Vec<u8>)>> {
+/// A transaction that no block holds yet.
+pub(crate) struct Waiting {
+    pub(crate) id: Digest,
+    pub(crate) bytes: Vec<u8>,
+    /// When it was last sent in vain; 0 never.
+    pub(crate) tried_at: u64,
+}
+
+/// Up to `limit` waiting transactions: those never sent in vain, in their order, then those whose
+/// last vain try is longest ago.
+pub(crate) fn waiting(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<Waiting>> {
+    let sql = "SELECT id, bytes, tried_at FROM outbox WHERE state = 0
+               ORDER BY tried_at, number LIMIT ?1";
     connection
-        .prepare_cached("SELECT id, bytes FROM outbox WHERE state = 0 ORDER BY number LIMIT ?1")?
-        .query_map(params![limit], |row| Ok((digest(row, 0)?, row.get(1)?)))?
+        .prepare_cached(sql)?
+        .query_map(params![limit], |row| {
+            Ok(Waiting {
+                id: digest(row, 0)?,
+                bytes: row.get(1)?,
+                tried_at: number(row, 2)?,
+            })
+        })?
         .collect()
+}
+
+/// Puts a transaction that was sent in vain behind the others.
+pub(crate) fn tried(t: &Transaction<'_>, id: &Digest, now: u64) -> rusqlite::Result<()> {
+    t.prepare_cached("UPDATE outbox SET tried_at = ?2 WHERE id = ?1 AND state = 0")?
+        .execute(params![id.0, int(now)])
+        .map(drop)
+}
+
+/// A node refused a transaction. A node's word is no proof: only a share's owner, who waits for an
+/// answer, is told so. A block that holds the transaction nevertheless overrides it.
+pub(crate) fn refused(t: &Transaction<'_>, id: &Digest, code: &str) -> rusqlite::Result<()> {
+    let sql = "UPDATE outbox SET state = 2, code = ?2 WHERE id = ?1 AND kind = ?3 AND state = 0";
+    t.prepare_cached(sql)?
+        .execute(params![id.0, code, Kind::Share as i64])
+        .map(drop)
 }
 
 /// Notes what a block says of a transaction; says whether it was one of ours that waited. An id does

@@ -99,6 +99,7 @@ pub(crate) struct TestLedger {
     stalled: AtomicBool,
     ahead: AtomicU64,
     held: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl TestLedger {
@@ -125,6 +126,7 @@ impl TestLedger {
             stalled: AtomicBool::new(false),
             ahead: AtomicU64::new(0),
             held: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
         })
     }
 
@@ -141,6 +143,21 @@ impl TestLedger {
     /// How many transactions it took while it was stalled.
     pub(crate) fn held(&self) -> u64 {
         self.held.load(Ordering::SeqCst)
+    }
+
+    /// How many transactions it refused before any block.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::SeqCst)
+    }
+
+    /// A node's own check of a transaction.
+    fn check(&self, bytes: &[u8]) -> Result<(), LedgerError> {
+        let inner = self.inner.lock().unwrap();
+        let prepared = Prepared::new(&self.chain, bytes.to_vec(), &inner.state);
+        prepared.map(drop).map_err(|error| {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            LedgerError::Refused(error.code().to_owned())
+        })
     }
 
     /// Block time runs this much before the edge's clock.
@@ -242,6 +259,7 @@ impl Ledger for TestLedger {
             if self.stalled.load(Ordering::SeqCst) {
                 self.held.fetch_add(1, Ordering::SeqCst);
             } else {
+                self.check(&transaction)?;
                 // Refused ones are in their block; the edge learns it there.
                 let _ = self.commit(Some(transaction));
             }

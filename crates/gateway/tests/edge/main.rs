@@ -9,6 +9,7 @@
 
 mod chain;
 mod damage;
+mod flood;
 mod full;
 mod handover;
 mod hospital;

@@ -222,6 +222,8 @@ async fn what_cannot_be_read_is_refused_with_a_problem_and_a_code() {
             "request.malformed",
         ),
         ("DELETE", "/v1/desk/claims", "", 405, "http.method"),
+        // Whom a report accuses does not pass it on: the patient sends it to the ledger's nodes.
+        ("POST", "/v1/zone/reports", "{}", 404, "route.absent"),
         ("GET", "/v1/nothing", "", 404, "route.absent"),
     ] {
         let method: Method = method.parse().unwrap();

@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0003_held.sql"),
     include_str!("0004_once.sql"),
     include_str!("0005_replaces.sql"),
+    include_str!("0006_tried.sql"),
 ];
 
 /// Why the index failed.

@@ -20,7 +20,7 @@ use crate::edge::app::App;
 use crate::edge::desk;
 use crate::edge::limit::network;
 use crate::edge::share::{answer, door, draft, held, owner, publish};
-use crate::edge::zone::{audit, fetch, report, slots};
+use crate::edge::zone::{audit, fetch, slots};
 
 /// Longest JSON body.
 pub(crate) const JSON_LIMIT: usize = 256 * 1024;
@@ -84,7 +84,6 @@ fn cards() -> Router<Arc<App>> {
             "/v1/zone/slots/{visit}/{seq}",
             get(slots::get).put(slots::put),
         )
-        .route("/v1/zone/reports", post(report::take))
         .route("/v1/desk/claims", post(desk::claim))
         .route("/v1/desk/claims/{claim}", get(desk::status))
 }

@@ -11,5 +11,4 @@ pub(crate) mod audit;
 pub(crate) mod deliver;
 pub(crate) mod fetch;
 pub(crate) mod index;
-pub(crate) mod report;
 pub(crate) mod slots;
