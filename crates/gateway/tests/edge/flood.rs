@@ -1,11 +1,15 @@
 //! One caller's flood does not reach the others: each test is an attack of somebody who may ask.
 
+use medfolder_client::api::share::MAX_FILE;
+use medfolder_crypto::Suite;
 use medfolder_gateway::spool::Out;
 use medfolder_ledger::body::RegisterCard;
+use reqwest::StatusCode;
 
 use crate::chain::MEMBER;
 use crate::hospital::send;
-use crate::world::World;
+use crate::real;
+use crate::world::{World, tuning};
 
 #[tokio::test]
 async fn what_nodes_refuse_holds_up_nothing_that_comes_after_it() {
@@ -36,4 +40,25 @@ async fn what_nodes_refuse_holds_up_nothing_that_comes_after_it() {
             (world.ledger.refused() >= before + 300).then_some(())
         })
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_nothing_but_separators_costs_little_more_memory_than_it_is_long() {
+    let mut world = World::without_edge(Suite::International, tuning());
+    let (node, _stop) = real::node(&world).await;
+    let edge = world.launch(&node.url(false)).await;
+    let card = world.new_card();
+    send(&world, Out::Tx(world.registration(&card).to_bytes()));
+    let log_in = || async { world.log_in(&card).await.ok() };
+    let token = world.eventually("the card logs in", log_in).await;
+    let draft = world.draft(&token, false).await;
+    for separator in ["\n", "."] {
+        let path = format!("/v1/shares/drafts/{}/files?first=0", draft.draft);
+        let body = separator.repeat(MAX_FILE);
+        let request = world.http.put(world.at(&path)).bearer_auth(&token);
+        let answer = request.body(body).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    }
+    let peak = edge.peak();
+    assert!(peak < 10 * MAX_FILE as u64, "{} MiB", peak >> 20);
 }

@@ -54,6 +54,14 @@ impl Process {
         self.end();
     }
 
+    /// The most memory that it ever held, in bytes.
+    pub(crate) fn peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.unwrap().split_whitespace().next().unwrap();
+        1_024 * kibibytes.parse::<u64>().unwrap()
+    }
+
     fn end(&mut self) {
         // One that is gone already is as good.
         let _ = self.0.kill();

@@ -120,7 +120,8 @@ pub(crate) async fn upload_many(
 ) -> Result<StatusCode, Problem> {
     let place = Place::open(&app, &holder.card, &draft, first, length(&body)).await?;
     let text = whole(body).await?;
-    let lines = text.split(|byte| *byte == b'\n');
+    // One too many is enough to be refused.
+    let lines = text.split(|byte| *byte == b'\n').take(MAX_FILES.saturating_add(1));
     let jwes = lines.map(|line| text.slice_ref(line)).collect();
     place.fill(&app, jwes).await
 }
@@ -251,7 +252,7 @@ pub(crate) async fn keep_all(
 
 /// `cty` of a compact JWE with five parts, `dir` and A256GCM; `None` for anything else.
 fn content_type_of(jwe: &[u8]) -> Option<String> {
-    let mut parts = jwe.split(|byte| *byte == b'.');
+    let mut parts = jwe.splitn(6, |byte| *byte == b'.');
     let header = parts.next().filter(|header| header.len() <= MAX_HEADER)?;
     let rest: Vec<&[u8]> = parts.collect();
     let base64url = |part: &&[u8]| {
