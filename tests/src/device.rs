@@ -3,9 +3,9 @@
 use super::{eventually, medfolder, run, told};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// What opens the vault.
@@ -59,6 +59,22 @@ impl Device {
         let words = words.unwrap_or_default();
         let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
         words.join(" ")
+    }
+
+    /// Makes vault and folder from 24 words.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub fn restore(&self, words: &str) {
+        let mut command = self.folder(&["restore"]);
+        let restoring = command.args(self.trust()).stdin(Stdio::piped()).spawn();
+        let restored = restoring.is_ok_and(|mut child| {
+            // What is written is read to its end: the pipe closes behind it.
+            let input = child.stdin.take();
+            let typed = input.is_some_and(|mut input| input.write_all(words.as_bytes()).is_ok());
+            typed && child.wait().is_ok_and(|status| status.success())
+        });
+        assert!(restored, "the folder does not come back from its words");
     }
 
     /// The verified records that a list shows.

@@ -119,7 +119,12 @@ pub fn medfolder(words: &[&str]) -> Command {
     command
         .args(words)
         .args(["--json", "--lang", "en"])
-        .env_remove("MEDFOLDER_PASSPHRASE");
+        .env_remove("MEDFOLDER_PASSPHRASE")
+        // What a command notes for its next one is no business of whoever runs the tests.
+        .env(
+            "XDG_DATA_HOME",
+            std::env::temp_dir().join("medfolder-tests"),
+        );
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

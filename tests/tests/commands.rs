@@ -7,6 +7,8 @@
     reason = "tests"
 )]
 
+#[path = "commands/contract.rs"]
+mod contract;
 #[path = "commands/key_store.rs"]
 mod key_store;
 #[path = "commands/lifetime.rs"]
@@ -24,7 +26,8 @@ use medfolder_tests::{Ended, Served, binary, eventually, genesis, medfolder, roo
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 fn told(command: &mut Command) -> Ended {
@@ -164,6 +167,13 @@ fn a_folder_without_a_vault_says_how_to_make_one() {
 fn a_served_demonstration_is_used_by_other_processes_as_the_contract_says() {
     let place = tempfile::tempdir().unwrap();
     let served = Served::start(place.path());
+    contract::the_ready_line_says_where_everything_is(&served);
+    contract::every_line_has_what_the_contract_says(&served, place.path());
+    contract::records_are_named_behind_one_another_with_commas_or_again(&served);
+    contract::a_sync_tells_how_far_it_is_line_by_line(&served);
+    a_signer_opens_no_key_with_a_wrong_pin_or_with_none(&served);
+    reading::every_attachment_is_exported_as_it_came(&served, place.path());
+    contract::a_members_rule_is_explained_where_a_folder_knows_its_consortium(&served);
     folders_list_and_search(&served);
     vault_and_export_are_their_owners(&served, place.path());
     evidence_verifies_and_a_changed_one_exits_with_three(&served, place.path());
@@ -537,17 +547,22 @@ fn a_new_folder_links_a_card_at_the_front_desk(served: &Served, place: &std::pat
     ];
     let created = told(folder(&["create"]).args(trust));
     assert_eq!(created.last()["words"].as_array().map(Vec::len), Some(24));
-    let inner = served.text("/gateways/0/inner_config");
-    let code = told(&mut medfolder(&[
-        "desk",
-        "code",
-        "--config",
-        inner,
-        "--patient",
-        "T00351204",
-    ]));
-    let link = text(code.last(), "link").to_owned();
-    let code = text(code.last(), "code").to_owned();
+    let desks = place.join("desks").to_string_lossy().into_owned();
+    let gateways = served.ready["gateways"].as_array().unwrap();
+    let code_at = |hospital: &str, patient: &str| {
+        let mut all = gateways.iter();
+        let inner = text(
+            all.find(|one| one["name"] == hospital).unwrap(),
+            "inner_config",
+        );
+        let words = ["desk", "code", "--config", inner, "--patient", patient];
+        let code = told(medfolder(&words).args(["--data-dir", &desks]));
+        assert!(text(code.last(), "expires").contains('T'));
+        [text(code.last(), "link"), text(code.last(), "code")].map(str::to_owned)
+    };
+    let [link, code] = code_at("浦江市第一人民医院", "T00351204");
+    // Another hospital's desk at the same machine, used later.
+    code_at("浦江市儿童医院", "ET-2201-0086");
     let mut linking = folder(&["link", &link]).spawn().unwrap();
     let mut stderr = BufReader::new(linking.stderr.take().unwrap());
     let shown = line_with(&mut stderr, "card number");
@@ -555,16 +570,12 @@ fn a_new_folder_links_a_card_at_the_front_desk(served: &Served, place: &std::pat
     line_with(&mut stderr, "already has a card");
     let card_end = &shown[shown.len() - 8..];
     let confirm = |end: &str| {
-        run(&mut medfolder(&[
-            "desk",
-            "confirm",
-            &code,
-            "--config",
-            inner,
-            "--card-end",
-            end,
-        ]))
+        let words = ["desk", "confirm", &code, "--card-end", end];
+        run(medfolder(&words).args(["--data-dir", &desks]))
     };
+    let mut nowhere = medfolder(&["desk", "confirm", &code, "--card-end", card_end]);
+    nowhere.arg("--data-dir").arg(place.join("no-desk"));
+    contract::misused(&mut nowhere, "desk.which_config");
     // The claim needs a moment through the spool; then another card's number is refused.
     let arrived = eventually(Duration::from_secs(20), || {
         confirm("11111111").error_code() == "desk.card_mismatch"
@@ -608,6 +619,7 @@ fn hospitals_and_ledger_that_do_not_answer_keep_nobody_waiting() {
 fn a_bench_prints_a_figure_a_line_with_its_peer_and_target() {
     let ended = told(&mut medfolder(&["bench", "--small", "--quiet"]));
     let names: Vec<&str> = ended.lines.iter().map(|line| text(line, "name")).collect();
+    contract::every_figure_is_in_the_list_of_names(&names);
     for name in [
         "records.ingest",
         "records.sync_processor",
@@ -651,6 +663,39 @@ fn a_service_without_its_configuration_says_so() {
         let ended = run(command.args(["--config", "/nowhere/config.json"]));
         assert_eq!(ended.exit, 1, "{words:?}");
         assert!(ended.error_code().contains("config"), "{}", ended.stdout);
+    }
+}
+
+fn a_signer_opens_no_key_with_a_wrong_pin_or_with_none(served: &Served) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let inner = PathBuf::from(served.text("/gateways/0/inner_config"));
+    let config = fs::read(inner.with_file_name("signer.json")).unwrap();
+    let mut config: Value = serde_json::from_slice(&config).unwrap();
+    let (other, pin) = (inner.with_file_name("other-signer.json"), "other.pin");
+    let pin_file = inner.with_file_name(pin);
+    fs::write(&pin_file, "00000000\n").unwrap();
+    fs::set_permissions(&pin_file, fs::Permissions::from_mode(0o600)).unwrap();
+    for (with, code) in [
+        (Value::from(pin), "signer.pin_wrong"),
+        (Value::Null, "signer.no_pin"),
+    ] {
+        config["keys"][0]["pin_file"] = with;
+        fs::write(&other, config.to_string()).unwrap();
+        let mut told = Vec::new();
+        for language in ["en", "zh"] {
+            let words = ["signer", "--json", "--lang", language, "--config"];
+            let mut signer = Command::new(binary());
+            signer.args(words).arg(&other).stdin(Stdio::null());
+            let ended = run(&mut signer);
+            assert_eq!(
+                (ended.exit, ended.error_code()),
+                (1, code),
+                "{}",
+                ended.stderr
+            );
+            told.push(text(&ended.last()["error"], "message").is_ascii());
+        }
+        assert_eq!(told, [true, false]);
     }
 }
 

@@ -51,22 +51,6 @@ fn deliver(served: &Served) -> usize {
     delivered
 }
 
-fn restore(device: &Device, words: &str) {
-    let mut command = device.folder(&["restore"]);
-    let mut child = command
-        .args(device.trust())
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(words.as_bytes())
-        .unwrap();
-    assert!(child.wait().unwrap().success());
-}
-
 /// Kills a sync at another moment each time; whatever it was doing, the vault opens afterwards.
 fn sync_and_kill(device: &Device) {
     for kill in 0..KILLS {
@@ -106,12 +90,35 @@ fn a_killed_sync_loses_nothing_and_the_words_bring_everything_back_elsewhere() {
     });
     assert!(whole, "{} of {delivered}", first.records().len());
     let second = device(&served, place.path(), "second-device");
-    restore(&second, &words);
+    second.restore(&words);
     told(&mut second.folder(&["sync"]));
     assert_eq!(second.records(), first.records());
     let found = |device: &Device| told(&mut device.folder(&["search", "肺炎"])).lines.len();
     assert_eq!(found(&first), found(&second));
     what_the_edge_lost_is_reported_once(&served, place.path(), &words, &first);
+    a_card_of_a_later_index_is_found(&served, place.path(), &words, &first);
+}
+
+/// Another folder takes the patient's card over, then hers links again: her words bring back both of
+/// her cards, the one that ended and the one in use.
+fn a_card_of_a_later_index_is_found(served: &Served, place: &Path, words: &str, first: &Device) {
+    let inner = Path::new(served.text("/gateways/0/inner_config"));
+    let other = device(served, place, "another-folder");
+    other.create();
+    other.link(inner, NUMBER);
+    let card = first.link(inner, NUMBER);
+    told(&mut first.folder(&["sync"]));
+    let restored = device(served, place, "fifth-device");
+    restored.restore(words);
+    told(&mut restored.folder(&["sync"]));
+    let cards = |device: &Device| told(&mut device.folder(&["cards"])).lines;
+    let (before, after) = (cards(first), cards(&restored));
+    let states: Vec<_> = after.iter().map(|line| line["state"].as_str()).collect();
+    assert_eq!(states, [Some("replaced"), Some("registered")]);
+    assert_eq!(before, after);
+    let shown = after[1]["card"].as_str().unwrap();
+    assert_eq!(shown[shown.len() - 8..], card.card[card.card.len() - 8..]);
+    assert_eq!(restored.records(), first.records());
 }
 
 /// The hospital's edge deletes one record's ciphertext, serves another patient's for a second,
@@ -139,7 +146,7 @@ fn what_the_edge_lost_is_reported_once(served: &Served, place: &Path, words: &st
     ]);
     let devices = ["third-device", "fourth-device"].map(|name| device(served, place, name));
     for (device, reported) in devices.iter().zip([4, 0]) {
-        restore(device, words);
+        device.restore(words);
         for reported in [reported, 0] {
             let synced = run(&mut device.folder(&["sync"]));
             assert_eq!(synced.exit, 3, "{}{}", synced.stdout, synced.stderr);

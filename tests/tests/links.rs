@@ -7,6 +7,8 @@
     reason = "tests"
 )]
 
+#[path = "links/large.rs"]
+mod large;
 #[path = "links/readers.rs"]
 mod readers;
 

@@ -163,7 +163,12 @@ fn wrong(entry: &Mutation) -> Option<String> {
 /// The sources of the target that a mutation names: a test that lies elsewhere would not run.
 fn sources_of_tests(entry: &Mutation) -> String {
     let package = entry.package.trim_start_matches("medfolder-");
-    let tests = format!("crates/{package}/tests/{}", entry.target);
+    let place = match package {
+        // The binary's tests lie with the others across crates.
+        "cli" => "tests/tests",
+        package => &format!("crates/{package}/tests"),
+    };
+    let tests = format!("{place}/{}", entry.target);
     match entry.target.as_str() {
         "lib" => sources_of(&[&format!("crates/{package}/src")]),
         _ => sources_of(&[&tests, &format!("{tests}.rs")]),

@@ -123,7 +123,7 @@ pub(crate) enum Desk {
     Confirm {
         code: String,
         #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        config: Option<PathBuf>,
         #[arg(long, value_name = "XXXXXXXX")]
         card_end: String,
     },
@@ -296,7 +296,7 @@ pub(crate) struct List {
 #[command(group = clap::ArgGroup::new("what").required(true))]
 #[command(group = clap::ArgGroup::new("code"))]
 pub(crate) struct Share {
-    #[arg(long, group = "what", value_delimiter = ',', value_name = "RECORDS")]
+    #[arg(long, group = "what", value_delimiter = ',', num_args = 1.., value_name = "RECORDS")]
     pub(crate) records: Vec<String>,
     #[arg(long, group = "what", value_name = "VISIT")]
     pub(crate) visit: Option<String>,

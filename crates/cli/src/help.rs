@@ -462,6 +462,56 @@ mod tests {
         }
     }
 
+    /// The contract's table, word by word.
+    const CONTRACT: &str = "
+        medfolder demo --headless --data DIR --engine embedded --suite international
+        medfolder demo --headless --engine bft --suite national
+        medfolder demo --serve --data DIR --port 4000 --engine embedded --suite national
+        medfolder demo
+        medfolder folder create --genesis FILE --ledger URL
+        medfolder folder restore --genesis FILE --ledger URL
+        medfolder desk code --config FILE --patient NUMBER
+        medfolder desk confirm CODE --card-end XXXXXXXX
+        medfolder folder link LINK
+        medfolder folder link CODE --member NAME
+        medfolder folder sync
+        medfolder folder list --hospital H --kind 11502-2 --from 2024-01-01 --to 2024-12-31 --limit 5 --after CURSOR
+        medfolder folder search TEXT
+        medfolder folder show RECORD --fhir --out FILE
+        medfolder folder show RECORD --evidence --out FILE
+        medfolder folder share --records A B --to-phone N --for 1h --openings 2 --label L --mask --qr FILE
+        medfolder folder share --records A,B --passcode P
+        medfolder folder share --records A --records B --no-code
+        medfolder folder share --visit V --for 30m
+        medfolder folder share --all --no-code
+        medfolder folder shares
+        medfolder folder revoke SHARE
+        medfolder folder shorten SHARE --for 30m
+        medfolder folder extend SHARE --for 2h
+        medfolder folder export --out FILE
+        medfolder folder backup --out FILE
+        medfolder folder access-log
+        medfolder open LINK --passcode P --recipient NAME --out DIR
+        medfolder policy explain MEMBER ACTION
+        medfolder trace FILE
+        medfolder verify FILE
+        medfolder bench
+        medfolder bench records.open ledger.list";
+
+    #[test]
+    fn every_command_of_the_contract_can_be_typed_with_every_common_option() {
+        let all = "--json --data-dir DIR --lang en --quiet";
+        for line in CONTRACT.lines().map(str::trim).filter(|l| !l.is_empty()) {
+            let folder = match line.starts_with("medfolder folder") {
+                true => "--folder NAME",
+                false => "",
+            };
+            for words in [line.to_owned(), format!("{line} {all} {folder}")] {
+                assert!(parse(&shell(&words), Lang::En).is_ok(), "{words}");
+            }
+        }
+    }
+
     #[test]
     fn every_command_of_the_readme_can_be_typed() {
         let readme = include_str!("../../../README.md");

@@ -2,13 +2,13 @@
 
 use crate::error::CliError;
 use std::io::Read as _;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 /// Turns true once this process is asked to stop.
 pub(crate) fn asked(with_stdin: bool) -> Result<watch::Receiver<bool>, CliError> {
     let failed = |error| CliError::new("system.signals", error);
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut interrupt = interrupts()?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut input = with_stdin.then(end_of_input);
     let (stop, asked) = watch::channel(false);
@@ -44,6 +44,11 @@ fn end_of_input() -> mpsc::Receiver<()> {
         drop(ended);
     });
     receiver
+}
+
+/// Every Ctrl-C from now on.
+pub(crate) fn interrupts() -> Result<Signal, CliError> {
+    signal(SignalKind::interrupt()).map_err(|error| CliError::new("system.signals", error))
 }
 
 /// Waits until it turns true.

@@ -1,7 +1,9 @@
 //! How a demonstration ends: killed, asked to stop, or because one of its services dies.
 
+use super::{refused, text, told};
 use medfolder_tests::{Served, eventually, medfolder, run};
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -66,6 +68,46 @@ fn a_demonstration_that_is_asked_to_stop_exits_with_zero_and_is_served_again_whe
     let opened = run(&mut medfolder(&["open", link, "--passcode", passcode]));
     assert_eq!(opened.exit, 0, "{}", opened.stdout);
     assert_eq!(again.end_with("-INT"), 0);
+    what_is_here_is_read_without_any_service(&again, place.path());
+}
+
+/// Every service has ended: what was synced is read, found, saved and exported; what needs a hospital
+/// or the ledger says so.
+fn what_is_here_is_read_without_any_service(ended: &Served, place: &Path) {
+    let folder = |words: &[&str]| told(&mut ended.folder(0, words));
+    let listed = folder(&["list"]);
+    assert!(listed.lines.len() > 40);
+    assert!(listed.lines.iter().all(|line| line["verified"] == true));
+    let found = folder(&["search", "青霉素过敏"]);
+    assert!(
+        found
+            .lines
+            .iter()
+            .any(|line| text(line, "snippet").contains("青霉素"))
+    );
+    let picture = folder(&["list", "--kind", "ecg-report", "--limit", "1"]);
+    let record = text(picture.last(), "record");
+    let shown = folder(&["show", record]);
+    assert_eq!(shown.last()["verified"], true);
+    let document = folder(&["show", record, "--fhir"]);
+    assert_eq!(document.last()["fhir"]["resourceType"], "Bundle");
+    let file = |name: &str| place.join(name).to_string_lossy().into_owned();
+    let (png, zip) = (file("offline.png"), file("offline.zip"));
+    folder(&["show", record, "--attachment", "1", "--out", &png]);
+    assert!(fs::read(&png).unwrap().starts_with(b"\x89PNG"));
+    let exported = folder(&["export", "--out", &zip]);
+    assert_eq!(exported.last()["records"], 52);
+    assert_eq!(exported.last()["without_evidence"], "ledger.unreachable");
+    let shares = folder(&["shares"]);
+    assert_eq!(shares.last()["current"], false);
+    for (words, away) in [
+        (&["sync"][..], "ledger.unreachable"),
+        (&["share", "--records", record], "http.unreachable"),
+        (&["access-log"], "ledger.unreachable"),
+        (&["show", record, "--evidence"], "ledger.unreachable"),
+    ] {
+        refused(&mut ended.folder(0, words), away);
+    }
 }
 
 /// The process below `parent` whose command line holds `word`.

@@ -3,12 +3,12 @@
 
 use super::person::for_a_person;
 use super::{text, told};
-use medfolder_tests::{Served, medfolder, run};
+use medfolder_tests::{Served, medfolder, root, run};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Someone who stands in another time zone.
@@ -214,6 +214,50 @@ pub(crate) fn an_export_is_read_in_a_browser_and_its_evidence_verifies(
         served.text("/genesis"),
     ];
     assert_eq!(text(run(&mut medfolder(&words)).last(), "seal"), "verified");
+}
+
+/// Pictures, documents, waveforms and DICOM files leave the folders byte for byte as the hospitals
+/// made them.
+pub(crate) fn every_attachment_is_exported_as_it_came(served: &Served, place: &Path) {
+    let mut came = Vec::new();
+    files_of(&root().join("tests/data/family"), &mut came);
+    let is_attachment = |(path, _): &(PathBuf, _)| {
+        let folder = path.parent().and_then(Path::file_name);
+        ["attachments", "dicom"]
+            .iter()
+            .any(|name| folder == Some(name.as_ref()))
+    };
+    came.retain(is_attachment);
+    let dicom = came
+        .iter()
+        .filter(|(path, _)| path.parent().unwrap().ends_with("dicom"));
+    assert!(dicom.count() > 5);
+    let mut came: Vec<Vec<u8>> = came.into_iter().map(|(_, bytes)| bytes).collect();
+    let mut left = Vec::new();
+    for folder in 0..3 {
+        let zip = place.join(format!("attachments-{folder}.zip"));
+        told(&mut served.folder(folder, &["export", "--out", zip.to_str().unwrap()]));
+        let own = |name: &String| {
+            let (folder, name) = name.rsplit_once('/').unwrap_or_default();
+            !folder.is_empty() && !name.starts_with("record.")
+        };
+        let files = unzipped(&zip).into_iter().filter(|(name, _)| own(name));
+        left.extend(files.map(|(_, (_, bytes))| bytes));
+    }
+    came.sort();
+    left.sort();
+    assert_eq!((came.len(), left.len()), (36, 36));
+    assert!(came == left, "an attachment is not what it was");
+}
+
+fn files_of(folder: &Path, into: &mut Vec<(PathBuf, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files_of(&path, into),
+            false => into.push((path.clone(), fs::read(&path).unwrap())),
+        }
+    }
 }
 
 pub(crate) fn a_folder_that_cannot_take_the_files_costs_no_opening(served: &Served, place: &Path) {

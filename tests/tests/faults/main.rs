@@ -13,6 +13,7 @@ mod chain;
 mod clocks;
 mod documents;
 mod entrusted;
+mod halted;
 mod journal;
 mod kills;
 mod markers;

@@ -1,15 +1,20 @@
-//! Stands where a service of the world is looked for, passes on what both sides say, and changes the
-//! answers that it is told to. What it cuts short it announces as long as it was.
+//! Stands where a service of the world is looked for, passes on what both sides say, changes the
+//! answers that it is told to, and lets requests wait. What it cuts short it announces as long as it
+//! was.
 
 use crate::world::World;
+use medfolder_tests::eventually;
 use serde_json::json;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A gate that a failed test left shut opens by itself.
+const HELD: Duration = Duration::from_secs(90);
 
 /// Moves a service before it first starts: it gets another port, and the name that it is called by
 /// stays. Gives the address that is free now, the service's own, and the name.
@@ -32,25 +37,69 @@ type Bend = Box<dyn Fn(&mut Vec<u8>) + Send + Sync>;
 /// Answers to requests whose path holds this, and what becomes of them.
 type Bent = Arc<Mutex<Option<(&'static str, Arc<Bend>)>>>;
 
+/// Requests whose path holds this wait at the gate before they are passed on.
+type Held = Arc<Mutex<Option<(&'static str, Arc<Gate>)>>>;
+
+/// Holds whoever comes until it is opened.
+#[derive(Default)]
+pub(crate) struct Gate {
+    is_open: Mutex<bool>,
+    opened: Condvar,
+    reached: AtomicBool,
+}
+
+impl Gate {
+    /// Waits until it is open.
+    pub(crate) fn pass(&self) {
+        self.reached.store(true, Ordering::SeqCst);
+        let is_open = self.is_open.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .opened
+            .wait_timeout_while(is_open, HELD, |is_open| !*is_open);
+        drop(waited);
+    }
+
+    /// Lets everybody through from now on.
+    pub(crate) fn open(&self) {
+        *self.is_open.lock().unwrap() = true;
+        self.opened.notify_all();
+    }
+
+    /// Waits until somebody has come to it.
+    pub(crate) fn is_reached(&self) -> bool {
+        eventually(PATIENCE, || self.reached.load(Ordering::SeqCst))
+    }
+}
+
 pub(crate) struct Proxy {
     pub(crate) url: String,
     bent: Bent,
+    held: Held,
 }
 
 impl Proxy {
     /// Takes a service's place before it first starts.
     pub(crate) fn before(world: &World, service: &str) -> Self {
         let (place, behind, url) = take_place(world, service);
-        let (listener, bent) = (TcpListener::bind(place).unwrap(), Bent::default());
-        let own = Arc::clone(&bent);
+        let listener = TcpListener::bind(place).unwrap();
+        let (bent, held) = (Bent::default(), Held::default());
+        let (own, gate) = (Arc::clone(&bent), Arc::clone(&held));
         // Both end with the test's process.
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let own = Arc::clone(&own);
-                thread::spawn(move || pass(client, behind, &own));
+                let (own, gate) = (Arc::clone(&own), Arc::clone(&gate));
+                thread::spawn(move || pass(client, behind, &own, &gate));
             }
         });
-        Self { url, bent }
+        Self { url, bent, held }
+    }
+
+    /// Lets requests whose path holds `path` wait before they are passed on, until the gate is
+    /// opened; also those whose sender has gone by then.
+    pub(crate) fn hold(&self, path: &'static str) -> Arc<Gate> {
+        let gate = Arc::new(Gate::default());
+        *self.held.lock().unwrap() = Some((path, Arc::clone(&gate)));
+        gate
     }
 
     /// Changes the bodies of successful answers to requests whose path holds `path`.
@@ -70,10 +119,14 @@ impl Proxy {
 }
 
 /// One request and its answer; a connection carries no more.
-fn pass(mut client: TcpStream, behind: SocketAddr, bent: &Bent) -> Option<()> {
+fn pass(mut client: TcpStream, behind: SocketAddr, bent: &Bent, held: &Held) -> Option<()> {
     client.set_read_timeout(Some(PATIENCE)).ok()?;
     let (head, body) = request(&mut client)?;
     let path = head.split(' ').nth(1)?.to_owned();
+    let gate = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some((_, gate)) = gate.filter(|(part, _)| path.contains(part)) {
+        gate.pass();
+    }
     let mut server = TcpStream::connect(behind).ok()?;
     server.set_read_timeout(Some(PATIENCE)).ok()?;
     // An answer by HTTP/1.0 ends with its connection.

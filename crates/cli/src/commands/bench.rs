@@ -8,16 +8,63 @@ use medfolder_node::bench::{Figure, Scale};
 
 /// What the names of the figures about records begin with; all others are the ledger's.
 const RECORDS: &str = "records";
+/// What is measured, but for the figures of the engine under load: of those this is the start.
+const FIGURES: [&str; 39] = [
+    "records.ingest",
+    "records.final",
+    "records.sync_processor",
+    "records.sync_rate",
+    "records.sync_memory",
+    "records.index",
+    "records.index_processor",
+    "records.first_page",
+    "records.search",
+    "records.open",
+    "records.share_fifty",
+    "primitive.signature_check",
+    "primitive.map_update",
+    "primitive.fsync_p50",
+    "primitive.processor",
+    "primitive.bound",
+    "engine.embedded.64",
+    "engine.embedded.1024",
+    "engine.embedded.mean.block",
+    "engine.embedded.mean.contracts",
+    "engine.embedded.mean.state",
+    "engine.embedded.mean.write",
+    "engine.embedded.mean.fold",
+    "engine.embedded.http.rate",
+    "engine.embedded.http.p50",
+    "engine.embedded.http.p99",
+    "ledger.list",
+    "ledger.list.bytes",
+    "ledger.sync.increment",
+    "ledger.idle.bytes_per_heartbeat",
+    "ledger.idle.growth",
+    "ledger.idle.heartbeat",
+    "ledger.idle.heartbeats",
+    "ledger.idle.processor",
+    "ledger.idle.processor.heartbeats",
+    "ledger.restart",
+    "ledger.restart.transactions",
+    "ledger.answer.late",
+    "ledger.bytes_per_transaction",
+];
 /// Records of one patient.
 const MANY: usize = 10_000;
 const FEW: usize = 96;
 
 /// `medfolder bench [NAME…]`
 pub(crate) async fn run(names: &[String], small: bool, output: Output) -> Result<(), CliError> {
-    let wanted = |figure: &str| {
-        let fits = |name: &String| figure == name || figure.starts_with(&format!("{name}."));
-        names.is_empty() || names.iter().any(fits)
-    };
+    if let Some(unknown) = names.iter().find(|name| !is_known(name)) {
+        let known = FIGURES.join("|");
+        return Err(CliError::usage(
+            "bench.unknown",
+            format!("{unknown} ({known})"),
+        ));
+    }
+    let wanted =
+        |figure: &str| names.is_empty() || names.iter().any(|name| is_of(figure, name.as_str()));
     let mut report = |figure: Figure| {
         if wanted(&figure.name) {
             output.line(&figure, || row(&figure));
@@ -37,6 +84,18 @@ pub(crate) async fn run(names: &[String], small: bool, output: Output) -> Result
         done.map_err(|error| CliError::new(error.code(), error))?;
     }
     Ok(())
+}
+
+/// Whether a name is this one or begins with its parts.
+fn is_of(name: &str, start: &str) -> bool {
+    let rest = name.strip_prefix(start);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+fn is_known(name: &str) -> bool {
+    let under_load = |figure: &str| figure.ends_with("64") || figure.ends_with("1024");
+    let fits = |figure: &&str| is_of(figure, name) || (under_load(figure) && is_of(name, figure));
+    FIGURES.iter().any(fits)
 }
 
 fn row(figure: &Figure) -> String {

@@ -1,8 +1,11 @@
 //! The front desk: asks the inner zone for a code, and confirms the card that claims it.
 
+mod known;
+
 use crate::args::{Desk, Lang};
 use crate::commands::folder::link::card_end;
 use crate::commands::folder::show;
+use crate::commands::folder::vault::Place;
 use crate::commands::service;
 use crate::error::CliError;
 use crate::output::Output;
@@ -13,9 +16,12 @@ use medfolder_gateway::inner;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use url::Url;
 use zeroize::Zeroizing;
+
+/// What an inner zone says of a code that is another's.
+const CODE_UNKNOWN: &str = "desk.code_unknown";
 
 /// A code as the desk hands it to a patient.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -81,19 +87,36 @@ impl Linked {
 }
 
 /// `medfolder desk …`
-pub(crate) async fn run(words: Desk, output: Output) -> Result<(), CliError> {
+pub(crate) async fn run(
+    words: Desk,
+    data_dir: Option<PathBuf>,
+    output: Output,
+) -> Result<(), CliError> {
+    let place = Place::new(data_dir, None);
     match words {
         Desk::Code {
             config,
             patient,
             qr,
-        } => code(&config, &patient, qr.as_deref(), output).await?,
+        } => {
+            code(
+                &config,
+                &patient,
+                qr.as_deref(),
+                place.ok().as_ref(),
+                output,
+            )
+            .await?
+        }
         Desk::Confirm {
             code,
             config,
             card_end,
         } => {
-            let mut confirmed = DeskClient::new(&config)?.confirm(&code, &card_end).await?;
+            let mut confirmed = match config {
+                Some(config) => DeskClient::new(&config)?.confirm(&code, &card_end).await?,
+                None => confirm_anywhere(&place?, &code, &card_end).await?,
+            };
             let before = confirmed
                 .as_object_mut()
                 .and_then(|line| line.remove("replaces"));
@@ -109,10 +132,28 @@ pub(crate) async fn run(words: Desk, output: Output) -> Result<(), CliError> {
     Ok(())
 }
 
+/// At the desk, of those that were used here, that gave this code.
+async fn confirm_anywhere(place: &Place, code: &str, card_end: &str) -> Result<Value, CliError> {
+    let mut silent = CliError::usage("desk.which_config", "--config <FILE>");
+    let mut unknown = None;
+    for config in known::all(place) {
+        let Ok(desk) = DeskClient::new(&config) else {
+            continue;
+        };
+        match desk.confirm(code, card_end).await {
+            Err(error) if error.code == CODE_UNKNOWN => unknown = Some(error),
+            Err(error) if error.code.starts_with("http.") => silent = error,
+            done => return done,
+        }
+    }
+    Err(unknown.unwrap_or(silent))
+}
+
 async fn code(
     config: &Path,
     patient: &str,
     picture: Option<&Path>,
+    place: Option<&Place>,
     output: Output,
 ) -> Result<(), CliError> {
     let desk = DeskClient::new(config)?;
@@ -134,25 +175,29 @@ async fn code(
         "code": code.code, "link": code.link, "expires": rfc3339(code.expires), "qr": picture,
         "linked": code.linked.as_ref().map(Linked::line),
     });
+    // What is noted here `desk confirm` finds by itself.
+    let noted = place.is_some_and(|place| known::note(place, config));
+    let config = (!noted).then_some(config);
     output.line(&line, || told(&code, config, output));
     file.map_or(Ok(()), |file| qr::write(file, &code.link))
 }
 
-fn told(code: &Code, config: &Path, output: Output) -> String {
+fn told(code: &Code, config: Option<&Path>, output: Output) -> String {
     let before = code.linked.as_ref();
     let before = before.map_or_else(String::new, |one| one.would_be_replaced(output));
-    let config = config.display();
+    let config = config.map(|config| format!(" --config {}", config.display()));
+    let config = config.unwrap_or_default();
     let expires = local_time(code.expires);
     let Code { code, link, .. } = code;
     match output.lang {
         Lang::Zh => format!(
             "{before}绑定码：{code}\n链接：{link}\n有效至：{expires}，只能用一次\n\n\
-             病人认领后，请核对其屏幕上卡号的最后八位：\n  medfolder desk confirm {code} --config {config} --card-end …"
+             病人认领后，请核对其屏幕上卡号的最后八位：\n  medfolder desk confirm {code}{config} --card-end …"
         ),
         Lang::En => format!(
             "{before}Code: {code}\nLink: {link}\nValid until {expires}, for one use\n\n\
              Then compare the end of the card number on the patient’s screen:\n  \
-             medfolder desk confirm {code} --config {config} --card-end …"
+             medfolder desk confirm {code}{config} --card-end …"
         ),
     }
 }

@@ -232,7 +232,7 @@ fn attachment(piece: &Attachment, record: &ReceivedRecord, files: &[ReceivedAtta
     };
     json!({
         "name": piece.name, "media_type": piece.media_type, "size": piece.size,
-        "state": state, "file": file,
+        "digest": digest, "state": state, "file": file,
     })
 }
 

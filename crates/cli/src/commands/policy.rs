@@ -1,5 +1,6 @@
 //! The consortium's access rules, in words.
 
+use super::folder::vault::Place;
 use crate::args::Lang;
 use crate::error::CliError;
 use crate::output::Output;
@@ -7,7 +8,7 @@ use medfolder_ledger::Chain;
 use medfolder_ledger::member::{Member, Standing};
 use medfolder_ledger::policy::{self, Action, Decision, Party};
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Reads a genesis file.
 pub(crate) fn genesis(path: &Path) -> Result<Chain, CliError> {
@@ -16,11 +17,13 @@ pub(crate) fn genesis(path: &Path) -> Result<Chain, CliError> {
     Chain::from_bytes(&bytes).map_err(|error| CliError::new(error.code(), &error))
 }
 
-/// `medfolder policy explain MEMBER ACTION`
+/// `medfolder policy explain MEMBER ACTION`: a member is one of `--genesis`, or of a consortium that
+/// a folder of this device trusts.
 pub(crate) fn explain(
     member: &str,
     action: &str,
     genesis_file: Option<&Path>,
+    data_dir: Option<PathBuf>,
     output: Output,
 ) -> Result<(), CliError> {
     let unknown = |error: policy::UnknownName, known: Vec<&str>| {
@@ -32,10 +35,16 @@ pub(crate) fn explain(
     let (party, standing) = match member.parse::<Party>() {
         Ok(party) => (party, Standing::Good),
         Err(error) => {
-            let path = genesis_file.ok_or_else(|| unknown(error, roles()))?;
-            let chain = genesis(path)?;
-            let member = find(&chain, member).ok_or_else(|| CliError::new("member.unknown", ""))?;
-            (Party::Member(member.role), member.standing)
+            let chains = match genesis_file {
+                Some(path) => vec![genesis(path)?],
+                None => Place::new(data_dir, None)?.consortia().unwrap_or_default(),
+            };
+            if chains.is_empty() {
+                return Err(unknown(error, roles()));
+            }
+            let found = chains.iter().find_map(|chain| find(chain, member));
+            let found = found.ok_or_else(|| CliError::new("member.unknown", ""))?;
+            (Party::Member(found.role), found.standing)
         }
     };
     let (decision, rule) = policy::explain(party, standing, action);

@@ -4,6 +4,7 @@ use crate::error::CliError;
 use crate::prompt;
 use medfolder_gateway::clock::SystemClock;
 use medfolder_gateway::{edge, inner, signer};
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -66,7 +67,11 @@ async fn until_the_end(task: JoinHandle<()>) -> Result<(), CliError> {
         .map_err(|error| CliError::new("system.runtime", error))
 }
 
+/// Nobody is asked where nobody sits.
 fn ask_pin(key: &Path) -> Option<Zeroizing<String>> {
+    if !std::io::stdin().is_terminal() {
+        return None;
+    }
     let text = format!("PIN {}: ", key.display());
     prompt::secret(&text, &text, "signer.no_pin").ok()
 }

@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 /// Longest window of a share, in milliseconds: 90 days.
 pub const MAX_DURATION: u64 = 90 * 24 * 60 * 60 * 1_000;
 /// How long the host has to submit the grant, in milliseconds.
-const SUBMIT_WITHIN: u64 = 60 * 60 * 1_000;
+pub(super) const SUBMIT_WITHIN: u64 = 60 * 60 * 1_000;
 
 /// What a reader must say to open a share.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// How long a change of a share may take to reach the ledger, in milliseconds.
-const SUBMIT_WITHIN: u64 = 60 * 60 * 1_000;
+const CHANGE_WITHIN: u64 = 60 * 60 * 1_000;
 /// How long the host may take to end a share before the ledger is asked.
 const HOST_WITHIN: Duration = Duration::from_secs(4);
 /// How long a sync waits for the ledger to take the end of a share.
@@ -29,12 +29,15 @@ const GRANT_REVOKED: &str = "grant.revoked";
 const SHORTEST_ID: usize = 4;
 /// The state of a share in the vault whose end nobody took yet.
 const ENDING: &str = "ending";
+/// The state of an unfinished share that was dropped: shown to nobody, and kept as long as its grant
+/// may still reach the ledger.
+const DROPPED: &str = "dropped";
 
 /// A share's state as this device knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// It was being made when something stopped it; nobody can open it.
+    /// It was being made when something stopped it, and nobody was given its link.
     Preparing,
     /// It can be opened.
     #[serde(rename = "live")]
@@ -129,9 +132,13 @@ impl Folder<'_> {
     /// # Errors
     /// `vault.storage`.
     pub fn shares(&self, now: u64) -> Result<Vec<ShareInfo>, FolderError> {
+        self.shares_where(&format!("state <> '{DROPPED}'"), now)
+    }
+
+    fn shares_where(&self, condition: &str, now: u64) -> Result<Vec<ShareInfo>, FolderError> {
         let database = self.vault.database()?;
         let mut statement = database.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM share WHERE folder = ?1 ORDER BY id DESC"
+            "SELECT {COLUMNS} FROM share WHERE folder = ?1 AND {condition} ORDER BY id DESC"
         ))?;
         let rows = statement.query_map([self.id], |row| read(row, now))?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -162,7 +169,7 @@ impl Folder<'_> {
     }
 
     /// What the host says of a share: openings, passcode tries left. The vault keeps it for when
-    /// the host does not answer.
+    /// the host does not answer; that it knows an unfinished one tells that this is finished.
     ///
     /// # Errors
     /// What the host answers.
@@ -173,6 +180,9 @@ impl Folder<'_> {
     ) -> Result<ShareState, FolderError> {
         let state = self.owner(share, clock)?.state().await?;
         self.keep_heard(share, &state, clock.now())?;
+        if share.standing == Standing::Preparing {
+            self.set_share_state(&share.grant, "active")?;
+        }
         Ok(state)
     }
 
@@ -191,9 +201,9 @@ impl Folder<'_> {
     }
 
     /// Ends a share now. When its host cannot be reached the ledger is told; the host ends it when
-    /// it reads the ledger. An unfinished share that the ledger does not know is dropped. That it
-    /// is to end is in the vault first: when neither answers, or this is stopped, the next sync
-    /// goes on.
+    /// it reads the ledger. An unfinished share that the ledger does not know is dropped; should
+    /// its grant arrive later, a sync ends it. That it is to end is in the vault first: when neither
+    /// answers, or this is stopped, the next sync goes on.
     ///
     /// # Errors
     /// What host and ledger answer, when neither took it.
@@ -215,8 +225,10 @@ impl Folder<'_> {
     /// Gives how many it ended.
     pub(crate) async fn end_waiting(&self, clock: &Clock) -> Result<usize, FolderError> {
         let mut ended = 0;
-        let shares = self.shares(clock.now())?.into_iter();
-        for share in shares.filter(|share| share.standing == Standing::Ending) {
+        let waiting =
+            self.shares_where(&format!("state IN ('{ENDING}', '{DROPPED}')"), clock.now())?;
+        let is_over = |share: &ShareInfo| share.standing == Standing::Expired;
+        for share in waiting.into_iter().filter(|share| !is_over(share)) {
             match self.end_share(&share, clock, AGAIN).await {
                 Ok(_) => ended += 1,
                 Err(FolderError::Ledger(LedgerError::Rejected(code))) => {
@@ -270,9 +282,7 @@ impl Folder<'_> {
                 Ok(EndedBy::Ledger)
             }
             (GRANT_UNKNOWN, Standing::Preparing) => {
-                self.vault
-                    .database()?
-                    .execute("DELETE FROM share WHERE id = ?1", [share.row])?;
+                self.drop_share(share)?;
                 Ok(EndedBy::Nobody)
             }
             (_, Standing::Active | Standing::Ending) => {
@@ -281,6 +291,29 @@ impl Folder<'_> {
             }
             _ => Err(LedgerError::Rejected(code).into()),
         }
+    }
+
+    /// Forgets an unfinished share once the ledger's own time is past the last moment at which it
+    /// takes the grant: until then the request may lie with the host, and only this row can end it.
+    fn drop_share(&self, share: &ShareInfo) -> Result<(), FolderError> {
+        let known = self.checkpoint()?.map_or(0, |known| known.header.time);
+        if known > share.created.saturating_add(super::make::SUBMIT_WITHIN) {
+            let database = self.vault.database()?;
+            database.execute("DELETE FROM share WHERE id = ?1", [share.row])?;
+            return Ok(());
+        }
+        self.set_share_state(&share.grant, DROPPED)
+    }
+
+    /// Asks the hosts of unfinished shares whether they know them after all.
+    pub(crate) async fn take_up_unfinished(&self, clock: &Clock) -> Result<(), FolderError> {
+        for share in self.shares_where("state = 'preparing'", clock.now())? {
+            let asked = tokio::time::timeout(HOST_WITHIN, self.share_state(&share, clock)).await;
+            if let Ok(Err(error)) = asked {
+                tracing::debug!(code = error.code(), "the host does not know the share");
+            }
+        }
+        Ok(())
     }
 
     /// Lets a share end earlier: `duration` milliseconds from now.
@@ -372,7 +405,7 @@ impl Folder<'_> {
     /// A transaction with the grant key's signature; the host's joins it where the type asks.
     fn signed(&self, share: &ShareInfo, body: impl Into<Body>, clock: &Clock) -> Vec<u8> {
         let chain = &self.consortium;
-        let unsigned = Unsigned::new(body, clock.now() + SUBMIT_WITHIN);
+        let unsigned = Unsigned::new(body, clock.now() + CHANGE_WITHIN);
         let signature = unsigned.sign(chain, &share.seed.signing_key(chain.suite()));
         unsigned.with_signatures(vec![signature]).to_bytes()
     }
@@ -405,7 +438,7 @@ fn read(row: &Row<'_>, now: u64) -> rusqlite::Result<ShareInfo> {
     let records: String = row.get(9)?;
     let standing = match row.get_ref(10)?.as_str()? {
         "revoked" => Standing::Revoked,
-        "preparing" => Standing::Preparing,
+        "preparing" | DROPPED => Standing::Preparing,
         _ if ends <= now => Standing::Expired,
         ENDING => Standing::Ending,
         _ => Standing::Active,

@@ -137,6 +137,7 @@ impl Folder<'_> {
     async fn sync_all(&self, options: &SyncOptions<'_>) -> Result<SyncReport, FolderError> {
         // Before all else: somebody may be reading what she no longer wants to share.
         let ended = self.end_waiting(&options.clock).await?;
+        self.take_up_unfinished(&options.clock).await?;
         let ledger = self.ledger_client(&options.clock)?;
         if self.ledger.len() > 1 {
             // One node alone could go on showing an old state of itself.

@@ -1,5 +1,6 @@
 //! Lists and searches records.
 
+use super::sync::INDEX_BATCH;
 use crate::args::{self, Lang};
 use crate::error::CliError;
 use crate::output::{Output, padded, widest};
@@ -53,6 +54,7 @@ pub(crate) fn search(
     limit: usize,
     output: Output,
 ) -> Result<(), CliError> {
+    index(folder, output);
     let Hits { best: all, total } = folder.search(text, limit)?;
     if all.is_empty() {
         output.nothing("没有找到。", "Nothing was found.");
@@ -73,6 +75,18 @@ pub(crate) fn search(
         });
     }
     Ok(())
+}
+
+/// What a sync that was stopped left out of the index comes first; a disk that has no room for it
+/// keeps nobody from what is there.
+fn index(folder: &Folder<'_>, output: Output) {
+    if let Err(error) = folder.index(INDEX_BATCH, |_| true) {
+        let told = output.say(
+            "⚠ 有些病历还搜不到",
+            "⚠ Some records cannot be found by searching yet",
+        );
+        output.progress(&format!("{told}  [{}]", error.code()));
+    }
 }
 
 /// How many there are, how many of them are shown, and in which order.

@@ -19,6 +19,7 @@ use crate::output::Output;
 use crate::patience::told;
 use medfolder_client::clock::Clock;
 use medfolder_folder::FolderError;
+use medfolder_folder::sync::Cancel;
 use std::path::PathBuf;
 use vault::Place;
 
@@ -44,6 +45,7 @@ impl From<FolderError> for CliError {
 pub(crate) async fn run(
     words: args::Folder,
     data_dir: Option<PathBuf>,
+    cancel: &Cancel,
     output: Output,
 ) -> Result<(), CliError> {
     let args::Folder {
@@ -70,7 +72,7 @@ pub(crate) async fn run(
             if !ledger.is_empty() {
                 folder.set_ledger(&ledger)?;
             }
-            sync::run(&folder, &clock, output).await
+            sync::run(&folder, &clock, cancel, output).await
         }
         FolderCommand::Cards => cards::run(&folder, output),
         FolderCommand::List(words) => list::list(&folder, &words, output),

@@ -54,9 +54,9 @@ fn is_asked_about(share: &ShareInfo) -> bool {
         Some(ShareCondition::Revoked | ShareCondition::Expired)
     );
     match share.standing {
-        Standing::Active => true,
+        Standing::Active | Standing::Preparing => true,
         Standing::Expired | Standing::Revoked => !told_all,
-        Standing::Preparing | Standing::Ending => false,
+        Standing::Ending => false,
     }
 }
 
@@ -64,7 +64,9 @@ fn is_asked_about(share: &ShareInfo) -> bool {
 /// locked or used up when this device heard of it.
 fn now(folder: &Folder<'_>, share: &ShareInfo, host: Option<&ShareState>) -> Value {
     let mut line = info(folder, share);
-    let live = share.standing == Standing::Active;
+    // What was cut off may have been finished by its host.
+    let finished = share.standing == Standing::Preparing && host.is_some();
+    let live = share.standing == Standing::Active || finished;
     let last = share.heard.as_ref();
     if let Some(state) = host.or(last.map(|(state, _)| state)) {
         line["opened"] = json!(state.opened);

@@ -1,4 +1,4 @@
-//! Brings the folder up to date, with progress where there is a terminal.
+//! Brings the folder up to date and tells how far it is: a bar at a terminal, lines elsewhere.
 
 use crate::args::Lang;
 use crate::error::CliError;
@@ -14,23 +14,20 @@ use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Records that are added to the search index in one transaction.
-const INDEX_BATCH: usize = 200;
+pub(super) const INDEX_BATCH: usize = 200;
 
 /// `medfolder folder sync`
 pub(crate) async fn run(
     folder: &Folder<'_>,
     clock: &Clock,
+    cancel: &Cancel,
     output: Output,
 ) -> Result<(), CliError> {
-    let bar = bar(output);
-    let seen = AtomicBool::new(false);
-    let progress = |progress: Progress| {
-        seen.store(true, Ordering::Relaxed);
-        show(&bar, output, progress);
-    };
-    let is_seen = || seen.load(Ordering::Relaxed);
-    let report = told_unless(output, is_seen, whole(folder, clock, &progress)).await;
-    bar.finish_and_clear();
+    let shown = Shown::new(output);
+    let progress = |progress: Progress| shown.show(progress);
+    let is_seen = || shown.seen.load(Ordering::Relaxed);
+    let report = told_unless(output, is_seen, whole(folder, clock, &progress, cancel)).await;
+    shown.bar.finish_and_clear();
     let report = report?;
     let linked = !folder.cards()?.is_empty();
     let name = |member: &MemberId| folder.member_name(member);
@@ -50,16 +47,18 @@ pub(crate) async fn run(
     }
 }
 
-/// Syncs, then indexes what is new.
+/// Syncs, then indexes what is new. Everything is here when it is stopped while it indexes: the
+/// next search goes on with that.
 pub(crate) async fn whole(
     folder: &Folder<'_>,
     clock: &Clock,
     progress: &(dyn Fn(Progress) + Sync),
+    cancel: &Cancel,
 ) -> Result<SyncReport, CliError> {
     let options = SyncOptions {
         clock: clock.clone(),
         progress,
-        cancel: Cancel::default(),
+        cancel: cancel.clone(),
     };
     let report = folder.sync(&options).await?;
     let go_on = |_| options.cancel.check().is_ok();
@@ -146,26 +145,47 @@ fn replaced_row(one: &Replaced, hospital: &str, output: Output) -> String {
     }
 }
 
-/// A bar on standard error; hidden when nobody sees it.
-fn bar(output: Output) -> ProgressBar {
-    let bar = ProgressBar::new(0);
-    if output.is_quiet() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}");
-    style.into_iter().for_each(|style| bar.set_style(style));
-    bar
+/// How far it is, on standard error: a bar, or lines where no terminal draws one.
+struct Shown {
+    bar: ProgressBar,
+    output: Output,
+    seen: AtomicBool,
 }
 
-fn show(bar: &ProgressBar, output: Output, progress: Progress) {
-    let (what, done, of) = match progress {
-        Progress::Cards(done, of) => (output.say("健康卡", "cards"), done, of),
-        Progress::Records(done, of) => (output.say("病历", "records"), done, of),
-        Progress::Attachments(done, of) => (output.say("附件", "attachments"), done, of),
-    };
-    bar.set_length(of as u64);
-    bar.set_position(done as u64);
-    bar.set_message(what.to_owned());
+impl Shown {
+    fn new(output: Output) -> Self {
+        let bar = ProgressBar::new(0);
+        if output.is_quiet() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}");
+        style.into_iter().for_each(|style| bar.set_style(style));
+        Self {
+            bar,
+            output,
+            seen: AtomicBool::new(false),
+        }
+    }
+
+    fn show(&self, progress: Progress) {
+        self.seen.store(true, Ordering::Relaxed);
+        let (what, done, of) = match progress {
+            Progress::Cards(done, of) => (self.output.say("健康卡", "cards"), done, of),
+            Progress::Records(done, of) => (self.output.say("病历", "records"), done, of),
+            Progress::Attachments(done, of) => (self.output.say("附件", "attachments"), done, of),
+        };
+        if self.bar.is_hidden() && is_a_tenth(done, of) {
+            self.output.progress(&format!("{what} {done}/{of}"));
+        }
+        self.bar.set_length(of as u64);
+        self.bar.set_position(done as u64);
+        self.bar.set_message(what.to_owned());
+    }
+}
+
+/// Whether another tenth is done, or more came at once: ten lines tell of ten thousand files.
+const fn is_a_tenth(done: usize, of: usize) -> bool {
+    done == of || of < 10 || done.is_multiple_of(of / 10)
 }
 
 #[cfg(test)]

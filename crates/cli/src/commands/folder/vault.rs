@@ -65,6 +65,13 @@ impl Place {
     /// The consortium of this genesis, when a folder here trusts it and nobody has to be asked; else
     /// why the folders here say nothing of it.
     pub(crate) fn consortium(&self, genesis: &Digest) -> Result<Box<Chain>, Unknown> {
+        let mut trusted = self.consortia()?.into_iter();
+        let own = trusted.find(|chain| chain.digest() == *genesis);
+        own.map(Box::new).ok_or(Unknown::Another)
+    }
+
+    /// The consortia that folders here trust, when nobody has to be asked.
+    pub(crate) fn consortia(&self) -> Result<Vec<Chain>, Unknown> {
         let closed = |error: CliError| Unknown::Closed(error.code);
         let passphrase = std::env::var(PASSPHRASE).map(Zeroizing::new).ok();
         let unlock = match Vault::opens_with(&self.directory) {
@@ -77,11 +84,15 @@ impl Place {
         };
         let vault = self.wait_for(&unlock).map_err(closed)?;
         let names = vault.folder_names().map_err(|error| closed(error.into()))?;
-        let trusted = names
-            .into_iter()
-            .filter_map(|name| Some(vault.folder(Some(&name)).ok()?.consortium.clone()))
-            .find(|chain| chain.digest() == *genesis);
-        trusted.map(Box::new).ok_or(Unknown::Another)
+        let trusted = names.into_iter();
+        let chain = |name: String| Some(vault.folder(Some(&name)).ok()?.consortium.clone());
+        Ok(trusted.filter_map(chain).collect())
+    }
+
+    /// A file beside the vault; the directory is made where it is missing.
+    pub(crate) fn beside(&self, name: &str) -> std::io::Result<PathBuf> {
+        std::fs::create_dir_all(&self.directory)?;
+        Ok(self.directory.join(name))
     }
 
     /// Another command of this person's is mostly done in a moment.

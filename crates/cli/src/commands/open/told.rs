@@ -5,6 +5,7 @@ use super::OTHER_LEDGER;
 use crate::commands::document;
 use crate::output::Output;
 use medfolder_fhir::PatientInfo;
+use medfolder_folder::records::size;
 use medfolder_share::unpack::ReceivedRecord;
 use serde_json::Value;
 
@@ -106,10 +107,16 @@ pub(super) fn attachments(record: &Value) -> impl Iterator<Item = &Value> + Clon
     record["attachments"].as_array().into_iter().flatten()
 }
 
-/// An attachment, and what became of it.
+/// An attachment, and what became of it; what did not travel with what its original is known by.
 pub(super) fn attached(attachment: &Value, output: Output) -> String {
     let name = attachment["name"].as_str().unwrap_or_default();
-    format!("{}  {name}", attachment_word(attachment, output))
+    let row = format!("{}  {name}", attachment_word(attachment, output));
+    if attachment["state"] != "withheld" {
+        return row;
+    }
+    let size = size(attachment["size"].as_u64().unwrap_or_default());
+    let digest = attachment["digest"].as_str().unwrap_or_default();
+    format!("{row}  {size}  {}{digest}", output.say("摘要 ", "digest "))
 }
 
 /// What is to be said of the opening as a whole.
@@ -171,7 +178,10 @@ pub(super) fn seal_word(record: &Value, output: Output) -> &'static str {
 fn attachment_word(attachment: &Value, output: Output) -> &'static str {
     match attachment["state"].as_str() {
         Some("verified") => output.say("✓ 附件", "✓ attachment"),
-        Some("withheld") => output.say("· 附件未随链接发送，请索取原件", "· ask for the original"),
+        Some("withheld") => output.say(
+            "· 附件未随链接发送，请索取原件",
+            "· attachment not in the link, ask for the original",
+        ),
         _ => output.say("✗ 附件没有收到", "✗ attachment not received"),
     }
 }

@@ -6,6 +6,7 @@ use crate::commands::folder::sync::whole;
 use crate::demo::stage::Stage;
 use crate::error::CliError;
 use medfolder_folder::records::{Filter, State};
+use medfolder_folder::sync::Cancel;
 use medfolder_gateway::inner::Status;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -94,7 +95,7 @@ async fn all(stage: &Stage) -> Result<Synced, CliError> {
     };
     for owner in &stage.owners {
         let folder = stage.folder(owner)?;
-        let report = whole(&folder, &stage.clock, &|_| ()).await?;
+        let report = whole(&folder, &stage.clock, &|_| (), &Cancel::default()).await?;
         synced.complete &= report.complete;
         let failed = report
             .failed

@@ -9,6 +9,7 @@ use crate::error::CliError;
 use medfolder_crypto::words::WordList;
 use medfolder_folder::Trust;
 use medfolder_folder::records::{Filter, Listed};
+use medfolder_folder::sync::Cancel;
 use medfolder_folder::sync::Failure;
 use medfolder_record::RecordId;
 use std::collections::BTreeSet;
@@ -49,7 +50,7 @@ pub(crate) async fn run(
     let second = safe
         .vault()
         .restore_folder(name, &words, &trust, stage.clock.now())?;
-    let report = whole(&second, &stage.clock, &|_| ()).await?;
+    let report = whole(&second, &stage.clock, &|_| (), &Cancel::default()).await?;
     let findings: Vec<Finding> = trials
         .iter()
         .map(|trial| finding(trial, &report.failed))
