@@ -25,7 +25,6 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 use super::app::App;
 use super::chain;
 use super::db::{DbError, digest, int, number};
-use super::limit;
 use crate::full::is_full;
 use crate::spool::{CardClaim, DeskAnswer, DeskOutcome, In, SpoolError};
 
@@ -44,7 +43,7 @@ pub(crate) async fn claim(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Json(request): Json<ClaimRequest>,
 ) -> Result<(StatusCode, Json<ClaimAccepted>), Problem> {
-    let network = limit::network(peer.ip());
+    let network = medfolder_http::network(peer.ip());
     let early = |early: TooEarly| Problem::too_often(early.retry_after_seconds);
     app.limits.claim.take(network, app.now()).map_err(early)?;
     let malformed = Problem::bad("claim.malformed");

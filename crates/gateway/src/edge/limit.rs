@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use medfolder_share::rules::rate::{RateBucket, RatePolicy, TooEarly};
@@ -35,17 +34,6 @@ impl From<Rate> for RatePolicy {
             burst: rate.burst,
             interval_ms: rate.interval,
         }
-    }
-}
-
-/// What counts as one caller: an address, or the 2⁶⁴ addresses that one connection of IPv6 gives.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-        }
-        address => address,
     }
 }
 
@@ -81,16 +69,7 @@ impl<K: Hash + Eq> Limiter<K> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Limiter, Rate, network};
-
-    #[test]
-    fn one_connection_of_ipv6_is_one_caller_and_two_are_two() {
-        let of = |text: &str| network(text.parse().unwrap());
-        assert_eq!(of("2001:db8:0:1::1"), of("2001:db8:0:1:ffff::2"));
-        assert_ne!(of("2001:db8:0:1::1"), of("2001:db8:0:2::1"));
-        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
-        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
-    }
+    use super::{Limiter, Rate};
 
     #[test]
     fn one_key_does_not_use_up_anothers_bucket() {

@@ -11,11 +11,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use medfolder_crypto::{Digest, PublicKeyBytes, os_rng};
+use medfolder_http::Challenges;
 use medfolder_ledger::login::{CHALLENGE_LIFETIME, LoginSubject, SESSION_LIFETIME};
 use medfolder_record::CardNumber;
 use rand_core::Rng as _;
 
-/// Most challenges, and most sessions, at one time.
+/// Most challenges, of which the oldest makes room, and most sessions, at one time.
 const CAPACITY: usize = 100_000;
 
 /// A card that logged in, with the signing key that it showed.
@@ -26,37 +27,43 @@ pub(crate) struct Holder {
 }
 
 /// Challenges given and sessions open.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sessions {
-    challenges: Mutex<HashMap<Digest, (LoginSubject, u64)>>,
+    challenges: Challenges<Digest, LoginSubject>,
     tokens: Mutex<HashMap<Digest, (Holder, u64)>>,
 }
 
+impl Default for Sessions {
+    fn default() -> Self {
+        Self {
+            challenges: Challenges::new(CAPACITY),
+            tokens: Mutex::default(),
+        }
+    }
+}
+
 impl Sessions {
-    /// Draws a challenge for `subject`; `None` when too many are open.
-    pub(crate) fn challenge(&self, subject: LoginSubject, now: u64) -> Option<(Digest, u64)> {
-        let mut challenges = self
-            .challenges
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        make_room(&mut challenges, now)?;
+    /// Draws a challenge for `subject`.
+    pub(crate) fn challenge(&self, subject: LoginSubject, now: u64) -> (Digest, u64) {
         let (challenge, expires) = (Digest(random()), now.saturating_add(CHALLENGE_LIFETIME));
-        challenges.insert(challenge, (subject, expires));
-        Some((challenge, expires))
+        self.challenges.give(challenge, subject, expires);
+        (challenge, expires)
     }
 
     /// Takes a challenge back: whom it was for and when it ends. It can be taken once.
     pub(crate) fn take(&self, challenge: &Digest) -> Option<(LoginSubject, u64)> {
-        self.challenges
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(challenge)
+        self.challenges.take(challenge)
     }
 
     /// Opens a session: the token and when it ends.
     pub(crate) fn open(&self, holder: Holder, now: u64) -> Option<(String, u64)> {
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        make_room(&mut tokens, now)?;
+        if tokens.len() >= CAPACITY {
+            tokens.retain(|_, (_, expires)| now < *expires);
+        }
+        if tokens.len() >= CAPACITY {
+            return None;
+        }
         let (token, expires) = (hex::encode(random()), now.saturating_add(SESSION_LIFETIME));
         tokens.insert(hidden(&token), (holder, expires));
         Some((token, expires))
@@ -70,13 +77,6 @@ impl Sessions {
             .filter(|(_, expires)| now < *expires)
             .map(|(holder, _)| *holder)
     }
-}
-
-fn make_room<T>(table: &mut HashMap<Digest, (T, u64)>, now: u64) -> Option<()> {
-    if table.len() >= CAPACITY {
-        table.retain(|_, (_, expires)| now < *expires);
-    }
-    (table.len() < CAPACITY).then_some(())
 }
 
 fn hidden(token: &str) -> Digest {
@@ -97,7 +97,7 @@ mod tests {
     fn a_challenge_is_taken_once_and_a_token_ends() {
         let sessions = Sessions::default();
         let card = CardNumber(Digest([1; 32]));
-        let (challenge, _) = sessions.challenge(LoginSubject::Card(card), 0).unwrap();
+        let (challenge, _) = sessions.challenge(LoginSubject::Card(card), 0);
         assert!(sessions.take(&challenge).is_some() && sessions.take(&challenge).is_none());
         let signing = PublicKeyBytes::new(&[2; 32]).unwrap();
         let holder = Holder { card, signing };

@@ -1,13 +1,15 @@
-//! A token bucket per address: `rate` requests a second, bursts of one second's worth.
+//! A token bucket per network: `rate` requests a second, bursts of one second's worth.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-/// Addresses kept; when there are more, those with a full bucket are forgotten.
+use medfolder_http::network;
+
+/// Networks kept; when there are more, those with a full bucket are forgotten.
 const MOST: usize = 16_384;
 
-/// Buckets of all addresses. Levels are in thousandths of a request.
+/// Buckets of all networks. Levels are in thousandths of a request.
 pub(crate) struct Limiter {
     rate: u64,
     buckets: Mutex<HashMap<IpAddr, (u64, u64)>>,
@@ -24,6 +26,7 @@ impl Limiter {
     /// Whether a request of `address` is let through at `now`.
     pub(crate) fn admits(&self, address: IpAddr, now: u64) -> bool {
         let full = self.rate * 1_000;
+        let address = network(address);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= MOST {
             buckets.retain(|_, (level, then)| self.filled(*level, *then, now) < full);

@@ -10,43 +10,40 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use medfolder_client::api::session::Subject;
 use medfolder_crypto::{Digest, Secret32, Suite, os_rng};
+use medfolder_http::Challenges;
 use medfolder_ledger::login::{CHALLENGE_LIFETIME, SESSION_LIFETIME};
 
-/// Open challenges, and open sessions, at most; more are refused until some have ended.
+/// Open challenges, of which the oldest makes room, and open sessions, of which more are refused
+/// until some have ended.
 const MOST: usize = 100_000;
 
 /// All challenges and sessions of this process.
 pub(crate) struct Sessions {
     suite: Suite,
-    open: Mutex<Open>,
-}
-
-#[derive(Default)]
-struct Open {
-    challenges: HashMap<Digest, (Subject, u64)>,
-    sessions: HashMap<Digest, (Subject, u64)>,
+    challenges: Challenges<Digest, Subject>,
+    sessions: Mutex<HashMap<Digest, (Subject, u64)>>,
 }
 
 impl Sessions {
     pub(crate) fn new(suite: Suite) -> Self {
         Self {
             suite,
-            open: Mutex::default(),
+            challenges: Challenges::new(MOST),
+            sessions: Mutex::default(),
         }
     }
 
-    /// A fresh challenge for `subject` and its end; `None` when too many are open.
-    pub(crate) fn challenge(&self, subject: Subject, now: u64) -> Option<(Digest, u64)> {
+    /// A fresh challenge for `subject` and its end.
+    pub(crate) fn challenge(&self, subject: Subject, now: u64) -> (Digest, u64) {
         let challenge = Digest(*Secret32::random(&mut os_rng()).expose());
         let expires = now + CHALLENGE_LIFETIME;
-        let mut open = self.lock();
-        keep(&mut open.challenges, challenge, (subject, expires), now)?;
-        Some((challenge, expires))
+        self.challenges.give(challenge, subject, expires);
+        (challenge, expires)
     }
 
     /// Uses a challenge up; its end, when it was given to `subject` and is still open.
     pub(crate) fn take(&self, challenge: &Digest, subject: Subject, now: u64) -> Option<u64> {
-        let (owner, expires) = self.lock().challenges.remove(challenge)?;
+        let (owner, expires) = self.challenges.take(challenge)?;
         (owner == subject && now < expires).then_some(expires)
     }
 
@@ -55,19 +52,20 @@ impl Sessions {
         let secret = Secret32::random(&mut os_rng());
         let token = URL_SAFE_NO_PAD.encode(secret.expose());
         let expires = now + SESSION_LIFETIME;
-        let mut open = self.lock();
-        keep(
-            &mut open.sessions,
-            self.digest(&token),
-            (subject, expires),
-            now,
-        )?;
+        let mut sessions = self.lock();
+        if sessions.len() >= MOST {
+            sessions.retain(|_, (_, expires)| now < *expires);
+        }
+        if sessions.len() >= MOST {
+            return None;
+        }
+        sessions.insert(self.digest(&token), (subject, expires));
         Some((token, expires))
     }
 
     /// Whose token this is.
     pub(crate) fn subject(&self, token: &str, now: u64) -> Option<Subject> {
-        let (subject, expires) = *self.lock().sessions.get(&self.digest(token))?;
+        let (subject, expires) = *self.lock().get(&self.digest(token))?;
         (now < expires).then_some(subject)
     }
 
@@ -75,23 +73,9 @@ impl Sessions {
         self.suite.hash(&[token.as_bytes()])
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Digest, (Subject, u64)>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn keep(
-    table: &mut HashMap<Digest, (Subject, u64)>,
-    key: Digest,
-    value: (Subject, u64),
-    now: u64,
-) -> Option<()> {
-    if table.len() >= MOST {
-        table.retain(|_, (_, expires)| now < *expires);
-    }
-    (table.len() < MOST)
-        .then(|| table.insert(key, value))
-        .map(|_| ())
 }
 
 #[cfg(test)]
@@ -105,15 +89,15 @@ mod tests {
     #[test]
     fn a_challenge_answers_once_for_its_subject_and_in_time() {
         let sessions = Sessions::new(Suite::International);
-        let (challenge, end) = sessions.challenge(ME, NOW).unwrap();
+        let (challenge, end) = sessions.challenge(ME, NOW);
         assert_eq!(sessions.take(&challenge, ME, NOW), Some(end));
         assert_eq!(sessions.take(&challenge, ME, NOW), None);
-        let (challenge, _) = sessions.challenge(ME, NOW).unwrap();
+        let (challenge, _) = sessions.challenge(ME, NOW);
         assert_eq!(
             sessions.take(&challenge, Subject::Member(MemberId([2; 16])), NOW),
             None
         );
-        let (challenge, end) = sessions.challenge(ME, NOW).unwrap();
+        let (challenge, end) = sessions.challenge(ME, NOW);
         assert_eq!(sessions.take(&challenge, ME, end), None);
     }
 

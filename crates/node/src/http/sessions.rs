@@ -26,11 +26,7 @@ pub(super) async fn challenge(
     Json(request): Json<ChallengeRequest>,
 ) -> Result<Json<Challenge>, Refused> {
     let now = app.clock.now();
-    let given = app
-        .sessions
-        .challenge(request.subject, now)
-        .ok_or(Refused::busy(10))?;
-    let (challenge, expires) = given;
+    let (challenge, expires) = app.sessions.challenge(request.subject, now);
     Ok(Json(Challenge {
         challenge,
         expires,

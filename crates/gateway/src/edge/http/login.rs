@@ -20,9 +20,7 @@ pub(crate) async fn challenge(
         return Err(Problem::bad("login.subject"));
     };
     // The statement's clock is the host's own, which the client's is compared with.
-    let drawn = app.sessions.challenge(request.subject, app.clock.now());
-    let busy = Problem::unavailable("login.busy");
-    let (challenge, expires) = drawn.ok_or(busy)?;
+    let (challenge, expires) = app.sessions.challenge(request.subject, app.clock.now());
     Ok(Json(Challenge {
         challenge,
         expires,

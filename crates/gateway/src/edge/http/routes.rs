@@ -12,13 +12,12 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
-use medfolder_http::{Json, Problem};
+use medfolder_http::{Json, Problem, network};
 use medfolder_share::rules::answer::HttpAnswer;
 
 use super::login;
 use crate::edge::app::App;
 use crate::edge::desk;
-use crate::edge::limit::network;
 use crate::edge::share::{answer, door, draft, held, owner, publish};
 use crate::edge::zone::{audit, fetch, slots};
 

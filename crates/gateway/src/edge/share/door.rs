@@ -18,6 +18,7 @@ use axum::extract::{ConnectInfo, Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use medfolder_crypto::Digest;
+use medfolder_http::network;
 use medfolder_share::manifest::{MAX_REQUEST_BYTES, RequestError, Source, recipient_words};
 use medfolder_share::receipt::SignedReceipt;
 use medfolder_share::rules::answer::HttpAnswer;
@@ -34,7 +35,6 @@ use super::store::{self, Phase, Stored, StoredFile};
 use crate::edge::app::App;
 use crate::edge::db::DbError;
 use crate::edge::http::stream;
-use crate::edge::limit::network;
 
 /// A request that passed 400 and 429.
 struct Visit {
