@@ -10,18 +10,23 @@ use medfolder_crypto::tree::{ChainRoot, KeyPair};
 use medfolder_crypto::words::{self, WordList};
 use medfolder_crypto::{Digest, Secret32, Suite};
 use medfolder_folder::records::{Filter, State};
+use medfolder_folder::share::Standing;
 use medfolder_folder::sync::{Cancel, SyncOptions};
 use medfolder_folder::{Folder, FolderError, Trust, Unlock, Vault};
-use medfolder_ledger::body::{Anchor, Consent, Mark, RegisterCard, Seal, SealedLeaf};
+use medfolder_ledger::body::{
+    Anchor, Consent, Grant, Grantee, Mark, RegisterCard, Seal, SealedLeaf,
+};
 use medfolder_node::bench::fixture::Fixture;
 use medfolder_node::clock::{Clock as _, ManualClock, SystemClock};
 use medfolder_node::lying::Lie;
 use medfolder_node::{Config, Running, Seams, serve_with};
 use medfolder_record::{AreaId, CardNumber, MemberId, RecordId, VisitId};
+use medfolder_share::GrantSeed;
 use std::sync::Arc;
 use tokio::sync::watch;
 
 const HOSPITAL: MemberId = MemberId([1; 16]);
+const VAULT_KEY: [u8; 32] = [5; 32];
 const HOUR: u64 = 60 * 60 * 1_000;
 const DAY: u64 = 24 * HOUR;
 /// What an honest ledger leads to: the hospital's edge, which is none.
@@ -98,22 +103,26 @@ impl World {
 
     async fn register(&self, node: &Node) {
         let (keys, now) = (self.card(), self.clock.now());
-        let text = &self.fixture.chain.policy().consent_texts[0];
         let body = RegisterCard {
             member: HOSPITAL,
             signing: keys.signing.public(),
             encryption: keys.encryption.public().to_bytes(),
-            consent: Consent {
-                digest: text.digest,
-                version: text.version,
-                language: text.language.clone(),
-                time: now,
-            },
+            consent: self.consent(),
         };
         let seal = &self.fixture.hospitals[0].seal;
         let signers = [Some(&keys.signing), Some(seal)];
         self.submit(node, &self.fixture.signed(body, now, &signers))
             .await;
+    }
+
+    fn consent(&self) -> Consent {
+        let text = &self.fixture.chain.policy().consent_texts[0];
+        Consent {
+            digest: text.digest,
+            version: text.version,
+            language: text.language.clone(),
+            time: self.clock.now(),
+        }
     }
 
     async fn seal(&self, node: &Node, visit: u8) {
@@ -139,7 +148,7 @@ impl World {
     }
 
     fn vault(&self) -> Vault {
-        let key = Unlock::Key(Secret32::new([5; 32]));
+        let key = Unlock::Key(Secret32::new(VAULT_KEY));
         Vault::create(&self.place.path().join("vault"), &key).unwrap()
     }
 
@@ -155,6 +164,32 @@ impl World {
         vault
             .restore_folder("a", &words, &trust, self.clock.now())
             .unwrap()
+    }
+
+    /// A share in the vault that is to end, before or after the ledger knows its grant.
+    fn to_end(&self, vault: &Vault, seed: &GrantSeed) -> Grant {
+        let (now, key) = (self.clock.now(), seed.signing_key(Suite::International));
+        let grant = Grant {
+            key: key.public(),
+            host: HOSPITAL,
+            grantee: Grantee::Bearer,
+            scope: seed.scope(Suite::International, &[leaf(1)]).unwrap(),
+            from: now,
+            until: now + 10 * DAY,
+            late: false,
+            consent: self.consent(),
+            uses: None,
+        };
+        let database = rusqlite::Connection::open(vault.directory().join("vault.db")).unwrap();
+        let vault_key = format!("x'{}'", hex::encode(VAULT_KEY));
+        database.pragma_update(None, "key", vault_key).unwrap();
+        let row =
+            "INSERT INTO share (folder, grant_id, grant_seed, host, link, label, created, ends,
+                 state, records) VALUES (1, ?1, ?2, ?3, '', '', ?4, ?5, 'ending', '[]')";
+        let id = grant.id(Suite::International).to_string();
+        let values = (id, seed.expose(), HOSPITAL.to_string(), now, grant.until);
+        database.execute(row, values).unwrap();
+        grant
     }
 
     /// The clock of a device that is so much ahead of the ledger's, or behind it.
@@ -350,6 +385,39 @@ async fn a_device_whose_clock_is_wrong_by_a_day_reads_on_and_is_told_to_set_it()
     // It knows a block now, whose time is no clock's guess.
     assert_eq!(world.sync(&folder, behind).await, "sync.device_clock");
     assert_eq!(code(folder.search("青霉素", 5).err()), "");
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_that_the_ledger_does_not_end_yet_waits_on_and_holds_nothing_up() {
+    let world = World::new();
+    let node = Node::start(world.config(), &world.clock, None).await;
+    world.register(&node).await;
+    let vault = world.vault();
+    let folder = world.folder(&vault, &[&node]);
+    let seeds = [[1; 32], [2; 32]].map(GrantSeed::from_bytes);
+    // Its host has no edge; so the ledger is told, which knows the first one only.
+    let [known, unknown] = [&seeds[0], &seeds[1]].map(|seed| world.to_end(&vault, seed));
+    let standings = || {
+        let shares = folder.shares(world.clock.now()).unwrap();
+        let newest_first = shares.iter().map(|share| share.standing);
+        newest_first.collect::<Vec<_>>()
+    };
+    let submit = async |grant: Grant, seed: &GrantSeed| {
+        let key = seed.signing_key(Suite::International);
+        let signers = [Some(&key), Some(&world.fixture.hospitals[0].host)];
+        let stored = world.fixture.signed(grant, world.clock.now(), &signers);
+        world.submit(&node, &stored).await;
+    };
+    submit(known, &seeds[0]).await;
+    // By a clock that is ahead no transaction is taken.
+    assert_eq!(world.sync(&folder, DAY as i64).await, LEDGER_SATISFIED);
+    assert_eq!(standings(), [Standing::Ending, Standing::Ending]);
+    assert_eq!(world.sync(&folder, 0).await, LEDGER_SATISFIED);
+    assert_eq!(standings(), [Standing::Ending, Standing::Revoked]);
+    submit(unknown, &seeds[1]).await;
+    assert_eq!(world.sync(&folder, 0).await, LEDGER_SATISFIED);
+    assert_eq!(standings(), [Standing::Revoked, Standing::Revoked]);
     node.end().await;
 }
 

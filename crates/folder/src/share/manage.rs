@@ -11,6 +11,7 @@ use medfolder_record::{GrantId, MemberId, RecordId};
 use medfolder_share::GrantSeed;
 use rusqlite::{Row, params};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -221,20 +222,32 @@ impl Folder<'_> {
         }
     }
 
-    /// Tries again to end what could not be ended before, until something is still not answered.
-    /// Gives how many it ended.
+    /// Tries again to end what could not be ended before; gives how many it ended. The others wait
+    /// for the next sync, and none keeps the rest from being tried.
     pub(crate) async fn end_waiting(&self, clock: &Clock) -> Result<usize, FolderError> {
-        let mut ended = 0;
         let waiting =
             self.shares_where(&format!("state IN ('{ENDING}', '{DROPPED}')"), clock.now())?;
         let is_over = |share: &ShareInfo| share.standing == Standing::Expired;
+        let (mut ended, mut silent) = (0, BTreeSet::new());
         for share in waiting.into_iter().filter(|share| !is_over(share)) {
-            match self.end_share(&share, clock, AGAIN).await {
-                Ok(_) => ended += 1,
+            // Whoever does not answer is waited for once.
+            if silent.contains(&share.host) {
+                continue;
+            }
+            let done = match self.end_share(&share, clock, AGAIN).await {
                 Err(FolderError::Ledger(LedgerError::Rejected(code))) => {
-                    self.refused_end(&share, code)?;
+                    self.refused_end(&share, code)
                 }
-                Err(_) => break,
+                Err(error) => {
+                    silent.insert(share.host);
+                    Err(error)
+                }
+                done => done,
+            };
+            match done {
+                Ok(EndedBy::Nobody) => {}
+                Ok(EndedBy::Host | EndedBy::Ledger) => ended += 1,
+                Err(error) => tracing::debug!(code = error.code(), "a share waits to be ended"),
             }
         }
         Ok(ended)
@@ -258,8 +271,11 @@ impl Folder<'_> {
         patience: Patience,
     ) -> Result<EndedBy, FolderError> {
         let bytes = self.signed(share, Revoke { grant: share.grant }, clock);
-        let owner = self.owner(share, clock)?;
-        let by = match tokio::time::timeout(HOST_WITHIN, owner.revoke(bytes.clone())).await {
+        let asked = async {
+            let owner = self.owner(share, clock)?;
+            Ok::<_, FolderError>(owner.revoke(bytes.clone()).await?)
+        };
+        let by = match tokio::time::timeout(HOST_WITHIN, asked).await {
             Ok(Ok(state)) => {
                 self.keep_heard(share, &state, clock.now())?;
                 EndedBy::Host
@@ -273,7 +289,8 @@ impl Folder<'_> {
         Ok(by)
     }
 
-    /// The ledger's contract refuses the end.
+    /// The ledger refuses the end. That the share is to end stays true: what is refused for a wrong
+    /// clock, or for a grant that has not arrived yet, is taken another time.
     fn refused_end(&self, share: &ShareInfo, code: String) -> Result<EndedBy, FolderError> {
         match (code.as_str(), share.standing) {
             // An earlier try went through although nobody could say so then.
@@ -284,10 +301,6 @@ impl Folder<'_> {
             (GRANT_UNKNOWN, Standing::Preparing) => {
                 self.drop_share(share)?;
                 Ok(EndedBy::Nobody)
-            }
-            (_, Standing::Active | Standing::Ending) => {
-                self.set_share_state(&share.grant, "active")?;
-                Err(LedgerError::Rejected(code).into())
             }
             _ => Err(LedgerError::Rejected(code).into()),
         }
