@@ -12,6 +12,7 @@ mod cards;
 mod connect;
 pub mod error;
 mod evidence;
+mod files;
 pub mod records;
 pub mod search;
 pub mod share;

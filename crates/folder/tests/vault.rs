@@ -4,6 +4,7 @@
 use medfolder_client::clock::Clock;
 use medfolder_crypto::words::WordList;
 use medfolder_crypto::{EncryptionSecret, PublicKeyBytes, Secret32, SigningKey, Suite};
+use medfolder_folder::records::Language;
 use medfolder_folder::{FolderError, Trust, Unlock, Vault};
 use medfolder_ledger::member::{ConsensusKey, Endpoints, Member, MemberKeys, MemberRole, Standing};
 use medfolder_ledger::policy::Policy;
@@ -214,6 +215,36 @@ fn a_window_that_nobody_touches_is_locked_too() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(vault.is_locked());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_vault_and_an_export_are_their_owners_whatever_lay_there_before() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let place = tempfile::tempdir().unwrap();
+    let home = place.path().join("home").join("vault");
+    let vault = Vault::create(&home, &PASSPHRASE).unwrap();
+    let genesis = genesis();
+    let trust = Trust {
+        genesis: &genesis,
+        ledger: &["http://127.0.0.1:1".to_owned()],
+    };
+    let folder = vault.create_folder("李敏", &trust, NOW).unwrap();
+    let (export, elsewhere) = (place.path().join("all.zip"), place.path().join("theirs"));
+    std::fs::write(&elsewhere, "").unwrap();
+    symlink(&elsewhere, place.path().join("all.zip.part")).unwrap();
+    let clock = Clock::of(|| NOW);
+    let exported = folder.export(&export, Language::Chinese, &clock, &|_, _| ());
+    exported.await.unwrap();
+    assert!(std::fs::read(&elsewhere).unwrap().is_empty());
+    let files = ["vault.key", "vault.db"].map(|name| home.join(name));
+    for path in files.iter().chain([&home, &export]) {
+        let mode = std::fs::symlink_metadata(path)
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o077, 0, "{}", path.display());
+    }
 }
 
 fn flip_a_byte(path: &Path, at: usize) {

@@ -9,7 +9,7 @@
 //! itself, and `check` = HKDF(key, label) is its name there and tells a wrong one.
 
 use super::keystore;
-use crate::FolderError;
+use crate::{FolderError, files};
 use medfolder_crypto::password::{self, SALT_LEN};
 use medfolder_crypto::{Label, Secret32, Suite, aes256gcm_open, aes256gcm_seal, os_rng, typed};
 use rand_core::Rng as _;
@@ -119,14 +119,12 @@ fn wrap(passphrase: &str) -> Result<(Secret32, Kept), FolderError> {
 pub(super) fn write(directory: &Path, file: &KeyFile) -> Result<(), FolderError> {
     let text = serde_json::to_vec(file).map_err(|_| FolderError::VaultDamaged)?;
     let temporary = directory.join("vault.key.new");
-    let mut out = std::fs::File::create(&temporary).map_err(FolderError::storage)?;
+    let mut out = files::new_file(&temporary).map_err(FolderError::storage)?;
     out.write_all(&text)
         .and_then(|()| out.sync_all())
         .map_err(FolderError::storage)?;
     std::fs::rename(&temporary, path(directory)).map_err(FolderError::storage)?;
-    std::fs::File::open(directory)
-        .and_then(|dir| dir.sync_all())
-        .map_err(FolderError::storage)
+    files::sync_directory(directory).map_err(FolderError::storage)
 }
 
 fn read(directory: &Path) -> Result<Kept, FolderError> {

@@ -15,10 +15,10 @@ mod key;
 mod keystore;
 mod schema;
 
-use crate::FolderError;
+use crate::{FolderError, files};
 use medfolder_crypto::Secret32;
 use rusqlite::Connection;
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -59,13 +59,13 @@ impl Vault {
     /// `keystore.unavailable`.
     pub fn create(directory: &Path, unlock: &Unlock<'_>) -> Result<Self, FolderError> {
         key::allow(unlock)?;
-        fs::create_dir_all(directory).map_err(FolderError::storage)?;
+        files::new_directory(directory).map_err(FolderError::storage)?;
         let lock = take_lock(directory)?;
         if Self::exists(directory) {
             return Err(FolderError::VaultExists);
         }
         // A database without a key file is what a crash in the middle of creation left behind.
-        remove_if_there(&database_path(directory))?;
+        files::new_file(&database_path(directory)).map_err(FolderError::storage)?;
         let (vault_key, key_file) = key::create(unlock)?;
         let database = connect(directory, &vault_key)?;
         drop(database);
@@ -138,15 +138,6 @@ fn take_lock(directory: &Path) -> Result<File, FolderError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(FolderError::VaultInUse),
         Err(TryLockError::Error(error)) => Err(FolderError::storage(error)),
-    }
-}
-
-fn remove_if_there(path: &Path) -> Result<(), FolderError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(FolderError::storage(error))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -22,7 +22,7 @@ mod page;
 
 use super::{Filter, Listed, Shown, State, Version};
 use crate::evidence::EvidenceMaker;
-use crate::{Folder, FolderError};
+use crate::{Folder, FolderError, files};
 use chrono::{Datelike as _, NaiveDateTime, Timelike as _};
 pub use html::Language;
 use index::Row;
@@ -101,7 +101,7 @@ impl<'f> Archive<'f> {
         part: &Path,
         language: Language,
     ) -> Result<Self, FolderError> {
-        let file = File::create(part).map_err(FolderError::storage)?;
+        let file = files::new_file(part).map_err(FolderError::storage)?;
         Ok(Self {
             folder,
             language,
