@@ -31,5 +31,6 @@ pub use key::LinkKey;
 pub use link::{Flags, Link, LinkDraft};
 pub use manifest::{Manifest, ManifestFile, ManifestRequest};
 pub use read::{LinkError, LinkWarning, ReadLink, read_link};
-pub use rules::host::{ShareId, ShareState, ShareTerms};
+pub use rules::host::{ShareState, ShareTerms};
+pub use rules::id::ShareId;
 pub use rules::passcode::Pepper;

@@ -8,7 +8,7 @@
 mod common;
 
 use common::host::*;
-use medfolder_share::rules::host::{AccessOutcome, HostError, Outcome};
+use medfolder_share::rules::host::{AccessOutcome, HostError, MAX_OPENINGS, Outcome};
 use medfolder_share::rules::location::{LOCATION_LIFETIME_MS, Ticket};
 use medfolder_share::rules::opening::{
     IDLE_END_MS, OpeningKey, SESSION_WINDOW_MS, VISITOR_WINDOW_MS,
@@ -181,6 +181,53 @@ fn a_location_outlives_its_session_by_its_own_lifetime() {
     request(&mut state, VISITOR_WINDOW_MS + 1, None, &visitor("b"));
     assert!(state.fetch(last + LOCATION_LIFETIME_MS - 1, &tickets[0]));
     assert_eq!(state.take_endings(last + LOCATION_LIFETIME_MS).len(), 1);
+}
+
+#[test]
+fn a_link_that_everybody_opens_keeps_so_many_sessions_and_no_more() {
+    let mut state = open_share();
+    let session = |n: usize| OpeningKey::session(&pepper(), &share(1), &n.to_string());
+    let new = |outcome: Outcome| matches!(outcome, Outcome::Serve { new: true, .. });
+    for n in 0..MAX_OPENINGS {
+        assert!(new(state.admit(100, &session(n))));
+    }
+    let full = state.clone();
+    let busy = state.admit(101, &session(MAX_OPENINGS));
+    assert_eq!((&busy, busy.access()), (&Outcome::Busy, None));
+    assert_eq!(busy.answer().unwrap().status, 429);
+    assert_eq!(state, full, "nothing is counted");
+    assert!(ShareState::from_bytes(&state.to_bytes()).is_ok());
+    assert!(!new(state.admit(102, &session(0))), "who is in stays in");
+    // Those that are over make room once their ends are reported.
+    let later = 100 + IDLE_END_MS;
+    assert_eq!(state.admit(later, &session(MAX_OPENINGS)), Outcome::Busy);
+    assert_eq!(state.take_endings(later).len(), MAX_OPENINGS - 1);
+    assert!(new(state.admit(later, &session(MAX_OPENINGS))));
+    assert!(!new(state.admit(later, &session(0))));
+}
+
+#[test]
+fn a_host_that_looks_when_the_next_session_ends_misses_none() {
+    let mut state = open_share();
+    assert_eq!(state.next_ending_ms(), None);
+    request(&mut state, 100, None, &visitor("a"));
+    request(&mut state, 300, None, &visitor("b"));
+    for due in [100, 300].map(|opened| opened + IDLE_END_MS) {
+        assert_eq!(state.next_ending_ms(), Some(due));
+        assert!(state.take_endings(due - 1).is_empty());
+        assert_eq!(state.take_endings(due).len(), 1);
+    }
+    assert_eq!(state.next_ending_ms(), None);
+    let late = END - 5;
+    request(&mut state, late, None, &visitor("c"));
+    assert_eq!(
+        state.next_ending_ms(),
+        Some(END),
+        "the share's end is theirs"
+    );
+    state.revoke(late + 1);
+    assert_eq!(state.next_ending_ms(), Some(0));
+    assert_eq!(state.take_endings(late + 1).len(), 1);
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! One caller's flood does not reach the others: each test is an attack of somebody who may ask.
 
-use medfolder_client::api::share::MAX_FILE;
+use medfolder_client::api::share::{MAX_FILE, ShareCondition};
 use medfolder_crypto::Suite;
 use medfolder_gateway::spool::Out;
-use medfolder_ledger::body::RegisterCard;
+use medfolder_ledger::Transaction;
+use medfolder_ledger::body::{AccessOutcome, Body, RegisterCard};
 use reqwest::StatusCode;
 
 use crate::chain::MEMBER;
 use crate::hospital::send;
 use crate::real;
-use crate::world::{World, tuning};
+use crate::sharing::Wish;
+use crate::world::{HOUR, World, disk_holds, dr_li, tuning};
 
 #[tokio::test]
 async fn what_nodes_refuse_holds_up_nothing_that_comes_after_it() {
@@ -40,6 +42,50 @@ async fn what_nodes_refuse_holds_up_nothing_that_comes_after_it() {
             (world.ledger.refused() >= before + 300).then_some(())
         })
         .await;
+}
+
+#[tokio::test]
+async fn a_share_whose_state_is_damaged_keeps_no_other_from_ending() {
+    let world = World::new().await;
+    let card = world.card().await;
+    let broken = world.share(&card, Wish::default()).await;
+    let whole = world.share(&card, Wish::default()).await;
+    let lasts = 90 * HOUR;
+    let last = world
+        .share(
+            &card,
+            Wish {
+                lasts,
+                ..Wish::default()
+            },
+        )
+        .await;
+    for shared in [&broken, &whole] {
+        world.open(shared, dr_li()).await;
+    }
+    let index = rusqlite::Connection::open(world.dir.path().join("edge/index.db")).unwrap();
+    let spoil = "UPDATE share SET state = x'00' WHERE grant_id = ?1";
+    assert_eq!(index.execute(spoil, [broken.grant.as_bytes()]).unwrap(), 1);
+    assert_eq!(world.revoke(&whole).await.state, ShareCondition::Revoked);
+    let data = world.dir.path().join("edge/blobs");
+    assert!(!disk_holds(&data, whole.files[0].as_bytes()));
+    let ended = |tx: &Transaction| match &tx.body {
+        Body::AccessBatch(batch) => batch
+            .entries
+            .iter()
+            .any(|entry| entry.grant == whole.grant && entry.outcome == AccessOutcome::Ended),
+        _ => false,
+    };
+    world
+        .eventually("the end of its session is on the ledger", || async {
+            world.ledger.accepted().iter().any(ended).then_some(())
+        })
+        .await;
+    // What cannot be read any more is over at its end like any other.
+    world.clock.advance(26 * HOUR);
+    world.ledger.commit(None).unwrap();
+    world.revoke(&last).await;
+    assert!(!disk_holds(&data, broken.files[0].as_bytes()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

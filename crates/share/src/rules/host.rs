@@ -17,74 +17,23 @@
 //!
 //! `now_ms` is block time or the host's clock, whichever is later.
 
-use std::fmt;
-use std::str::FromStr;
-
 use medfolder_crypto::{CborError, Digest, from_cbor, to_cbor};
 use minicbor::{Decode, Encode};
-use rand_core::CryptoRng;
 
 use super::answer::HttpAnswer;
+use super::id::ShareId;
 use super::location::Ticket;
-use super::opening::{Ending, Opening, OpeningKey};
+use super::opening::{Ending, IDLE_END_MS, Opening, OpeningKey};
 use super::passcode::{Attempt, Compared, PasscodeState, Pepper};
+use super::rate::TooEarly;
 use super::status::{ShareCondition, StatusAnswer, status_request_holds};
-use crate::encoding::{from_base64url, to_base64url};
 use crate::grant::Items;
 
 /// Largest stored state in bytes.
 pub const MAX_STATE_BYTES: usize = 16 << 20;
+/// Most openings that are kept at a time; with 1,024 files they take less than 2 MiB.
+pub const MAX_OPENINGS: usize = 4_096;
 const STATE_VERSION: u8 = 0;
-
-/// The random path segment of a share's address: 32 bytes, 43 characters.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ShareId([u8; 32]);
-
-impl ShareId {
-    /// A fresh one. The generator must be the operating system's.
-    pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        let mut bytes = [0; 32];
-        rng.fill_bytes(&mut bytes);
-        Self(bytes)
-    }
-
-    /// From its bytes.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// Its bytes.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Display for ShareId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&to_base64url(&self.0))
-    }
-}
-
-impl fmt::Debug for ShareId {
-    /// The segment opens the door: it does not belong in logs.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ShareId(hidden)")
-    }
-}
-
-/// A text that is no share id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a share's address")]
-pub struct NotAShareId;
-
-impl FromStr for ShareId {
-    type Err = NotAShareId;
-
-    fn from_str(text: &str) -> Result<Self, NotAShareId> {
-        let bytes = from_base64url(text).ok_or(NotAShareId)?;
-        bytes.try_into().map(Self).map_err(|_| NotAShareId)
-    }
-}
 
 /// What the host stores of one share, apart from the ciphertext.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -198,6 +147,8 @@ pub enum Outcome {
     },
     /// The one 404.
     NotFound,
+    /// 429: so many sessions are open that no other is kept apart.
+    Busy,
 }
 
 impl Outcome {
@@ -207,6 +158,7 @@ impl Outcome {
             Self::Serve { new, .. } => new.then_some(AccessOutcome::Opened),
             Self::Passcode { access, .. } => *access,
             Self::NotFound => Some(AccessOutcome::Refused),
+            Self::Busy => None,
         }
     }
 
@@ -216,6 +168,9 @@ impl Outcome {
             Self::Serve { .. } => None,
             Self::Passcode { remaining, .. } => Some(HttpAnswer::passcode(*remaining)),
             Self::NotFound => Some(HttpAnswer::not_found()),
+            Self::Busy => Some(HttpAnswer::too_early(TooEarly {
+                retry_after_seconds: IDLE_END_MS.div_ceil(1_000),
+            })),
         }
     }
 }
@@ -358,6 +313,9 @@ impl ShareState {
         if self.used_up_ms.is_some() {
             return Outcome::NotFound;
         }
+        if !self.has_room(now_ms) {
+            return Outcome::Busy;
+        }
         self.uses = self.uses.saturating_add(1);
         if self
             .openings_allowed
@@ -365,12 +323,21 @@ impl ShareState {
         {
             self.used_up_ms = Some(now_ms);
         }
-        self.openings.retain(|opening| !opening.is_finished(now_ms));
         self.openings.push(Opening::new(self.uses, key, now_ms));
         Outcome::Serve {
             opening: self.uses,
             new: true,
         }
+    }
+
+    /// Whether one more opening can be kept. Those that are finished go; when that is not enough,
+    /// sessions that are idle: whoever comes back in one of them opens the share anew.
+    fn has_room(&mut self, now_ms: u64) -> bool {
+        self.openings.retain(|opening| !opening.is_finished(now_ms));
+        if self.openings.len() >= MAX_OPENINGS {
+            self.openings.retain(|opening| !opening.is_idle(now_ms));
+        }
+        self.openings.len() < MAX_OPENINGS
     }
 
     /// Locations of all files for an opening: one token each, in the manifest's order.
@@ -408,6 +375,17 @@ impl ShareState {
             .iter_mut()
             .filter_map(|o| o.take_ending(now_ms, live))
             .collect()
+    }
+
+    /// When [`Self::take_endings`] has something to take at the earliest, unless a session goes on;
+    /// `None` when all was taken.
+    pub fn next_ending_ms(&self) -> Option<u64> {
+        let over = self.openings.iter().filter_map(Opening::due_ms).min()?;
+        // Its end ends its sessions; a revoked or locked share, which serves none at any time, has.
+        Some(match self.serves_open_sessions(0) {
+            true => over.min(self.ends_ms),
+            false => 0,
+        })
     }
 
     /// Items that an opening has received so far.

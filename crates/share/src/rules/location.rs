@@ -12,7 +12,7 @@
 use medfolder_crypto::Label;
 use subtle::ConstantTimeEq as _;
 
-use super::host::ShareId;
+use super::id::ShareId;
 use super::passcode::Pepper;
 use crate::encoding::{from_base64url, to_base64url};
 

@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod host;
+pub mod id;
 pub mod location;
 pub mod opening;
 pub mod passcode;

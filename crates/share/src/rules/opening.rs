@@ -11,7 +11,7 @@
 use medfolder_crypto::{Digest, Label};
 use minicbor::{Decode, Encode};
 
-use super::host::ShareId;
+use super::id::ShareId;
 use super::location::LOCATION_LIFETIME_MS;
 use super::passcode::Pepper;
 use crate::grant::Items;
@@ -136,8 +136,24 @@ impl Opening {
         (self.reported.as_ref() != Some(&self.received)).then_some(&self.received)
     }
 
+    /// When the session is over, unless something more is asked for.
+    fn over_ms(&self) -> u64 {
+        let window_end = self.opened_ms.saturating_add(self.window_ms);
+        window_end.min(self.seen_ms.saturating_add(IDLE_END_MS))
+    }
+
     fn is_over(&self, now_ms: u64, share_live: bool) -> bool {
-        !share_live || !self.is_open(now_ms) || now_ms >= self.seen_ms.saturating_add(IDLE_END_MS)
+        !share_live || now_ms >= self.over_ms()
+    }
+
+    /// When its end can be reported; `None` when all of it was.
+    pub(crate) fn due_ms(&self) -> Option<u64> {
+        self.unreported().map(|_| self.over_ms())
+    }
+
+    /// Reported, and idle for so long that no location of it lives.
+    pub(crate) fn is_idle(&self, now_ms: u64) -> bool {
+        now_ms >= self.seen_ms.saturating_add(IDLE_END_MS) && self.unreported().is_none()
     }
 
     /// The items to report when the session is over and something is new since the last report.

@@ -16,7 +16,7 @@ use medfolder_crypto::{Digest, Label, Secret32, Suite, typed};
 use minicbor::{Decode, Encode};
 use subtle::ConstantTimeEq as _;
 
-use super::host::ShareId;
+use super::id::ShareId;
 
 /// Tries for the life of a passcode.
 pub const PASSCODE_TRIES: u32 = 5;

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0004_once.sql"),
     include_str!("0005_replaces.sql"),
     include_str!("0006_tried.sql"),
+    include_str!("0007_due.sql"),
 ];
 
 /// Why the index failed.

@@ -121,7 +121,9 @@ pub(crate) async fn upload_many(
     let place = Place::open(&app, &holder.card, &draft, first, length(&body)).await?;
     let text = whole(body).await?;
     // One too many is enough to be refused.
-    let lines = text.split(|byte| *byte == b'\n').take(MAX_FILES.saturating_add(1));
+    let lines = text
+        .split(|byte| *byte == b'\n')
+        .take(MAX_FILES.saturating_add(1));
     let jwes = lines.map(|line| text.slice_ref(line)).collect();
     place.fill(&app, jwes).await
 }

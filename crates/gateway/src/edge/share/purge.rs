@@ -10,7 +10,6 @@ use std::sync::Arc;
 use medfolder_crypto::Digest;
 use rusqlite::{Transaction, params};
 
-use super::store;
 use crate::edge::app::App;
 use crate::edge::db::{DbError, digest, int};
 
@@ -32,23 +31,16 @@ pub(crate) async fn round(app: &Arc<App>) -> Result<(), DbError> {
 }
 
 fn ended_shares(t: &Transaction<'_>, now: u64) -> rusqlite::Result<Vec<Digest>> {
-    let mut blobs = Vec::new();
-    for share in store::unpurged(t)? {
-        let over = share.phase == store::Phase::Refused
-            || share.is_revoked(now)
-            || now >= share.state.ends_ms().saturating_add(EXPIRED_LIFETIME);
-        if !over {
-            continue;
-        }
-        let mut files =
-            t.prepare_cached("DELETE FROM share_file WHERE share = ?1 RETURNING blob")?;
-        let found = files.query_map(params![share.row], |row| digest(row, 0))?;
-        blobs.extend(found.collect::<rusqlite::Result<Vec<_>>>()?);
-        t.execute(
-            "UPDATE share SET purged = 1 WHERE id = ?1",
-            params![share.row],
-        )?;
-    }
+    let ended = int(now.saturating_sub(EXPIRED_LIFETIME));
+    let over = "purged = 0 AND (phase = 2 OR revoked = 1 OR ends <= ?1)";
+    let files = format!(
+        "DELETE FROM share_file WHERE share IN (SELECT id FROM share WHERE {over}) RETURNING blob"
+    );
+    let mut files = t.prepare_cached(&files)?;
+    let found = files.query_map(params![ended], |row| digest(row, 0))?;
+    let blobs = found.collect::<rusqlite::Result<Vec<_>>>()?;
+    let purged = format!("UPDATE share SET purged = 1 WHERE {over}");
+    t.prepare_cached(&purged)?.execute(params![ended])?;
     Ok(blobs)
 }
 

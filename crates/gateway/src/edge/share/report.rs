@@ -32,14 +32,11 @@ pub(crate) async fn round(app: &Arc<App>) -> Result<bool, DbError> {
 
 fn note_endings(app: &App, t: &Transaction<'_>) -> rusqlite::Result<()> {
     let now = app.now();
-    for mut share in store::unsettled(t)? {
+    let due = store::unsettled(t, now)?;
+    let broken = due.iter().any(Result::is_err);
+    app.troubles.tell("share", broken.then_some("index.sqlite"));
+    for mut share in due.into_iter().flatten() {
         let endings = share.state.take_endings(now);
-        if endings.is_empty() {
-            if share.has_ended(now) {
-                store::sessions_over(t, share.row)?;
-            }
-            continue;
-        }
         share.save(t)?;
         endings
             .into_iter()

@@ -70,28 +70,16 @@ pub(crate) fn by_grant(
         .optional()
 }
 
-/// Shares whose sessions may still have an end to report.
-pub(crate) fn unsettled(connection: &Connection) -> rusqlite::Result<Vec<Stored>> {
-    let sql = format!("SELECT {COLUMNS} FROM share WHERE sessions = 1");
+/// Shares of which a session's end is due to be reported; `Err` one that cannot be read, which is
+/// no reason to pass over the others.
+pub(crate) fn unsettled(
+    connection: &Connection,
+    now: u64,
+) -> rusqlite::Result<Vec<rusqlite::Result<Stored>>> {
+    let sql = format!("SELECT {COLUMNS} FROM share WHERE due <= ?1");
     connection
         .prepare_cached(&sql)?
-        .query_map([], stored)?
-        .collect()
-}
-
-/// Notes that all sessions of an ended share were reported.
-pub(crate) fn sessions_over(connection: &Connection, row: i64) -> rusqlite::Result<()> {
-    connection
-        .execute("UPDATE share SET sessions = 0 WHERE id = ?1", params![row])
-        .map(drop)
-}
-
-/// Shares whose files still lie here.
-pub(crate) fn unpurged(connection: &Connection) -> rusqlite::Result<Vec<Stored>> {
-    let sql = format!("SELECT {COLUMNS} FROM share WHERE purged = 0");
-    connection
-        .prepare_cached(&sql)?
-        .query_map([], stored)?
+        .query_map(params![int(now)], |row| Ok(stored(row)))?
         .collect()
 }
 
@@ -122,11 +110,6 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
 }
 
 impl Stored {
-    /// Whether its owner ended it.
-    pub(crate) fn is_revoked(&self, now: u64) -> bool {
-        self.state.condition(now).0 == ShareCondition::Revoked
-    }
-
     /// Whether the share is over for good: revoked or past its end.
     pub(crate) fn has_ended(&self, now: u64) -> bool {
         matches!(
@@ -138,12 +121,12 @@ impl Stored {
     /// Writes the state back, inside the transaction that read it.
     pub(crate) fn save(&self, connection: &Connection) -> rusqlite::Result<()> {
         connection
-            .prepare_cached("UPDATE share SET state = ?2, ends = ?3, sessions = ?4 WHERE id = ?1")?
+            .prepare_cached("UPDATE share SET state = ?2, ends = ?3, due = ?4 WHERE id = ?1")?
             .execute(params![
                 self.row,
                 self.state.to_bytes(),
                 int(self.state.ends_ms()),
-                self.state.uses() > 0
+                self.state.next_ending_ms().map(int)
             ])?;
         Ok(())
     }
