@@ -1,18 +1,24 @@
 //! Messages of the spool that a disk changed or that do not fit: kept aside, and the inner zone is told
-//! which and why.
+//! which and why. A disk that only cannot be read at present is no finding of the audit.
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use medfolder_crypto::{Digest, Suite};
 use medfolder_gateway::certified::Certified;
+use medfolder_gateway::edge::blob::{BlobError, Blobs, Directory, OpenBlob, Source};
 use medfolder_gateway::spool::{In, Out, Refused};
 use medfolder_ledger::Transaction;
+use medfolder_ledger::body::ZoneFinding;
 use serde_json::json;
 
 use crate::hospital::{self, Visit, send};
 use crate::relay::from_edge;
+use crate::sharing::Wish;
 use crate::world::{World, tuning};
+use crate::zone::{blob_path, change_one_byte, reported};
 
 fn spool(world: &World, part: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(world.dir.path().join("out").join(part)).unwrap();
@@ -184,4 +190,80 @@ async fn blocks_that_the_inner_zone_misses_are_handed_in_again() {
         [4],
         "what is not there yet comes by itself"
     );
+}
+
+/// A disk that is there and cannot be read at present.
+struct Unreadable {
+    directory: Directory,
+    /// Whether it fails when a blob is opened, or when it is read.
+    fails: Arc<[AtomicBool; 2]>,
+}
+
+/// A file on it.
+struct Failing;
+
+impl std::io::Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::from_raw_os_error(5))
+    }
+}
+
+impl std::io::Seek for Failing {
+    fn seek(&mut self, _: std::io::SeekFrom) -> std::io::Result<u64> {
+        Ok(0)
+    }
+}
+
+impl Blobs for Unreadable {
+    fn put_all(&self, sources: &mut [Source<'_>]) -> Result<Vec<(Digest, u64)>, BlobError> {
+        self.directory.put_all(sources)
+    }
+
+    fn get(&self, name: &Digest) -> Result<Option<OpenBlob>, BlobError> {
+        let open = self.directory.get(name)?;
+        match self.fails.each_ref().map(|one| one.load(Ordering::SeqCst)) {
+            [true, _] => Err(BlobError::Io(std::io::ErrorKind::PermissionDenied.into())),
+            [_, true] => Ok(open.map(|open| OpenBlob {
+                reader: Box::new(Failing),
+                ..open
+            })),
+            _ => Ok(open),
+        }
+    }
+
+    fn delete(&self, name: &Digest) -> Result<(), BlobError> {
+        self.directory.delete(name)
+    }
+
+    fn list(&self) -> Result<Vec<Digest>, BlobError> {
+        self.directory.list()
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_at_present_is_counted_and_accuses_nobody() {
+    let fails: Arc<[AtomicBool; 2]> = Arc::default();
+    let mut world = World::without_edge(Suite::International, tuning());
+    let blobs = world.dir.path().join("edge/blobs");
+    world.blobs = Some(Arc::new(Unreadable {
+        directory: Directory::open(&blobs, Suite::International).unwrap(),
+        fails: fails.clone(),
+    }));
+    world.restart().await;
+    let card = world.card().await;
+    let visit = world.deliver(&card, 24).await;
+    world.share(&card, Wish::default()).await;
+    let counts = async || {
+        let seen = world.audit().await;
+        ["changed", "missing", "broken_files", "unread"].map(|name| seen[name].as_u64())
+    };
+    for how in &*fails {
+        how.store(true, Ordering::SeqCst);
+        // Two records, and three files of a share.
+        assert_eq!(counts().await, [0, 0, 0, 5].map(Some));
+        how.store(false, Ordering::SeqCst);
+    }
+    change_one_byte(&blob_path(&world, &visit.envelopes[1]));
+    assert_eq!(counts().await, [1, 0, 0, 0].map(Some));
+    reported(&world, &[(visit.records[1], ZoneFinding::Changed)]).await;
 }

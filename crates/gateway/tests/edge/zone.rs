@@ -332,7 +332,7 @@ async fn nothing_on_the_edges_disk_says_what_a_record_is() {
     }
 }
 
-fn blob_path(world: &World, content: &[u8]) -> PathBuf {
+pub(crate) fn blob_path(world: &World, content: &[u8]) -> PathBuf {
     let name = world.suite().hash(&[content]).to_string();
     world
         .dir
@@ -342,7 +342,7 @@ fn blob_path(world: &World, content: &[u8]) -> PathBuf {
         .join(name)
 }
 
-fn change_one_byte(path: &Path) {
+pub(crate) fn change_one_byte(path: &Path) {
     let mut bytes = std::fs::read(path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -361,7 +361,7 @@ fn reports(world: &World) -> Vec<(RecordId, ZoneFinding)> {
     found
 }
 
-async fn reported(world: &World, expected: &[(RecordId, ZoneFinding)]) {
+pub(crate) async fn reported(world: &World, expected: &[(RecordId, ZoneFinding)]) {
     world
         .eventually("the report is on the ledger", || async {
             (reports(world) == expected).then_some(())

@@ -6,7 +6,8 @@
 //! ```
 //! What vanished or changed is reported to the ledger once, signed with the host key, a Zone report
 //! per seal; the ledger's monitor makes an alert of it. A record that was delivered again and is
-//! whole is no longer marked. Paced: after each mebibyte the task rests.
+//! whole is no longer marked. What a disk or the system did not let it read is counted, and is no
+//! finding: nobody takes a report back. Paced: after each mebibyte the task rests.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -23,7 +24,7 @@ use rusqlite::Transaction;
 
 use super::index::{self, Record};
 use crate::edge::app::App;
-use crate::edge::blob::{BlobError, OpenBlob};
+use crate::edge::blob::BlobError;
 use crate::edge::chain;
 use crate::edge::db::{DbError, digest};
 use crate::edge::outbox::{self, Kind};
@@ -47,6 +48,8 @@ pub struct AuditResult {
     pub missing: u64,
     /// Files of shares that changed or vanished.
     pub broken_files: u64,
+    /// Records and files that could not be read this time.
+    pub unread: u64,
 }
 
 /// Why an audit stopped.
@@ -69,13 +72,18 @@ pub(crate) async fn run(app: &Arc<App>, rest: Duration) -> Result<AuditResult, A
         let Some(last) = page.last() else { break };
         after = last.id.as_bytes().to_vec();
         for record in page {
-            let (finding, bytes) = look(app, &record).await?;
-            result.count(finding, bytes);
-            note(app, record, finding).await?;
+            let (seen, bytes) = look(app, &record).await?;
+            result.count(seen.as_ref().ok().copied().flatten(), bytes);
+            match seen {
+                Ok(finding) => note(app, record, finding).await?,
+                Err(error) => result.unread(&error),
+            }
             pace(&mut unpaced, bytes, rest).await;
         }
     }
     files(app, &mut result, rest).await?;
+    let unread = (result.unread > 0).then_some("blob.io");
+    app.troubles.tell("audit", unread);
     report(app).await?;
     Ok(result)
 }
@@ -90,7 +98,15 @@ impl AuditResult {
             None => {}
         }
     }
+
+    fn unread(&mut self, error: &BlobError) {
+        self.unread = self.unread.saturating_add(1);
+        tracing::debug!(code = error.code(), %error, "a blob could not be read");
+    }
 }
+
+/// What a look saw, if it could, and how many bytes it read.
+type Seen<T> = (Result<T, BlobError>, u64);
 
 async fn pace(unpaced: &mut u64, bytes: u64, rest: Duration) {
     *unpaced = unpaced.saturating_add(bytes);
@@ -100,11 +116,15 @@ async fn pace(unpaced: &mut u64, bytes: u64, rest: Duration) {
     }
 }
 
-async fn look(app: &Arc<App>, record: &Record) -> Result<(Option<ZoneFinding>, u64), AuditError> {
+async fn look(app: &Arc<App>, record: &Record) -> Result<Seen<Option<ZoneFinding>>, AuditError> {
     let (own, record) = (app.clone(), record.clone());
     let id = record.id;
     let attachments = app.db.read(move |c| index::attachments(c, &id)).await?;
-    let task = move || examine(&own, &record, &attachments);
+    let task = move || {
+        let mut bytes = 0;
+        let seen = examine(&own, &record, &attachments, &mut bytes);
+        (seen, bytes)
+    };
     tokio::task::spawn_blocking(task)
         .await
         .map_err(|_| AuditError::Interrupted)
@@ -114,48 +134,33 @@ fn examine(
     app: &App,
     record: &Record,
     attachments: &[index::Attachment],
-) -> (Option<ZoneFinding>, u64) {
-    let mut bytes = Vec::new();
-    let Some(open) = open(app, &record.envelope) else {
-        return (Some(ZoneFinding::Missing), 0);
+    total: &mut u64,
+) -> Result<Option<ZoneFinding>, BlobError> {
+    let Some(open) = app.blobs.get(&record.envelope)? else {
+        return Ok(Some(ZoneFinding::Missing));
     };
-    let read = open
-        .reader
-        .take(MAX_ENVELOPE as u64 + 1)
-        .read_to_end(&mut bytes);
-    let mut total = bytes.len() as u64;
-    let cores = match read.map(|_| cores(app.suite, &bytes, &record.id)) {
-        Ok(Ok(cores)) => cores,
+    let (mut bytes, limit) = (Vec::new(), MAX_ENVELOPE as u64 + 1);
+    open.reader.take(limit).read_to_end(&mut bytes)?;
+    *total = bytes.len() as u64;
+    let cores = match cores(app.suite, &bytes, &record.id) {
+        Ok(cores) => cores,
         // Its name says that no byte changed: it waits for a program that knows its version.
-        Ok(Err(Check::Version)) if app.suite.hash(&[&bytes]) == record.envelope => {
-            return (None, total);
-        }
-        _ => return (Some(ZoneFinding::Changed), total),
+        Err(Check::Version) if app.suite.hash(&[&bytes]) == record.envelope => return Ok(None),
+        Err(_) => return Ok(Some(ZoneFinding::Changed)),
     };
     if cores.len() != attachments.len() {
-        return (Some(ZoneFinding::Missing), total);
+        return Ok(Some(ZoneFinding::Missing));
     }
     for (stored, core) in attachments.iter().zip(cores) {
-        let Some(open) = self::open(app, &stored.blob) else {
-            return (Some(ZoneFinding::Missing), total);
+        let Some(open) = app.blobs.get(&stored.blob)? else {
+            return Ok(Some(ZoneFinding::Missing));
         };
-        total = total.saturating_add(open.length);
-        let right = stream(app.suite, open.reader).is_ok_and(|audit| audit.check(&core).is_ok());
-        if !right {
-            return (Some(ZoneFinding::Changed), total);
+        *total = total.saturating_add(open.length);
+        if stream(app.suite, open.reader)?.check(&core).is_err() {
+            return Ok(Some(ZoneFinding::Changed));
         }
     }
-    (None, total)
-}
-
-fn open(app: &App, name: &Digest) -> Option<OpenBlob> {
-    match app.blobs.get(name) {
-        Ok(open) => open,
-        Err(error) => {
-            tracing::error!(code = error.code(), "a blob could not be opened");
-            None
-        }
-    }
+    Ok(None)
 }
 
 /// The attachments that a whole envelope names; an error when a byte of it changed.
@@ -280,25 +285,32 @@ async fn files(app: &Arc<App>, result: &mut AuditResult, rest: Duration) -> Resu
     for name in names {
         let own = app.clone();
         let task = move || whole(&own, &name);
-        let (right, bytes) = tokio::task::spawn_blocking(task)
+        let (whole, bytes) = tokio::task::spawn_blocking(task)
             .await
             .map_err(|_| AuditError::Interrupted)?;
         result.files = result.files.saturating_add(1);
         result.bytes = result.bytes.saturating_add(bytes);
-        if !right {
-            result.broken_files = result.broken_files.saturating_add(1);
-            tracing::error!(blob = %name, "a shared file changed or vanished");
+        match whole {
+            Ok(true) => {}
+            Ok(false) => {
+                result.broken_files = result.broken_files.saturating_add(1);
+                tracing::error!(blob = %name, "a shared file changed or vanished");
+            }
+            Err(error) => result.unread(&error),
         }
         pace(&mut unpaced, bytes, rest).await;
     }
     Ok(())
 }
 
-fn whole(app: &App, name: &Digest) -> (bool, u64) {
-    let Some(mut open) = open(app, name) else {
-        return (false, 0);
+fn whole(app: &App, name: &Digest) -> Seen<bool> {
+    let mut open = match app.blobs.get(name) {
+        Ok(Some(open)) => open,
+        Ok(None) => return (Ok(false), 0),
+        Err(error) => return (Err(error), 0),
     };
     let mut hasher = app.suite.hasher();
     let read = each_chunk(&mut open.reader, |chunk| hasher.update(chunk));
-    (read.is_ok() && hasher.finish() == *name, open.length)
+    let whole = read.map(|()| hasher.finish() == *name);
+    (whole.map_err(BlobError::from), open.length)
 }
