@@ -1,9 +1,12 @@
 //! Requests that are bent, repeated, or race each other.
 
 use std::path::Path;
+use std::time::Duration;
 
 use medfolder_crypto::{Suite, os_rng};
 use medfolder_gateway::edge::Tuning;
+use medfolder_ledger::Transaction;
+use medfolder_ledger::body::Body;
 use medfolder_share::LinkKey;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -11,8 +14,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::chain::NOW;
 use crate::sharing::{Wish, file};
-use crate::world::{World, dr_li, json_of, text, tuning};
+use crate::world::{HOUR, World, dr_li, json_of, text, tuning};
 
 const QUOTA: u64 = 100_000;
 
@@ -126,6 +130,54 @@ async fn a_file_that_is_uploaded_again_replaces_the_first_on_the_disk_too() {
         );
     }
     assert_eq!(blobs(&world.dir.path().join("edge/blobs")), 1);
+}
+
+#[tokio::test]
+async fn a_newer_version_of_a_file_that_a_share_does_not_have_leaves_nothing_on_the_disk() {
+    let world = World::new().await;
+    let shared = world.share(&world.card().await, Wish::default()).await;
+    let stored = || blobs(&world.dir.path().join("edge/blobs"));
+    let before = stored();
+    for (k, status) in [(99, StatusCode::NOT_FOUND), (0, StatusCode::NO_CONTENT)] {
+        let newer = file(&shared.link, "{}").into_bytes();
+        let verb = format!("files/{k}");
+        let answer = world.owner(&shared, Method::PUT, &verb, newer).await;
+        assert_eq!(answer.status(), status);
+        assert_eq!(stored(), before, "{k}");
+    }
+}
+
+#[tokio::test]
+async fn an_earlier_end_that_the_ledger_never_heard_of_is_asked_for_again() {
+    let world = World::new().await;
+    let lasts = 10 * HOUR;
+    let wish = Wish {
+        lasts,
+        ..Wish::default()
+    };
+    let shared = world.share(&world.card().await, wish).await;
+    world.ledger.stall(true);
+    let until = NOW + 5 * HOUR;
+    // The answer is lost, and the transaction lapses before a block takes it.
+    let asked = world.shorten(&shared, until);
+    let _ = tokio::time::timeout(Duration::from_millis(300), asked).await;
+    assert_eq!(world.state(&shared).await.end, until);
+    world.clock.advance(2 * HOUR);
+    world.ledger.stall(false);
+    world.ledger.commit(None).unwrap();
+    let again = world.shorten(&shared, until).await;
+    assert_eq!(again.status(), StatusCode::OK);
+    let is_it =
+        |tx: &Transaction| matches!(&tx.body, Body::Shorten(shorten) if shorten.until == until);
+    assert_eq!(
+        world
+            .ledger
+            .accepted()
+            .iter()
+            .filter(|tx| is_it(tx))
+            .count(),
+        1
+    );
 }
 
 #[tokio::test]

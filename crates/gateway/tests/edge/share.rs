@@ -436,6 +436,9 @@ async fn a_frozen_card_makes_no_share_and_extends_none() {
     };
     let extend = world.end(&shared, "extend", later).await;
     assert_eq!(text(&json_of(extend).await, "code"), "card.frozen");
+    let newer = crate::sharing::file(&shared.link, "{}").into_bytes();
+    let newer = world.owner(&shared, Method::PUT, "files/0", newer).await;
+    assert_eq!(text(&json_of(newer).await, "code"), "card.frozen");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 //! PUT  /v1/shares/{grant}/files/{k}          a newer version of a file, same key, new nonce
 //! ```
 //! A Revoke or Shorten that the grant key signed ends the share here at once, before the ledger
-//! has it. An Extend wants the card still active, and the host's signature.
+//! has it. An Extend wants the card still active, and the host's signature; a newer file the former.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +27,7 @@ use medfolder_ledger::transaction::Transaction;
 use medfolder_record::GrantId;
 use medfolder_share::json;
 use medfolder_share::receipt::AccessRecord;
+use medfolder_share::rules::host::HostError;
 use medfolder_share::rules::passcode::passcode_fits;
 use rusqlite::{Connection, params};
 use serde::de::DeserializeOwned;
@@ -226,43 +227,31 @@ pub(crate) async fn passcode(
         return Err(Problem::bad("passcode.length"));
     }
     let (own, now) = (app.clone(), app.now());
-    change(&app, owned.grant, move |share| {
-        let (pepper, segment) = (&own.pepper, share.segment);
-        share
-            .state
-            .set_passcode(now, pepper, &segment, &request.passcode)
-    })
-    .await?;
+    let write = move |t: &rusqlite::Transaction<'_>| {
+        change(t, &owned.grant, |share| {
+            let (pepper, segment) = (&own.pepper, share.segment);
+            share
+                .state
+                .set_passcode(now, pepper, &segment, &request.passcode)
+        })
+    };
+    app.db.write(write).await??;
     answer(&app, owned.grant).await
 }
 
-async fn change<E: HasCode + Send + 'static>(
-    app: &Arc<App>,
-    grant: GrantId,
-    work: impl FnOnce(&mut Stored) -> Result<(), E> + Send + 'static,
-) -> Result<(), Problem> {
-    app.db
-        .write(move |t| {
-            let Some(mut share) = store::by_grant(t, &grant)? else {
-                return Ok(Err(Problem::absent("share.absent")));
-            };
-            if let Err(error) = work(&mut share) {
-                return Ok(Err(Problem::conflict(error.stable_code())));
-            }
-            share.save(t).map(Ok)
-        })
-        .await?
-}
-
-/// An error with a stable code.
-trait HasCode {
-    fn stable_code(&self) -> &'static str;
-}
-
-impl HasCode for medfolder_share::rules::host::HostError {
-    fn stable_code(&self) -> &'static str {
-        self.code()
+/// Changes a share by its rules.
+fn change(
+    t: &rusqlite::Transaction<'_>,
+    grant: &GrantId,
+    work: impl FnOnce(&mut Stored) -> Result<(), HostError>,
+) -> rusqlite::Result<Result<(), Problem>> {
+    let Some(mut share) = store::by_grant(t, grant)? else {
+        return Ok(Err(Problem::absent("share.absent")));
+    };
+    if let Err(error) = work(&mut share) {
+        return Ok(Err(Problem::conflict(error.code())));
     }
+    share.save(t).map(Ok)
 }
 
 /// Reads the transaction of a request, if the grant key signed it first.
@@ -347,21 +336,30 @@ pub(crate) async fn shorten(
         TxBody::Shorten(shorten) if shorten.grant == owned.grant => shorten.until,
         _ => return Err(Problem::bad("grant.malformed")),
     };
-    if until >= share.state.ends_ms() {
+    // An end that stands already: the owner asks again, as an answer was lost or the ledger has it not.
+    if until > share.state.ends_ms() {
         return Err(Problem::bad("grant.window"));
     }
     let now = app.now();
     let queued = chain::queued(&app.chain, &bytes).ok_or(Problem::bad("grant.malformed"))?;
     let id = queued.id;
-    change(&app, owned.grant, move |share| {
-        share.state.set_end(now, until)
-    })
-    .await?;
-    app.db
-        .write(move |t| outbox::put(t, &queued, Kind::Share, now))
-        .await?;
+    let write = move |t: &rusqlite::Transaction<'_>| {
+        let done = change(t, &owned.grant, |share| share.state.set_end(now, until))?;
+        if done.is_ok() {
+            outbox::put(t, &queued, Kind::Share, now)?;
+        }
+        Ok(done)
+    };
+    app.db.write(write).await??;
     settle(&app, &id).await;
     answer(&app, share.grant).await
+}
+
+async fn card_may_share(app: &Arc<App>, share: &Stored) -> Result<(), Problem> {
+    let holder = share.card;
+    let state = app.db.read(move |c| card::state(c, &holder)).await?;
+    let state = state.ok_or(Problem::forbidden("card.unknown"))?;
+    state.may_share().map_err(Problem::forbidden)
 }
 
 /// POST …/extend: a later end, once the ledger has it.
@@ -370,10 +368,7 @@ pub(crate) async fn extend(
     owned: Owned,
 ) -> Result<Json<ShareState>, Problem> {
     let share = share_of(&app, owned.grant).await?;
-    let holder = share.card;
-    let state = app.db.read(move |c| card::state(c, &holder)).await?;
-    let state = state.ok_or(Problem::forbidden("card.unknown"))?;
-    state.may_share().map_err(Problem::forbidden)?;
+    card_may_share(&app, &share).await?;
     let (transaction, _) = transaction(&app, &owned, &share)?;
     let now = app.now();
     let longest = now.saturating_add(app.chain.policy().windows.grant);
@@ -411,6 +406,7 @@ pub(crate) async fn update(
     owned: Owned,
 ) -> Result<StatusCode, Problem> {
     let share = share_of(&app, owned.grant).await?;
+    card_may_share(&app, &share).await?;
     if share.phase != Phase::Granted || share.has_ended(app.now()) {
         return Err(Problem::conflict("share.ended"));
     }
@@ -425,13 +421,13 @@ pub(crate) async fn update(
              WHERE share = ?1 AND k = ?2",
             params![share.row, k, blob.0, int(size), kind, int(now)],
         )?;
-        Ok((changed == 1, old))
+        Ok(old.filter(|_| changed == 1))
     });
-    match changed.await? {
-        (true, Some(old)) => {
-            purge::drop_unused(&app, vec![old]).await?;
-            Ok(StatusCode::NO_CONTENT)
-        }
-        _ => Err(Problem::absent("share.file_absent")),
-    }
+    let (unused, done) = match changed.await {
+        Ok(Some(old)) => (old, Ok(StatusCode::NO_CONTENT)),
+        Ok(None) => (blob, Err(Problem::absent("share.file_absent"))),
+        Err(error) => (blob, Err(error.into())),
+    };
+    purge::drop_unused(&app, vec![unused]).await?;
+    done
 }
