@@ -480,7 +480,7 @@ mod tests {
         medfolder folder show RECORD --fhir --out FILE
         medfolder folder show RECORD --evidence --out FILE
         medfolder folder share --records A B --to-phone N --for 1h --openings 2 --label L --mask --qr FILE
-        medfolder folder share --records A,B --passcode P
+        medfolder folder share --records A,B --passcode 2468
         medfolder folder share --records A --records B --no-code
         medfolder folder share --visit V --for 30m
         medfolder folder share --all --no-code
