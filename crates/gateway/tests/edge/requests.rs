@@ -6,7 +6,7 @@ use std::time::Duration;
 use medfolder_crypto::{Suite, os_rng};
 use medfolder_gateway::edge::Tuning;
 use medfolder_ledger::Transaction;
-use medfolder_ledger::body::Body;
+use medfolder_ledger::body::{Body, By, FreezeCard};
 use medfolder_share::LinkKey;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::chain::NOW;
+use crate::chain::{self, MEMBER, NOW};
 use crate::sharing::{Wish, file};
 use crate::world::{HOUR, World, dr_li, json_of, text, tuning};
 
@@ -115,6 +115,49 @@ async fn room_that_an_upload_did_not_use_is_given_back() {
             (status == StatusCode::NO_CONTENT).then_some(())
         })
         .await;
+}
+
+#[tokio::test]
+async fn a_card_that_is_frozen_while_its_request_is_on_its_way_publishes_nothing() {
+    let world = World::new().await;
+    let card = world.card().await;
+    let token = world.log_in(&card).await.unwrap();
+    let draft = world.draft(&token, false).await;
+    let link = LinkKey::generate(&mut os_rng());
+    world.upload(&token, &draft, 0, &file(&link, "{}")).await;
+    let wish = Wish {
+        items: 1,
+        ..Wish::default()
+    };
+    let key = chain::key(world.suite(), 81);
+    let body = json!(world.publish_request(&card, &key, &link, &wish, 1)).to_string();
+    let path = format!("/v1/shares/drafts/{}/publish", draft.draft);
+    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n");
+    let kind = "content-type: application/json\r\nexpect: 100-continue\r\nconnection: close";
+    let head = format!("{head}{kind}\r\ncontent-length: {}\r\n\r\n", body.len());
+    let mut stream = TcpStream::connect(world.addr).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The body is asked for once the card was looked at.
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).await.unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let freeze = FreezeCard {
+        card: card.number,
+        member: MEMBER,
+        by: By::Key,
+        successor: None,
+    };
+    world.commit(freeze, &[&card.signing]).unwrap();
+    world
+        .eventually("the freeze is known", || async {
+            world.log_in(&card).await.err()
+        })
+        .await;
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    assert!(answer.contains("card.frozen"), "{answer}");
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::store::{self, Phase};
 use crate::edge::app::App;
+use crate::edge::card::{self, CardState};
 use crate::edge::chain::{self, Queued};
 use crate::edge::db::{Bytes32, int, number};
 use crate::edge::http::card::ActiveCard;
@@ -138,6 +139,11 @@ fn make(
     queued: &Queued,
     request: &PublishRequest,
 ) -> rusqlite::Result<Result<(), Problem>> {
+    // Asked again: while the request was on its way the card may have been frozen or handed over.
+    let present = card::state(t, &holder.card)?.ok_or("card.unknown");
+    if let Err(code) = present.and_then(CardState::may_share) {
+        return Ok(Err(Problem::forbidden(code)));
+    }
     let id = grant.id(app.suite);
     if let Some(share) = store::by_grant(t, &id)? {
         if share.card != holder.card {
