@@ -12,7 +12,9 @@ use serde_json::json;
 
 use crate::chain::{self, MEMBER};
 use crate::hospital::{self, TITLE, Visit, send};
-use crate::world::{Card, World, disk_holds, json_of, text};
+use crate::world::{Card, HOUR, World, disk_holds, json_of, text};
+
+const DAY: u64 = 24 * HOUR;
 
 async fn fetch(world: &World, token: &str, visit: &Visit, more: &[RecordId]) -> Vec<FetchItem> {
     let records: Vec<_> = visit.records.iter().chain(more).collect();
@@ -166,6 +168,101 @@ async fn a_freeze_stops_a_session_that_is_open() {
     assert_eq!(text(&json_of(response).await, "code"), "card.frozen");
 }
 
+/// The desk gives the patient another card; gives its token.
+async fn rotated(world: &World, card: &Card, next: &Card) -> String {
+    let rotate = RotateCard {
+        card: card.number,
+        member: MEMBER,
+        by: By::Desk,
+        signing: next.signing.public(),
+        encryption: next.encryption.public().to_bytes(),
+    };
+    let seal = chain::key(world.suite(), 2);
+    world.commit(rotate, &[&next.signing, &seal]).unwrap();
+    world
+        .eventually("the successor logs in", || async {
+            world.log_in(next).await.ok()
+        })
+        .await
+}
+
+/// A card's own slot for what was sealed to one before it.
+async fn put_slot(world: &World, card: &Card, visit: &Visit) -> Vec<u8> {
+    let place = SlotPlace {
+        member: MEMBER,
+        card: card.number,
+        visit: visit.id,
+        seq: 0,
+    };
+    let (to, mut rng) = (card.encryption.public(), medfolder_crypto::os_rng());
+    let own = KeySlot::make(&place, &to, &visit.key, &mut rng);
+    let own = own.unwrap().to_bytes();
+    let token = world.log_in(card).await.unwrap();
+    let path = world.at(&format!("/v1/zone/slots/{}/0", visit.id));
+    let put = world.http.put(path).bearer_auth(&token).body(own.clone());
+    assert_eq!(put.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    own
+}
+
+/// Which of these visits the edge still has a slot of for this card.
+fn kept(world: &World, card: &Card, visits: &[Visit]) -> Vec<usize> {
+    let index = rusqlite::Connection::open(world.dir.path().join("edge/index.db")).unwrap();
+    let mut find = index
+        .prepare("SELECT 1 FROM slot WHERE visit = ?1 AND card = ?2")
+        .unwrap();
+    let numbers = 0..visits.len();
+    numbers
+        .filter(|n| {
+            find.exists((visits[*n].id.0, card.number.as_bytes()))
+                .unwrap()
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn an_old_cards_slot_goes_thirty_days_after_a_later_card_has_its_own_and_never_without() {
+    let mut world = World::new().await;
+    let (card, next, last) = (world.card().await, world.new_card(), world.new_card());
+    let mut visits = Vec::new();
+    for seed in [30, 31, 32, 33] {
+        visits.push(world.deliver(&card, seed).await);
+    }
+    rotated(&world, &card, &next).await;
+    put_slot(&world, &next, &visits[0]).await;
+    world.clock.advance(2 * DAY);
+    put_slot(&world, &next, &visits[1]).await;
+    assert_eq!(kept(&world, &card, &visits), [0, 1, 2, 3]);
+    // What is 31 days old by then, what is 29, and what the next card has none of.
+    world.clock.advance(29 * DAY);
+    world.restart().await;
+    until_kept(&world, &card, &visits, &[1, 2, 3]).await;
+    assert_eq!(kept(&world, &next, &visits), [0, 1]);
+    let token = world.log_in(&next).await.unwrap();
+    for (visit, own) in [(&visits[0], true), (&visits[2], false)] {
+        let items = fetch(&world, &token, visit, &[]).await;
+        let slot =
+            matches!(&items[0], FetchItem::Slot { slot, .. } if (*slot == visit.slot) != own);
+        assert!(slot, "{own}");
+    }
+
+    // The card after the next one counts as well.
+    rotated(&world, &next, &last).await;
+    put_slot(&world, &last, &visits[2]).await;
+    world.clock.advance(31 * DAY);
+    world.restart().await;
+    until_kept(&world, &card, &visits, &[3]).await;
+    assert_eq!(kept(&world, &next, &visits), [0, 1]);
+    assert_eq!(kept(&world, &last, &visits), [2]);
+}
+
+async fn until_kept(world: &World, card: &Card, visits: &[Visit], expected: &[usize]) {
+    world
+        .eventually("what is old is pruned", || async {
+            (kept(world, card, visits) == expected).then_some(())
+        })
+        .await;
+}
+
 #[tokio::test]
 async fn a_successor_reads_what_was_sealed_to_cards_before_and_puts_its_own_slots() {
     let world = World::new().await;
@@ -181,44 +278,12 @@ async fn a_successor_reads_what_was_sealed_to_cards_before_and_puts_its_own_slot
     assert_eq!(put.status(), StatusCode::NOT_FOUND);
     let back = world.get(&path, Some(&token)).await;
     assert_eq!(back.bytes().await.unwrap(), visit.slot);
-    let rotate = RotateCard {
-        card: card.number,
-        member: MEMBER,
-        by: By::Desk,
-        signing: next.signing.public(),
-        encryption: next.encryption.public().to_bytes(),
-    };
-    world
-        .commit(rotate, &[&next.signing, &chain::key(world.suite(), 2)])
-        .unwrap();
-    let token = world
-        .eventually("the successor logs in", || async {
-            world.log_in(&next).await.ok()
-        })
-        .await;
+    let token = rotated(&world, &card, &next).await;
     assert_eq!(world.log_in(&card).await, Err("card.rotated".into()));
     let items = fetch(&world, &token, &visit, &[]).await;
     assert_eq!(items.len(), 3);
     assert!(matches!(&items[0], FetchItem::Slot { slot, .. } if *slot == visit.slot));
-    let place = SlotPlace {
-        member: MEMBER,
-        card: next.number,
-        visit: visit.id,
-        seq: 0,
-    };
-    let own = KeySlot::make(
-        &place,
-        &next.encryption.public(),
-        &visit.key,
-        &mut medfolder_crypto::os_rng(),
-    );
-    let own = own.unwrap().to_bytes();
-    let put = world
-        .http
-        .put(world.at(&path))
-        .bearer_auth(&token)
-        .body(own.clone());
-    assert_eq!(put.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    let own = put_slot(&world, &next, &visit).await;
     let back = world.get(&path, Some(&token)).await;
     assert_eq!(back.bytes().await.unwrap(), own);
     // Another card's slot does not get in.

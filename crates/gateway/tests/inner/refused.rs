@@ -42,9 +42,8 @@ async fn a_seal_ahead_of_the_ledgers_clock_is_signed_again_until_it_is_not() {
     assert_eq!(world.records_of(&patient).len(), 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_seal_refused_for_good_is_held_with_its_code_and_tried_when_asked() {
-    let (mut world, _) = linked().await;
+/// A visit of patient P1, whose card is linked, that the ledger refuses for good.
+pub async fn refused_for_good(world: &mut World) {
     world.edge.stalled = true;
     world.edge.submitted.clear();
     world.post_fhir(bundle("P1", "V2", "D2", 1, "two")).await;
@@ -65,6 +64,12 @@ async fn a_seal_refused_for_good_is_held_with_its_code_and_tried_when_asked() {
     world.edge.ledger.commit(vec![other.to_bytes(), ours]);
     world.edge.stalled = false;
     world.until_status("held", |s| s.held.len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seal_refused_for_good_is_held_with_its_code_and_tried_when_asked() {
+    let (mut world, _) = linked().await;
+    refused_for_good(&mut world).await;
     let held = world.status().await.held.remove(0);
     assert_eq!((held.record, held.reason.as_str()), (0, "seal.seq"));
     let (status, retried) = world.desk("held/retry", json!({})).await;

@@ -74,12 +74,18 @@ pub(crate) async fn put(
     }
 }
 
-/// Removes slots of rotated cards whose successor's slot is thirty days old.
+/// Removes slots of rotated cards when one of a card after it, be it the next or a later one, is
+/// thirty days old.
 pub(crate) fn prune(t: &Transaction<'_>, now: u64) -> rusqlite::Result<usize> {
     t.execute(
-        "DELETE FROM slot WHERE EXISTS (
-           SELECT 1 FROM card c JOIN slot s ON s.card = c.successor
-           WHERE c.number = slot.card AND c.state = 2
+        "WITH RECURSIVE later (old, number) AS (
+           SELECT number, successor FROM card WHERE state = 2 AND successor IS NOT NULL
+           UNION
+           SELECT later.old, card.successor FROM later JOIN card ON card.number = later.number
+           WHERE card.state = 2 AND card.successor IS NOT NULL)
+         DELETE FROM slot WHERE EXISTS (
+           SELECT 1 FROM later JOIN slot s ON s.card = later.number
+           WHERE later.old = slot.card
            AND s.visit = slot.visit AND s.seq = slot.seq AND s.put_at < ?1)",
         params![int(now.saturating_sub(OLD_SLOT_LIFETIME))],
     )
