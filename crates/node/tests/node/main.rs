@@ -5,6 +5,7 @@
     reason = "helpers of tests are not marked as tests"
 )]
 
+mod alerts;
 mod api;
 mod bench;
 mod clock;
