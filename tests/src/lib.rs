@@ -2,8 +2,10 @@
 //! JSON, a running demonstration that ends with its test, and a patient's device.
 
 mod device;
+mod recorder;
 
 pub use device::{Device, Linked, PASSPHRASE};
+pub use recorder::Recorder;
 
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};

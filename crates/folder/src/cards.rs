@@ -130,7 +130,7 @@ impl Folder<'_> {
         clock: &Clock,
     ) -> Result<(), FolderError> {
         for card in self.cards()?.iter().filter(|card| card.member == member) {
-            let ledger = self.ledger_client(clock)?;
+            let ledger = self.ledger_client(clock)?.at(&member)?;
             if let Err(error) = self.learn_replaced(&ledger, card).await {
                 tracing::debug!(code = error.code(), "the ledger does not tell of the card");
             }

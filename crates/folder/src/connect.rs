@@ -1,6 +1,7 @@
 //! Connections in a folder's name: to a hospital's edge with one of its cards.
 //!
-//! Each card has connections of its own, so that no server sees two cards side by side.
+//! Each card has connections of its own, so that no connection carries two cards; how they are kept
+//! apart at the ledger's nodes: `sync/apart.rs`.
 
 use crate::records::Filter;
 use crate::{Folder, FolderError};

@@ -13,6 +13,7 @@ use medfolder_folder::records::{Filter, State};
 use medfolder_folder::share::Standing;
 use medfolder_folder::sync::{Cancel, SyncOptions};
 use medfolder_folder::{Folder, FolderError, Trust, Unlock, Vault};
+use medfolder_ledger::Chain;
 use medfolder_ledger::body::{
     Anchor, Consent, Grant, Grantee, Mark, RegisterCard, Seal, SealedLeaf,
 };
@@ -22,6 +23,8 @@ use medfolder_node::lying::Lie;
 use medfolder_node::{Config, Running, Seams, serve_with};
 use medfolder_record::{AreaId, CardNumber, MemberId, RecordId, VisitId};
 use medfolder_share::GrantSeed;
+use medfolder_tests::Recorder;
+use std::net::TcpListener;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -85,8 +88,12 @@ impl World {
     }
 
     fn card(&self) -> KeyPair {
+        self.card_at(HOSPITAL)
+    }
+
+    fn card_at(&self, member: MemberId) -> KeyPair {
         let chain = &self.fixture.chain;
-        ChainRoot::derive(chain.suite(), &self.root, &chain.digest()).card(&HOSPITAL.0, 0)
+        ChainRoot::derive(chain.suite(), &self.root, &chain.digest()).card(&member.0, 0)
     }
 
     async fn submit(&self, node: &Node, stored: &[u8]) {
@@ -102,15 +109,20 @@ impl World {
     }
 
     async fn register(&self, node: &Node) {
-        let (keys, now) = (self.card(), self.clock.now());
+        self.register_at(node, HOSPITAL).await;
+    }
+
+    async fn register_at(&self, node: &Node, member: MemberId) {
+        let (keys, now) = (self.card_at(member), self.clock.now());
         let body = RegisterCard {
-            member: HOSPITAL,
+            member,
             signing: keys.signing.public(),
             encryption: keys.encryption.public().to_bytes(),
             consent: self.consent(),
         };
-        let seal = &self.fixture.hospitals[0].seal;
-        let signers = [Some(&keys.signing), Some(seal)];
+        let mut hospitals = self.fixture.hospitals.iter();
+        let hospital = hospitals.find(|hospital| hospital.id == member);
+        let signers = [Some(&keys.signing), hospital.map(|one| &one.seal)];
         self.submit(node, &self.fixture.signed(body, now, &signers))
             .await;
     }
@@ -444,4 +456,102 @@ async fn a_full_disk_is_told_and_nothing_half_written_and_the_sync_goes_on_when_
     assert_eq!(world.sync(&folder, 0).await, LEDGER_SATISFIED);
     assert_eq!(waiting(&folder).len(), 20);
     node.end().await;
+}
+
+/// A node of each hospital, named by the genesis, with all that is said to it: the second follows
+/// the first.
+struct TwoNodes {
+    world: World,
+    nodes: [Node; 2],
+    said: [Recorder; 2],
+    urls: [String; 2],
+}
+
+impl TwoNodes {
+    async fn start() -> Self {
+        let mut world = World::new();
+        let doors = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let urls = doors
+            .each_ref()
+            .map(|door| format!("http://{}", door.local_addr().unwrap()));
+        let mut genesis = world.fixture.chain.genesis().clone();
+        for (member, url) in genesis.members.iter_mut().zip(&urls) {
+            member.endpoints.node = Some(url.clone());
+        }
+        world.fixture.chain = Chain::new(genesis).unwrap();
+        let mut first = world.config();
+        first.origins = vec![urls[0].clone()];
+        let first = Node::start(first, &world.clock, None).await;
+        let place = world.place.path().join("second");
+        let mut second = world.fixture.install_follower(&place, first.url()).unwrap();
+        second.origins = vec![urls[1].clone()];
+        let second = Node::start(second, &world.clock, None).await;
+        let nodes = [first, second];
+        let mut behind = nodes.iter().map(|node| {
+            let address = node.url().replace("http://", "");
+            address.parse().unwrap()
+        });
+        let said = doors.map(|door| Recorder::between(door, behind.next().unwrap()));
+        Self {
+            world,
+            nodes,
+            said,
+            urls,
+        }
+    }
+
+    /// Which of these cards each node was asked about.
+    fn heard(&self, cards: &[CardNumber; 2]) -> [Vec<usize>; 2] {
+        self.said.each_ref().map(|recorder| {
+            let said = recorder.said().concat();
+            let said = String::from_utf8_lossy(&said);
+            let heard = (0..2).filter(|n| said.contains(&cards[*n].to_string()));
+            heard.collect()
+        })
+    }
+
+    async fn caught_up(&self) {
+        let head = self.nodes[0].running.ledger.head();
+        let mut heads = self.nodes[1].running.ledger.watch();
+        let there = heads.wait_for(|own| own.header.height >= head.header.height);
+        there.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn no_node_is_asked_about_the_cards_of_two_hospitals_while_each_has_a_node_that_answers() {
+    let two = TwoNodes::start().await;
+    let members = [HOSPITAL, MemberId([2; 16])];
+    for member in members {
+        two.world.register_at(&two.nodes[0], member).await;
+    }
+    two.caught_up().await;
+    let cards = members.map(|member| CardNumber(two.world.card_at(member).number));
+    assert!(two.heard(&cards).iter().all(Vec::is_empty));
+    let vault = two.world.vault();
+    let words = words::from_root(&two.world.root, WordList::English).join(" ");
+    let genesis = two.world.fixture.chain.to_bytes();
+    let trust = Trust {
+        genesis: &genesis,
+        ledger: &two.urls[..1],
+    };
+    let now = two.world.clock.now();
+    let folder = vault.restore_folder("a", &words, &trust, now).unwrap();
+    // Restored: it looks for cards; then it reads on.
+    for _ in 0..2 {
+        assert_eq!(two.world.sync(&folder, 0).await, LEDGER_SATISFIED);
+        assert_eq!(folder.cards().unwrap().len(), 2);
+        assert_eq!(two.heard(&cards), [vec![0], vec![1]]);
+    }
+
+    // A node that does not answer keeps nobody from her records: another one is asked.
+    let TwoNodes {
+        world, nodes, said, ..
+    } = two;
+    let [first, second] = nodes;
+    second.end().await;
+    assert_eq!(world.sync(&folder, 0).await, LEDGER_SATISFIED);
+    let heard = said[0].said().concat();
+    assert!(String::from_utf8_lossy(&heard).contains(&cards[1].to_string()));
+    first.end().await;
 }

@@ -15,7 +15,7 @@
 
 use crate::kills::come_to_rest;
 use crate::markers::{Markers, files};
-use crate::recorder::Recorder;
+use crate::proxy::take_place;
 use crate::world::{World, ask};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,10 +23,11 @@ use medfolder_crypto::{Suite, os_rng};
 use medfolder_gateway::signer::keyfile;
 use medfolder_ledger::Chain;
 use medfolder_record::MemberId;
-use medfolder_tests::{Device, PASSPHRASE, eventually, medfolder, root, run, told};
+use medfolder_tests::{Device, PASSPHRASE, Recorder, eventually, medfolder, root, run, told};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -94,7 +95,8 @@ fn without_hashes(value: Value) -> Value {
 /// the one of the markers; every byte to and from node and edges is kept.
 struct Watched {
     world: World,
-    recorders: Vec<Recorder>,
+    /// By service, the node first.
+    recorders: Vec<(String, Recorder)>,
     device: Device,
 }
 
@@ -112,16 +114,21 @@ impl Watched {
         let enrolments = [0, 1].map(|hospital| staff(&world, &chain, hospital, &roots));
         let services = ["node".to_owned()].into_iter();
         let services = services.chain([0, 1].map(|hospital| World::service(hospital, "edge")));
-        let recorders: Vec<Recorder> = services
-            .map(|service| Recorder::before(&world, &service))
-            .collect();
+        let mut node = None;
+        let recorders = services.map(|service| {
+            let (place, behind, url) = take_place(&world, &service);
+            node.get_or_insert(url);
+            let recorder = Recorder::between(TcpListener::bind(place).unwrap(), behind);
+            (service, recorder)
+        });
+        let recorders = recorders.collect();
         world.log_all();
         world.start_all();
         for (hospital, enrolment) in enrolments.iter().enumerate() {
             enrol(&world, hospital, enrolment);
         }
         let mut device = world.device("device");
-        device.ledger.clone_from(&recorders[0].url);
+        device.ledger = node.unwrap();
         Self {
             world,
             recorders,
@@ -319,7 +326,8 @@ fn nothing_is_left_in_clear(suite: Suite) {
     }
 
     // Everybody's logs.
-    let said: Vec<Vec<u8>> = watched.recorders.iter().flat_map(Recorder::said).collect();
+    let said = watched.recorders.iter();
+    let said: Vec<Vec<u8>> = said.flat_map(|(_, recorder)| recorder.said()).collect();
     let tokens = tokens(&said);
     assert!(tokens.len() > 4, "{tokens:?}");
     let tokens = Markers::new(&tokens.iter().map(String::as_str).collect::<Vec<_>>());
@@ -331,10 +339,10 @@ fn nothing_is_left_in_clear(suite: Suite) {
     // Traffic; the edge that serves the share hears what was typed, so it is all there to be searched.
     let heard = said.iter().any(|said| !typed.within(said).is_empty());
     assert!(heard && said.iter().any(|said| !reader.within(said).is_empty()));
-    for recorder in &watched.recorders {
+    for (service, recorder) in &watched.recorders {
         let said = recorder.said();
         assert!(said.iter().map(Vec::len).sum::<usize>() > 10_000);
-        let (service, is_node) = (&recorder.service, recorder.service == "node");
+        let is_node = service == "node";
         for said in &said {
             assert_eq!(entrusted.within(said), Vec::<String>::new(), "{service}");
             for markers in [&typed, &reader] {

@@ -19,6 +19,5 @@ mod kills;
 mod markers;
 mod proxy;
 mod random;
-mod recorder;
 mod spool;
 mod world;

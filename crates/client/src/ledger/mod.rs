@@ -16,6 +16,7 @@
 //! - [`LedgerClient::submit`] hands in a transaction once, however often it is sent.
 //! - [`LedgerSession`] reads the list of a card, grant or folder, proven whole.
 //! - [`LedgerClient::compare_heads`] asks a second node whether the first shows the newest head.
+//! - [`LedgerClient::at`] asks about a card at the node of its hospital.
 
 mod error;
 mod heads;
@@ -96,7 +97,8 @@ struct Inner {
     chain: Chain,
     nodes: Vec<Node>,
     preferred: AtomicUsize,
-    heads: Heads,
+    /// Shared with those that [`LedgerClient::at`] gives.
+    heads: Arc<Heads>,
     clock: Clock,
 }
 
@@ -119,6 +121,15 @@ impl LedgerClient {
         if let Some(known) = &known {
             known.verify(&chain)?;
         }
+        Self::connect(chain, nodes, Arc::new(Heads::new(known)), clock)
+    }
+
+    fn connect(
+        chain: Chain,
+        nodes: Vec<NodeAddress>,
+        heads: Arc<Heads>,
+        clock: Clock,
+    ) -> Result<Self, LedgerError> {
         let connect = |address: NodeAddress| {
             Ok(Node {
                 http: address.connect()?,
@@ -129,7 +140,7 @@ impl LedgerClient {
             .into_iter()
             .map(connect)
             .collect::<Result<Vec<_>, HttpError>>()?;
-        let (heads, preferred) = (Heads::new(known), AtomicUsize::new(0));
+        let preferred = AtomicUsize::new(0);
         Ok(Self(Arc::new(Inner {
             chain,
             nodes,
@@ -137,6 +148,31 @@ impl LedgerClient {
             heads,
             clock,
         })))
+    }
+
+    /// The same ledger for what concerns a card of `member`: the node of that member is asked first,
+    /// if it has one, and on connections of their own, so that no node sees the cards of two
+    /// hospitals side by side. The others are asked when it does not answer. What was verified is
+    /// known to both.
+    ///
+    /// # Errors
+    /// [`LedgerError::Http`] when TLS cannot be set up.
+    pub fn at(&self, member: &MemberId) -> Result<Self, LedgerError> {
+        let known = self.in_turn().map(|(_, node)| node.address.clone());
+        let is_own = |node: &NodeAddress| node.member == Some(*member);
+        let (mut own, others): (Vec<_>, Vec<_>) = known.partition(is_own);
+        if own.is_empty() {
+            own.extend(NodeAddress::of_member(self.chain(), member));
+        }
+        own.extend(others);
+        let (chain, heads) = (self.chain().clone(), Arc::clone(&self.0.heads));
+        Self::connect(chain, own, heads, self.clock().clone())
+    }
+
+    /// Where the node that is asked first is.
+    #[must_use]
+    pub fn first(&self) -> Option<&Url> {
+        self.in_turn().next().map(|(_, node)| &node.address.url)
     }
 
     /// The genesis that everything is verified against.

@@ -1,6 +1,7 @@
 //! The ledger's side of a sync: lists proven whole, cards found again after a restore.
 
 use super::SyncOptions;
+use super::apart::Apart;
 use super::take_in::{Entry, set_taken, take_in};
 use crate::{Card, Folder, FolderError};
 use medfolder_client::clock::Clock;
@@ -150,7 +151,7 @@ impl Folder<'_> {
     /// is the folder's from now on.
     pub(crate) async fn take_up_pending(&self, ledger: &LedgerClient) -> Result<(), FolderError> {
         for card in self.pending_cards()? {
-            if self.is_on_ledger(ledger, &card).await? {
+            if self.is_on_ledger(&ledger.at(&card.member)?, &card).await? {
                 self.set_registered(card.row)?;
             }
         }
@@ -166,8 +167,8 @@ impl Folder<'_> {
         }
     }
 
-    /// After a restore: looks at every member for cards of this folder's key tree. Each card asks
-    /// with its own key on connections of its own.
+    /// After a restore: looks at every member for cards of this folder's key tree, at that member's
+    /// node. Each card asks with its own key on connections of its own.
     pub(super) async fn find_cards(
         &self,
         ledger: &LedgerClient,
@@ -183,10 +184,11 @@ impl Folder<'_> {
             .iter()
             .map(|member| member.id)
             .collect();
-        let mut found = false;
+        let (mut found, mut apart) = (false, Apart::default());
         for member in members {
+            let ledger = apart.next(ledger, &member).await?;
             options.cancel.check()?;
-            found |= self.find_cards_at(ledger, member).await?;
+            found |= self.find_cards_at(&ledger, member).await?;
         }
         if !found {
             // One node's word at its door proves nothing: the next sync looks again.

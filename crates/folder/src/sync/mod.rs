@@ -9,6 +9,7 @@
 //! nothing: the next sync goes on. A failed check never stops the rest. Runs off the window's
 //! thread: it writes to the vault between awaits.
 
+mod apart;
 mod attachments;
 mod fetch;
 mod ledger;
@@ -17,6 +18,7 @@ mod store;
 mod take_in;
 
 use crate::{Card, Folder, FolderError};
+use apart::Apart;
 use medfolder_client::clock::Clock;
 use medfolder_client::ledger::LedgerClient;
 use medfolder_client::zone::ZoneClient;
@@ -152,7 +154,9 @@ impl Folder<'_> {
             ..SyncReport::default()
         };
         let mut silent = None;
+        let mut apart = Apart::default();
         for (done, card) in cards.iter().enumerate() {
+            let ledger = apart.next(&ledger, &card.member).await?;
             options.cancel.check()?;
             report.new += self.take_in_card(&ledger, card, options).await?;
             self.learn_replaced(&ledger, card).await?;
