@@ -18,14 +18,20 @@ fn sync(device: &Device, shift: i64) -> Ended {
 
 /// A world in which the device has the first hospital's first visit.
 fn world() -> (World, Device) {
+    let (world, device, _) = with_words();
+    (world, device)
+}
+
+/// The same, and the folder's words.
+fn with_words() -> (World, Device, String) {
     let mut world = World::new();
     world.start_all();
     let device = world.device("device");
-    device.create();
+    let words = device.create();
     deliver(&world, 0);
     device.link(&world.config(&World::service(0, "inner")), PATIENT);
     come_to_rest(&mut world, &device, &[]);
-    (world, device)
+    (world, device, words)
 }
 
 /// Hands a visit over at the first hospital; gives how many documents it has.
@@ -69,7 +75,7 @@ fn opened(link: &str) -> String {
 
 #[test]
 fn a_device_or_an_edge_whose_clock_is_wrong_by_a_day_is_named_and_nothing_is_lost() {
-    let (mut world, device) = world();
+    let (mut world, device, words) = with_words();
     let (mut known, link) = (device.records().len(), share(&device));
     assert_eq!(opened(&link), "opened");
 
@@ -78,6 +84,27 @@ fn a_device_or_an_edge_whose_clock_is_wrong_by_a_day_is_named_and_nothing_is_los
     let (exit, code) = (behind.exit, behind.error_code());
     assert_eq!((exit, code), (1, "sync.device_clock"), "{}", behind.stdout);
     assert_eq!(sync(&device, DAY).last()["complete"], true);
+    // What is in the vault opens offline; a share would begin tomorrow, which its host refuses.
+    for shift in [-DAY, DAY] {
+        let mut list = device.folder(&["list"]);
+        let listed = told(list.env("MEDFOLDER_CLOCK_SHIFT", shift.to_string()));
+        let verified = listed.lines.iter().filter(|line| line["verified"] == true);
+        assert_eq!(verified.count(), known);
+    }
+    let mut ahead = device.folder(&["share", "--all", "--no-code", "--for", "1h"]);
+    let ahead = run(ahead.env("MEDFOLDER_CLOCK_SHIFT", DAY.to_string()));
+    assert_eq!(
+        (ahead.exit, ahead.error_code()),
+        (1, "grant.window"),
+        "{}",
+        ahead.stdout
+    );
+    // Before its first sync a device knows no block: the log-in fails by name.
+    let restored = world.device("restored");
+    restored.restore(&words);
+    assert_eq!(sync(&restored, -DAY).error_code(), "login.clock");
+    assert_eq!(sync(&restored, 0).last()["complete"], true);
+    assert_eq!(restored.records().len(), known);
 
     // An edge whose clock is wrong relies on no state of the ledger: shares stay closed, unharmed.
     let edge = World::service(0, "edge");
