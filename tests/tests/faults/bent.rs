@@ -233,6 +233,19 @@ fn deliver(world: &World, number: u32) -> Vec<(PathBuf, Document)> {
     dropped.collect()
 }
 
+/// Why attachments cannot be read.
+fn unread(folder: &Folder<'_>) -> Vec<String> {
+    let listed = folder.list(&Filter::default()).unwrap().records;
+    let shown = listed.iter().map(|listed| listed.record.to_string());
+    let failed = shown.flat_map(|name| {
+        let record = folder.open_record(&name).unwrap().record;
+        let pieces = 0..record.attachments().len() as u32;
+        let read = pieces.map(|j| folder.read_attachment(&record, j).err());
+        read.flatten().collect::<Vec<_>>()
+    });
+    failed.map(|error| error.code().to_owned()).collect()
+}
+
 /// Files of attachments that a vault keeps, and whether anything half written lies there.
 fn blobs(vault: &Vault) -> (Vec<PathBuf>, bool) {
     let files = fs::read_dir(vault.directory().join("blobs"));
@@ -346,6 +359,15 @@ fn broken_files(patient: &Patient, edge: &Proxy, honest: &str, records: usize) {
     patient.syncs_all(&folder, records);
     let (files, half) = blobs(&vault);
     assert!(!files.is_empty() && !half);
+    // What this device lost or spoilt afterwards is told, and fetched anew.
+    fs::remove_file(&files[0]).unwrap();
+    assert_eq!(unread(&folder), ["attachment.waiting"]);
+    patient.syncs_all(&folder, records);
+    let kept = fs::read(&files[0]).unwrap();
+    fs::write(&files[0], [&kept[..1], &kept].concat()).unwrap();
+    assert_eq!(unread(&folder).len(), 1);
+    patient.syncs_all(&folder, records);
+    assert!(unread(&folder).is_empty() && fs::read(&files[0]).unwrap() == kept);
 
     // A disk that has no room for the file, though for the database.
     let full = patient.vault();

@@ -4,7 +4,7 @@
 //! fetched anew. Bytes that fail a check are never kept.
 
 use crate::records::reopen;
-use crate::{Folder, FolderError};
+use crate::{Folder, FolderError, files};
 use medfolder_client::login::LoginFailure;
 use medfolder_client::zone::{ZoneClient, ZoneError};
 use medfolder_crypto::Wiped;
@@ -90,7 +90,7 @@ impl Folder<'_> {
         let mut opener = stored.opener()?;
         let path = self.blob_path(&wanted.record, wanted.j);
         let part = path.with_extension("part");
-        fs::create_dir_all(self.vault.blobs()).map_err(FolderError::storage)?;
+        files::new_directory(&self.vault.blobs()).map_err(FolderError::storage)?;
         let mut file = File::create(&part).map_err(FolderError::storage)?;
         let mut stream = zone.attachment(wanted.record, wanted.j, 0).await?;
         while let Some(bytes) = stream.next().await? {
@@ -100,14 +100,29 @@ impl Folder<'_> {
         }
         opener.finish()?;
         file.sync_all().map_err(FolderError::storage)?;
-        fs::rename(&part, &path).map_err(FolderError::storage)
+        fs::rename(&part, &path).map_err(FolderError::storage)?;
+        // The vault says next that it is here.
+        files::sync_directory(&self.vault.blobs()).map_err(FolderError::storage)
     }
 
-    /// An attachment of an opened record, decrypted and checked again.
+    /// An attachment of an opened record, decrypted and checked again. One whose file was lost or
+    /// damaged is fetched anew by the next sync.
     ///
     /// # Errors
     /// `attachment.unknown`, `attachment.waiting`, or the check that failed.
     pub fn read_attachment(&self, record: &Record, j: u32) -> Result<Wiped, FolderError> {
+        let read = self.read_file(record, j);
+        if let Err(FolderError::AttachmentWaiting | FolderError::Check(_)) = read {
+            self.vault.database()?.execute(
+                "UPDATE attachment SET state = 'waiting' WHERE j = ?3 AND state = 'verified'
+                 AND record = (SELECT id FROM record WHERE folder = ?1 AND record = ?2)",
+                params![self.id, record.id().to_string(), j],
+            )?;
+        }
+        read
+    }
+
+    fn read_file(&self, record: &Record, j: u32) -> Result<Wiped, FolderError> {
         let stored = record.attachment(j).ok_or(FolderError::AttachmentUnknown)?;
         let mut opener = stored.opener()?;
         let mut file = open_blob(&self.blob_path(&record.id(), j))?;

@@ -21,6 +21,7 @@ use rusqlite::Connection;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use zeroize::Zeroizing;
 
 pub use folders::{Folder, Trust};
 pub use key::{OpensWith, Unlock};
@@ -150,12 +151,23 @@ fn reconnect(directory: &Path, key: &Secret32) -> Result<Connection, FolderError
     }
 }
 
+/// The raw key as SQLCipher takes it: in one text, which is wiped and never grows.
+fn key_pragma(key: &Secret32) -> Zeroizing<String> {
+    const BEGINS: &str = "PRAGMA key = \"x'";
+    const ENDS: &str = "'\";";
+    let mut text = Zeroizing::new(String::with_capacity(BEGINS.len() + 64 + ENDS.len()));
+    text.push_str(BEGINS);
+    let digits = key.expose().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    text.extend(digits.filter_map(|digit| char::from_digit(digit.into(), 16)));
+    text.push_str(ENDS);
+    text
+}
+
 fn connect(directory: &Path, key: &Secret32) -> Result<Connection, FolderError> {
     let mut database = Connection::open(database_path(directory))?;
-    let pragma = zeroize::Zeroizing::new(format!("\"x'{}'\"", hex::encode(key.expose())));
     // SQLCipher would write to standard error by itself; what failed is an error of ours.
     database.execute_batch("PRAGMA cipher_log_level = NONE;")?;
-    database.execute_batch(&format!("PRAGMA key = {};", pragma.as_str()))?;
+    database.execute_batch(&key_pragma(key))?;
     database
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| {
             row.get::<_, i64>(0)
