@@ -4,6 +4,8 @@
 //! - No redirects, no proxies from the environment, no cookies.
 //! - A [`Pin`] from a member's ledger entry replaces the public certificate authorities.
 //! - Every answer has a size limit; a longer one is dropped while it arrives.
+//! - One that is read whole has a slowest [`Pace`]: nobody holds a client for ever with a byte now
+//!   and then. What streams (records, attachments) has a longest pause only.
 //! - A failure says whether the server may have acted ([`HttpError::outcome_unknown`]).
 
 mod error;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder, Response, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use medfolder_share::address;
@@ -32,7 +35,25 @@ pub const JSON_LIMIT: usize = 8 * 1024 * 1024;
 const PROBLEM_LIMIT: usize = 16 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
+const PACE: Pace = Pace {
+    grace: Duration::from_secs(60),
+    rate: 8 * 1024,
+};
 const USER_AGENT: &str = concat!("medfolder/", env!("CARGO_PKG_VERSION"));
+
+/// How slowly an answer may arrive: in `grace` and a second more for each `rate` bytes of it.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    grace: Duration,
+    rate: u64,
+}
+
+impl Pace {
+    /// When the part after these bytes has to be here, counted from the beginning.
+    fn allows(self, received: usize) -> Duration {
+        self.grace + Duration::from_secs(received as u64 / self.rate)
+    }
+}
 
 /// How to reach a server.
 #[derive(Clone, Debug, Default)]
@@ -201,14 +222,23 @@ pub async fn json<T: DeserializeOwned>(response: Response) -> Result<T, HttpErro
 /// Reads an answer's bytes, at most `limit`.
 ///
 /// # Errors
-/// [`HttpError::TooLarge`] as soon as the limit is passed, whatever the server announced.
-pub async fn bytes(mut response: Response, limit: usize) -> Result<Vec<u8>, HttpError> {
+/// [`HttpError::TooLarge`] as soon as the limit is passed, whatever the server announced;
+/// [`HttpError::Interrupted`] for an answer that drips.
+pub async fn bytes(response: Response, limit: usize) -> Result<Vec<u8>, HttpError> {
+    bytes_at(PACE, response, limit).await
+}
+
+async fn bytes_at(pace: Pace, mut response: Response, limit: usize) -> Result<Vec<u8>, HttpError> {
+    let begun = Instant::now();
     let announced = response.content_length().unwrap_or(0);
     if announced > limit as u64 {
         return Err(HttpError::TooLarge);
     }
     let mut body = Vec::with_capacity(usize::try_from(announced).unwrap_or(0));
-    while let Some(chunk) = response.chunk().await? {
+    while let Some(chunk) = timeout_at(begun + pace.allows(body.len()), response.chunk())
+        .await
+        .map_err(|_| HttpError::Interrupted)??
+    {
         if body.len().saturating_add(chunk.len()) > limit {
             return Err(HttpError::TooLarge);
         }

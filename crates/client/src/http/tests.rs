@@ -27,6 +27,18 @@ fn routes() -> Router {
         )
 }
 
+/// A byte now and then, for ever.
+async fn drip(mut socket: tokio::net::TcpStream) -> std::io::Result<()> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    socket.read_buf(&mut Vec::with_capacity(4096)).await?;
+    let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    socket.write_all(head).await?;
+    loop {
+        socket.write_all(b"1\r\n7\r\n").await?;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 async fn serve() -> Url {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -104,6 +116,28 @@ async fn a_longer_answer_than_allowed_is_dropped() {
         http.get_bytes(&url, None, 200_000).await.unwrap().len(),
         200_000
     );
+}
+
+#[tokio::test]
+async fn an_answer_that_drips_for_ever_ends_and_a_slow_one_has_its_time() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base: Url = format!("http://{}", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    tokio::spawn(async move { drip(listener.accept().await?.0).await });
+    let http = Http::new(HttpOptions::default()).unwrap();
+    let request = http.request(Method::GET, &base).unwrap();
+    let response = send(request).await.unwrap();
+    let grace = Duration::from_millis(200);
+    let pace = Pace { grace, rate: 1024 };
+    let read = tokio::time::timeout(
+        Duration::from_secs(20),
+        bytes_at(pace, response, JSON_LIMIT),
+    );
+    let error = read.await.unwrap().unwrap_err();
+    assert_eq!(error.code(), "http.interrupted");
+    assert!(error.outcome_unknown());
+    assert_eq!(pace.allows(10 * 1024), grace + Duration::from_secs(10));
 }
 
 #[tokio::test]
