@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How long nothing may change before what is left is taken as it is.
 const STANDSTILL: Duration = Duration::from_secs(20);
+/// The same while somebody has something to do, on a machine that has more to do than this.
+const BUSY: Duration = Duration::from_secs(180);
 const POLL: Duration = Duration::from_millis(50);
 
 /// What came of it.
@@ -146,7 +148,9 @@ pub(crate) async fn settle(stage: &mut Stage) -> Result<Vec<Status>, CliError> {
         let now: Vec<(u64, u64)> = states.iter().map(|s| (s.records, signed(s))).collect();
         if last != now {
             (last, changed) = (now, Instant::now());
-        } else if changed.elapsed() > STANDSTILL {
+        } else if changed.elapsed() > STANDSTILL
+            && changed.elapsed() > patience(stage, &states, delivering).await?
+        {
             return if delivering {
                 Err(broken("ingest", "files were not taken in"))
             } else {
@@ -156,6 +160,24 @@ pub(crate) async fn settle(stage: &mut Stage) -> Result<Vec<Status>, CliError> {
         stage.processes.all_run()?;
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// A file that lies there is taken in, a doctor who is enrolled becomes known, a record with a doctor
+/// is signed: it takes as long as it takes. What is left then changes no more.
+async fn patience(
+    stage: &Stage,
+    states: &[Status],
+    delivering: bool,
+) -> Result<Duration, CliError> {
+    if delivering || states.iter().any(|state| state.to_sign > 0) {
+        return Ok(BUSY);
+    }
+    for control in &stage.controls {
+        if !control.all_enrolled().await? {
+            return Ok(BUSY);
+        }
+    }
+    Ok(STANDSTILL)
 }
 
 /// Whether a document lies below a watched folder.
