@@ -4,7 +4,7 @@
 //! who answers for authors without one (`fallback_author`). The statement names whoever signs.
 
 use medfolder_record::{Author, ContentRoot, ContentTree, KeyId, VisitId};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::InnerError;
 use super::draft::{Draft, Responsible, seal_statement};
@@ -91,7 +91,8 @@ pub(crate) fn assign_waiting(zone: &Zone, after: i64) -> Result<(usize, i64), In
 }
 
 fn wait(db: &Connection, id: i64, reason: &str) -> Result<bool, InnerError> {
-    db.prepare_cached("UPDATE records SET reason = ?2 WHERE id = ?1")?
+    // It is tried every second: what stays as it is costs no write.
+    db.prepare_cached("UPDATE records SET reason = ?2 WHERE id = ?1 AND reason <> ?2")?
         .execute((id, reason))?;
     Ok(false)
 }
@@ -177,16 +178,48 @@ fn responsible(
 
 /// Takes the signer from records that nobody signed yet, because the key has ended.
 pub(crate) fn unassign(db: &Connection, key: &KeyId) -> Result<(), InnerError> {
-    db.prepare_cached(
-        "UPDATE records SET state = ?2, key = x'', root = x'', replaces = 0
-         WHERE key = ?1 AND state IN (?3, ?4)
-           AND NOT EXISTS (SELECT 1 FROM records later WHERE later.replaces = records.id)",
-    )?
-    .execute((
-        key.as_bytes(),
-        record::NO_KEY,
-        record::TO_SIGN,
-        record::HELD,
-    ))?;
+    let these = (key.as_bytes(), record::TO_SIGN, record::HELD);
+    release(db, "key = ?1 AND state IN (?2, ?3)", these)?;
     Ok(())
+}
+
+/// Takes the signer from records, and from those that replace them: their statements name a content
+/// root that changes with the signer. Returns how many.
+pub(crate) fn release(
+    db: &Connection,
+    condition: &str,
+    these: impl Params,
+) -> rusqlite::Result<usize> {
+    let sql = format!(
+        "WITH RECURSIVE released (id) AS (
+           SELECT id FROM records WHERE {condition}
+           UNION SELECT later.id FROM records later JOIN released ON later.replaces = released.id
+             WHERE later.state IN ({}, {}, {}))
+         UPDATE records SET state = {}, reason = '', key = x'', root = x'', replaces = 0,
+           signature = x'' WHERE id IN (SELECT id FROM released)",
+        record::TO_SIGN,
+        record::SIGNED,
+        record::HELD,
+        record::NO_KEY,
+    );
+    db.prepare_cached(&sql)?.execute(these)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_goes_on_waiting_for_the_same_is_not_written_again() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch("CREATE TABLE records (id, reason); INSERT INTO records VALUES (1, '');")
+            .unwrap();
+        let written = |reason| {
+            let before = db.total_changes();
+            assert!(!wait(&db, 1, reason).unwrap());
+            db.total_changes() - before
+        };
+        let reasons = ["a", "a", "b", "b"];
+        assert_eq!(reasons.map(written), [1, 0, 1, 0]);
+    }
 }

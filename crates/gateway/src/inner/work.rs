@@ -14,7 +14,7 @@ use super::staff::{self, SigningStaff};
 use super::store::{record, staff as staff_state};
 use super::vault_file::Plain;
 use super::zone::Zone;
-use super::{InnerError, checked, refused};
+use super::{InnerError, assign, checked, refused};
 use crate::parallel::in_parallel;
 use crate::worklist::{Answer, Answered, Item, MAX_BODIES, MAX_ITEMS};
 
@@ -295,18 +295,11 @@ fn is_code(code: &str) -> bool {
 /// one, and has every visit sealed anew that the ledger refused. Returns how many.
 pub(crate) fn retry_held(zone: &Zone) -> Result<usize, InnerError> {
     let retried = zone.store.write(|db| {
-        let orphaned = db.execute(
-            "UPDATE records SET state = ?1, reason = '', key = x'', root = x'', replaces = 0,
-               signature = x''
-             WHERE state = ?2
-               AND NOT EXISTS (SELECT 1 FROM staff s WHERE s.key = records.key AND s.state IN (?3, ?4))
-               AND NOT EXISTS (SELECT 1 FROM records later WHERE later.replaces = records.id)",
-            (
-                record::NO_KEY,
-                record::HELD,
-                staff_state::SUBMITTED,
-                staff_state::ENROLLED,
-            ),
+        let orphaned = assign::release(
+            db,
+            "state = ?1 AND NOT EXISTS
+               (SELECT 1 FROM staff s WHERE s.key = records.key AND s.state IN (?2, ?3))",
+            (record::HELD, staff_state::SUBMITTED, staff_state::ENROLLED),
         )?;
         let again = db.execute(
             "UPDATE records SET state = ?1, reason = '' WHERE state = ?2",

@@ -270,6 +270,42 @@ async fn authors_sign_their_own_records_and_only_once_enrolled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_correction_is_signed_anew_with_what_it_replaces_when_their_signers_key_ends() {
+    let mut world = World::with(SUITE, |config| config.fallback_author = None).await;
+    let [key, successor] =
+        [55, 56].map(|seed| DoctorKey::from_seed(SUITE, "林静怡", &Secret32::new([seed; 32])));
+    world.enrol(&key, "YS-0102").await;
+    for (version, text) in [(1, "one"), (2, "two")] {
+        let posted = bundle("P1", "V1", "D1", version, text);
+        world.post_fhir(posted).await;
+    }
+    let both = async |world: &World, key: &DoctorKey| items(world, key).await.len() == 2;
+    world
+        .until("assigned", async |world| both(world, &key).await)
+        .await;
+    let path = format!("staff/{}/revoke", key.public().key_id());
+    world
+        .desk(&path, serde_json::json!({"reason": "ended"}))
+        .await;
+    world.enrol(&successor, "YS-0102").await;
+    world
+        .until("assigned anew", async |world| both(world, &successor).await)
+        .await;
+    let items = items(&world, &successor).await;
+    let statements = items
+        .iter()
+        .map(|item| Statement::from_bytes(&item.statement));
+    let replaces: Vec<bool> = statements
+        .map(|one| one.unwrap().replaces.is_some())
+        .collect();
+    assert_eq!(replaces, [false, true]);
+    let patient = Patient::new(&world.chain, 1);
+    world.link("P1", &patient).await;
+    world.start_signer(vec![successor]);
+    world.until_status("final", |s| s.done_records == 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_compromised_after_signing_keeps_the_visit_from_being_sealed() {
     let mut world = World::new(SUITE).await;
     let key = doctor(SUITE, 1);
