@@ -5,17 +5,17 @@
 //! enrolled or ended, cards registered, handed over or closed, seals final or refused. Everything
 //! else in the incoming spool is dropped; a lying edge can delay, nothing more.
 
-use medfolder_crypto::{PublicKeyBytes, from_cbor, to_cbor};
+use medfolder_crypto::{from_cbor, to_cbor};
 use medfolder_ledger::block::MAX_LEN;
 use medfolder_ledger::body::{
     AnchorKey, Body, CARD_REPLACED, CloseCard, EnrolStaff, RegisterCard, RevokeReason, RevokeStaff,
     RotateCard, RotateStaff,
 };
 use medfolder_ledger::{Block, Header, Refusal, Transaction, TxId};
-use medfolder_record::{CardNumber, KeyId};
+use medfolder_record::KeyId;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::store::{batch, code, meta, set_meta, staff};
+use super::store::{batch, card, code, meta, set_meta, staff};
 use super::zone::{Zone, sql_time};
 use super::{InnerError, assign, cleanup, desk, keys, outbox, parted, refused, replaced, seal};
 use crate::certified::Certified;
@@ -171,7 +171,7 @@ fn accepted(
         Body::RotateStaff(body) => rotated_staff(zone, db, body, time),
         Body::RevokeStaff(body) => revoked(db, body, time),
         Body::RegisterCard(body) => registered(zone, db, body, id, time),
-        Body::RotateCard(body) => rotated(zone, db, body),
+        Body::RotateCard(body) => rotated(zone, db, body, time),
         Body::CloseCard(body) => closed(db, body),
         Body::RotateMemberKey(body) => Ok(keys::rotated(db, body)?),
         Body::Anchor(body) => replaced::anchored(zone, db, body),
@@ -256,34 +256,30 @@ fn registered(
     desk::forget_confirmed(db, id)
 }
 
-/// The card that this patient's seals name from now on.
-fn live_card(
-    db: &Connection,
-    patient: i64,
-    card: &CardNumber,
-    encryption: &PublicKeyBytes,
-) -> Result<(), InnerError> {
-    db.execute("UPDATE cards SET live = 0 WHERE patient = ?1", [patient])?;
-    db.execute(
-        "INSERT OR REPLACE INTO cards (card, patient, encryption, live) VALUES (?1, ?2, ?3, 1)",
-        (card.as_bytes(), patient, encryption.as_bytes()),
-    )?;
-    Ok(replaced::unhold(db, patient)?)
-}
-
-fn rotated(zone: &Zone, db: &Connection, body: &RotateCard) -> Result<(), InnerError> {
+/// A card's successor takes its place, whether seals name it already or will.
+fn rotated(zone: &Zone, db: &Connection, body: &RotateCard, time: u64) -> Result<(), InnerError> {
     let row: Option<(i64, i64)> = db
         .prepare_cached("SELECT patient, live FROM cards WHERE card = ?1")?
         .query_row([body.card.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    match row {
-        Some((patient, 1)) => {
-            let successor = body.successor(zone.suite());
-            parted::follow(db, patient, &body.card, &successor)?;
-            live_card(db, patient, &successor, &body.encryption)
-        }
-        _ => Ok(()),
-    }
+    let Some((patient, live)) = row.filter(|(_, live)| *live != card::ENDED) else {
+        return Ok(());
+    };
+    let successor = body.successor(zone.suite());
+    parted::follow(db, patient, &body.card, &successor)?;
+    replaced::succeed(zone, db, (&body.card, live), &successor)?;
+    db.execute(
+        "INSERT OR REPLACE INTO cards (card, patient, encryption, live, since)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+        (
+            successor.as_bytes(),
+            patient,
+            body.encryption.as_bytes(),
+            live,
+            sql_time(time),
+        ),
+    )?;
+    Ok(replaced::unhold(db, patient)?)
 }
 
 fn closed(db: &Connection, body: &CloseCard) -> Result<(), InnerError> {

@@ -133,6 +133,25 @@ fn make_live(zone: &Zone, db: &Connection, patient: i64) -> Result<(), InnerErro
     Ok(())
 }
 
+/// A card was rotated: it ends, and when another one is to replace it the ledger has to say of its
+/// successor, too, that it is replaced.
+pub(crate) fn succeed(
+    zone: &Zone,
+    db: &Connection,
+    (old, live): (&CardNumber, i64),
+    successor: &CardNumber,
+) -> Result<(), InnerError> {
+    let ended = "UPDATE cards SET live = ?2 WHERE card = ?1";
+    db.execute(ended, (old.as_bytes(), card::ENDED))?;
+    let is_replaced = db
+        .prepare_cached("SELECT 1 FROM replaced WHERE card = ?1")?
+        .exists([old.as_bytes()])?;
+    if live == card::LIVE && is_replaced {
+        announce(zone, db, successor)?;
+    }
+    Ok(())
+}
+
 /// Visits that waited for a card need wait no longer.
 pub(crate) fn unhold(db: &Connection, patient: i64) -> rusqlite::Result<()> {
     db.execute(

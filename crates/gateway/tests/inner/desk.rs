@@ -1,11 +1,13 @@
 //! The front desk, with honest and hostile edges.
 
-use medfolder_crypto::Suite;
+use medfolder_crypto::{Secret32, SigningKey, Suite};
+use medfolder_gateway::clock::Clock as _;
 use medfolder_gateway::spool::{DeskOutcome, In};
-use medfolder_ledger::Transaction;
-use medfolder_ledger::body::{Body, card_replaced};
+use medfolder_ledger::body::{Body, By, RotateCard, card_replaced};
+use medfolder_ledger::{Transaction, Unsigned};
 use serde_json::json;
 
+use crate::ledger::{MEMBER, SEAL_SEED};
 use crate::world::{MRN, Patient, World, bundle};
 
 async fn world() -> World {
@@ -226,6 +228,62 @@ async fn seals_name_a_second_card_only_when_the_ledger_says_that_the_first_is_re
         |one| matches!(&one.transaction.body, Body::Anchor(anchor) if anchor.digest == digest),
     );
     assert_eq!(anchored.count(), 1);
+}
+
+/// The first card, which is just being replaced, and the second one, which waits to replace it.
+#[tokio::test(flavor = "multi_thread")]
+async fn cards_that_are_handed_over_while_one_replaces_the_other_pass_their_places_on() {
+    let mut world = world().await;
+    world.one_doctor().await;
+    let cards = [1, 2, 3, 4].map(|seed| Patient::new(&world.chain, seed));
+    let [first, second, third, fourth] = &cards;
+    world.link("P1", first).await;
+    world.until_status("sealed", |s| s.done == 1).await;
+    let code = world.code("P1").await;
+    world.edge.answers.clear();
+    let claim = world.claim(&code, second);
+    world.edge.send(In::Claim(claim));
+    assert_eq!(refusal(&mut world).await, "replaces");
+    world.edge.stalled = true;
+    world.edge.submitted.clear();
+    let body = json!({"code": code, "card_end": end_of(second)});
+    world.desk("desk/confirm", body).await;
+    let new_card = |bytes: &Vec<u8>| is(bytes, |body| matches!(body, Body::RegisterCard(_)));
+    world
+        .until("T_R", async |w| w.edge.submitted.iter().any(new_card))
+        .await;
+    let registration = std::mem::take(&mut world.edge.submitted);
+    world.edge.ledger.commit(registration);
+    // Their holders lose both devices before the ledger says that the first is replaced.
+    let rotations = [(first, third), (second, fourth)].map(|(old, new)| rotation(&world, old, new));
+    world.edge.ledger.commit(rotations.to_vec());
+    let told = |bytes: &&Vec<u8>| is(bytes, |body| matches!(body, Body::Anchor(_)));
+    world
+        .until("both anchors", async |w| {
+            w.edge.submitted.iter().filter(told).count() == 2
+        })
+        .await;
+    let held_back = world.edge.submitted.clone();
+    world.edge.ledger.commit(held_back);
+    world.edge.stalled = false;
+    world.post_fhir(bundle("P1", "V3", "D3", 1, "three")).await;
+    world.until_status("final", |s| s.done == 2).await;
+    assert_eq!(world.records_of(third).len(), 0);
+    assert_eq!(world.records_of(fourth).len(), 1);
+}
+
+fn rotation(world: &World, old: &Patient, new: &Patient) -> Vec<u8> {
+    let body = RotateCard {
+        card: old.number(),
+        member: MEMBER,
+        by: By::Desk,
+        signing: new.keys.signing.public(),
+        encryption: new.keys.encryption.public().to_bytes(),
+    };
+    let seal = SigningKey::from_seed(world.chain.suite(), &Secret32::new(SEAL_SEED));
+    let unsigned = Unsigned::new(body, world.clock.now() + 3_600_000);
+    let signed = unsigned.signed_by(&world.chain, &[&new.keys.signing, &seal]);
+    signed.to_bytes()
 }
 
 fn is(bytes: &[u8], kind: impl Fn(&Body) -> bool) -> bool {
