@@ -16,6 +16,9 @@ use std::time::Duration;
 
 /// How long the app waits for the front desk; a code lives ten minutes.
 const DESK_PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// How often the ledger is asked for a card that the edge says is confirmed, and how far apart.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 /// How long the desk has to co-sign and submit a registration, in milliseconds.
 const REGISTRATION_VALIDITY: u64 = 60 * 60 * 1_000;
 
@@ -144,10 +147,12 @@ impl Folder<'_> {
     ///
     /// # Errors
     /// The desk's reason, such as `desk.code_expired` or `desk.card_mismatch`; `desk.waiting` when
-    /// nobody confirmed within ten minutes.
+    /// nobody confirmed within ten minutes; `desk.unproven` when the edge says that the desk did and
+    /// the ledger does not know the card: a sync takes up what becomes of it.
     pub async fn wait_for_desk(
         &self,
         pending: &PendingCard,
+        clock: &Clock,
         mut replaces: impl FnMut(u64),
     ) -> Result<Card, FolderError> {
         let (http, edge) = self.edge(&pending.card.member)?;
@@ -162,7 +167,7 @@ impl Folder<'_> {
         tell(&status);
         match status.state {
             ClaimState::Confirmed => {
-                self.set_registered(pending.card.row)?;
+                self.prove_registered(&pending.card, clock).await?;
                 Ok(pending.card.clone())
             }
             ClaimState::Refused => {
@@ -176,6 +181,20 @@ impl Folder<'_> {
             }
             ClaimState::Waiting => Err(FolderError::DeskWaiting),
         }
+    }
+
+    /// The edge's word registers no card: the ledger has it, at once or within a few blocks.
+    async fn prove_registered(&self, card: &Card, clock: &Clock) -> Result<(), FolderError> {
+        let ledger = self.ledger_client(clock)?.at(&card.member)?;
+        for look in 0..LOOKS {
+            if look > 0 {
+                tokio::time::sleep(BETWEEN_LOOKS).await;
+            }
+            if self.is_on_ledger(&ledger, card).await? {
+                return self.set_registered(card.row);
+            }
+        }
+        Err(FolderError::DeskUnproven)
     }
 
     /// The folder's cards that were registered, oldest first.

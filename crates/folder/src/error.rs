@@ -113,6 +113,9 @@ pub enum FolderError {
     /// The desk refused, with its code.
     #[error("the front desk refused: {0}")]
     Desk(String),
+    /// The edge says that the desk confirmed the card, and the ledger does not know it.
+    #[error("the ledger does not know the card that the hospital says it confirmed")]
+    DeskUnproven,
     /// Nobody at the desk confirmed in time.
     #[error("nobody at the front desk confirmed the card yet")]
     DeskWaiting,
@@ -241,6 +244,7 @@ impl FolderError {
             Self::OtherConsortium => "desk.other_consortium",
             Self::CardLinked => "card.linked",
             Self::Desk(code) => Peer::Desk.code(code),
+            Self::DeskUnproven => "desk.unproven",
             Self::DeskWaiting => "desk.waiting",
             Self::AttachmentUnknown => "attachment.unknown",
             Self::AttachmentWaiting => "attachment.waiting",

@@ -100,9 +100,13 @@ fn what_is_here_is_read_without_any_service(ended: &Served, place: &Path) {
     assert_eq!(exported.last()["without_evidence"], "ledger.unreachable");
     let shares = folder(&["shares"]);
     assert_eq!(shares.last()["current"], false);
+    // A share asks host and ledger at once: who is found to be away first is told.
+    let share = run(&mut ended.folder(0, &["share", "--records", record]));
+    let away = ["http.unreachable", "ledger.unreachable"];
+    assert_eq!(share.exit, 1);
+    assert!(away.contains(&share.error_code()), "{}", share.stdout);
     for (words, away) in [
         (&["sync"][..], "ledger.unreachable"),
-        (&["share", "--records", record], "http.unreachable"),
         (&["access-log"], "ledger.unreachable"),
         (&["show", record, "--evidence"], "ledger.unreachable"),
     ] {

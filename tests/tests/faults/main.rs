@@ -11,6 +11,7 @@
 mod bent;
 mod chain;
 mod clocks;
+mod confirmed;
 mod documents;
 mod entrusted;
 mod halted;

@@ -158,7 +158,11 @@ impl Folder<'_> {
         Ok(())
     }
 
-    async fn is_on_ledger(&self, ledger: &LedgerClient, card: &Card) -> Result<bool, FolderError> {
+    pub(crate) async fn is_on_ledger(
+        &self,
+        ledger: &LedgerClient,
+        card: &Card,
+    ) -> Result<bool, FolderError> {
         let session = ledger.session(&self.card_identity(card)?)?;
         match session.entries(&Subject::Card(card.number), None).await {
             Ok(_) => Ok(true),

@@ -29,6 +29,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Code of a log-in that failed because two clocks differ.
 const WRONG_CLOCK: &str = "login.clock";
+/// The ledger does not know a card, or one of its nodes says so.
+const REFUSED_AT_THE_DOOR: &str = "login.refused";
 
 /// How far a sync has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +160,16 @@ impl Folder<'_> {
         for (done, card) in cards.iter().enumerate() {
             let ledger = apart.next(&ledger, &card.member).await?;
             options.cancel.check()?;
-            report.new += self.take_in_card(&ledger, card, options).await?;
+            match self.take_in_card(&ledger, card, options).await {
+                Ok(new) => report.new += new,
+                // The door of one card's node is no reason to miss what other hospitals have.
+                Err(error) if error.code() == REFUSED_AT_THE_DOOR => {
+                    report.complete = false;
+                    silent.get_or_insert(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
             self.learn_replaced(&ledger, card).await?;
             (options.progress)(Progress::Cards(done + 1, cards.len()));
             match self.sync_zone(&ledger, card, options, &mut report).await {

@@ -34,7 +34,7 @@ pub(crate) async fn run(
         replaced = Some(since);
         output.progress(&replaces(since, output));
     };
-    let card = folder.wait_for_desk(&pending, warn).await?;
+    let card = folder.wait_for_desk(&pending, clock, warn).await?;
     let hospital = folder.member_name(&card.member);
     let line = json!({
         "card": card.number, "member": hospital, "replaced": replaced.is_some(),

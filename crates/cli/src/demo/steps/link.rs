@@ -42,7 +42,7 @@ async fn person(stage: &Stage, owner: &Owner) -> Result<usize, CliError> {
         let pending = folder.claim_card(&invitation, &stage.clock).await?;
         let shown = pending.number().to_string();
         desk.confirm(&code.code, card_end(&shown)).await?;
-        folder.wait_for_desk(&pending, |_| ()).await?;
+        folder.wait_for_desk(&pending, &stage.clock, |_| ()).await?;
         cards += 1;
     }
     Ok(cards)
