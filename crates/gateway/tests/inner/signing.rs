@@ -275,13 +275,13 @@ async fn a_correction_is_signed_anew_with_what_it_replaces_when_their_signers_ke
     let [key, successor] =
         [55, 56].map(|seed| DoctorKey::from_seed(SUITE, "林静怡", &Secret32::new([seed; 32])));
     world.enrol(&key, "YS-0102").await;
-    for (version, text) in [(1, "one"), (2, "two")] {
+    for (version, text) in [(1, "one"), (2, "two"), (3, "three"), (4, "four")] {
         let posted = bundle("P1", "V1", "D1", version, text);
         world.post_fhir(posted).await;
     }
-    let both = async |world: &World, key: &DoctorKey| items(world, key).await.len() == 2;
+    let all = async |world: &World, key: &DoctorKey| items(world, key).await.len() == 4;
     world
-        .until("assigned", async |world| both(world, &key).await)
+        .until("assigned", async |world| all(world, &key).await)
         .await;
     let path = format!("staff/{}/revoke", key.public().key_id());
     world
@@ -289,7 +289,7 @@ async fn a_correction_is_signed_anew_with_what_it_replaces_when_their_signers_ke
         .await;
     world.enrol(&successor, "YS-0102").await;
     world
-        .until("assigned anew", async |world| both(world, &successor).await)
+        .until("assigned anew", async |world| all(world, &successor).await)
         .await;
     let items = items(&world, &successor).await;
     let statements = items
@@ -298,11 +298,11 @@ async fn a_correction_is_signed_anew_with_what_it_replaces_when_their_signers_ke
     let replaces: Vec<bool> = statements
         .map(|one| one.unwrap().replaces.is_some())
         .collect();
-    assert_eq!(replaces, [false, true]);
+    assert_eq!(replaces, [false, true, true, true]);
     let patient = Patient::new(&world.chain, 1);
     world.link("P1", &patient).await;
     world.start_signer(vec![successor]);
-    world.until_status("final", |s| s.done_records == 2).await;
+    world.until_status("final", |s| s.done_records == 4).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
