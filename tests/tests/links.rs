@@ -9,6 +9,8 @@
 
 #[path = "links/large.rs"]
 mod large;
+#[path = "links/left_out.rs"]
+mod left_out;
 #[path = "links/readers.rs"]
 mod readers;
 
@@ -71,17 +73,23 @@ fn share(served: &Served, words: &[&str]) -> (String, String) {
     (text("share"), text("link"))
 }
 
-/// The same link with another address at the same host.
-fn elsewhere(link: &str) -> String {
+/// The same link with another address.
+fn at(link: &str, address: impl FnOnce(&str) -> String) -> String {
     let (_, payload) = link.split_once("shlink:/").unwrap();
     let payload = URL_SAFE_NO_PAD.decode(payload).unwrap();
     let mut payload: BTreeMap<String, Value> = serde_json::from_slice(&payload).unwrap();
-    let url = payload["url"].as_str().unwrap().to_owned();
-    let (host, _) = url.rsplit_once('/').unwrap();
-    let unknown = format!("{host}/{}", URL_SAFE_NO_PAD.encode([7; 32]));
-    payload.insert("url".to_owned(), unknown.into());
+    let url = address(payload["url"].as_str().unwrap());
+    payload.insert("url".to_owned(), url.into());
     let payload = serde_json::to_vec(&payload).unwrap();
     format!("shlink:/{}", URL_SAFE_NO_PAD.encode(payload))
+}
+
+/// The same link with another address at the same host.
+fn elsewhere(link: &str) -> String {
+    at(link, |url| {
+        let (host, _) = url.rsplit_once('/').unwrap();
+        format!("{host}/{}", URL_SAFE_NO_PAD.encode([7; 32]))
+    })
 }
 
 #[test]
@@ -114,6 +122,7 @@ fn every_way_in_which_a_link_does_not_open_is_told_by_code_and_in_both_languages
 
     the_fifth_wrong_passcode_locks(&served);
     ten_guesses_at_once_get_no_more_than_five(&served);
+    left_out::a_record_that_the_host_leaves_out_is_told_by_name(&served);
 }
 
 fn the_fifth_wrong_passcode_locks(served: &Served) {

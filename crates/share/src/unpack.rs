@@ -61,6 +61,9 @@ pub struct Received {
     pub records: Vec<ReceivedRecord>,
     /// In the order of the link.
     pub attachments: Vec<ReceivedAttachment>,
+    /// Evidence packs of records that no file shows, in their order: the patient shared them, and whoever
+    /// passed the link's files on did not.
+    pub missing: Vec<Vec<u8>>,
 }
 
 /// Sorts decrypted FHIR files, each with its position in the link, by what they are. A file that the
@@ -95,6 +98,7 @@ pub fn unpack(files: Vec<(usize, Vec<u8>)>) -> Received {
             (entry, _) => received.records.push(record(file, content, entry)),
         }
     }
+    received.missing = left(evidence);
     received
 }
 
@@ -168,20 +172,27 @@ enum Sorted {
     },
 }
 
-type Waiting = BTreeMap<String, VecDeque<Entry>>;
+/// By the body's digest, with each one's place in the evidence file.
+type Waiting = BTreeMap<String, VecDeque<(usize, Entry)>>;
 
 fn collect(waiting: &mut Waiting, entries: Vec<Entry>) {
-    for entry in entries {
-        waiting
-            .entry(entry.body.clone())
-            .or_default()
-            .push_back(entry);
+    for placed in entries.into_iter().enumerate() {
+        let own = waiting.entry(placed.1.body.clone()).or_default();
+        own.push_back(placed);
     }
+}
+
+/// The packs for which no body came.
+fn left(waiting: Waiting) -> Vec<Vec<u8>> {
+    let mut left: Vec<_> = waiting.into_values().flatten().collect();
+    left.sort_by_key(|(place, _)| *place);
+    left.into_iter().map(|(_, entry)| entry.evidence).collect()
 }
 
 /// Two records with equal bodies take the entries of that digest in their order.
 fn pair(content: &[u8], waiting: &mut Waiting) -> Option<Entry> {
-    waiting.get_mut(&pairing_id(content))?.pop_front()
+    let waiting = waiting.get_mut(&pairing_id(content))?;
+    waiting.pop_front().map(|(_, entry)| entry)
 }
 
 fn sort(content: &[u8]) -> Sorted {

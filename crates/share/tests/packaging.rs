@@ -174,7 +174,36 @@ fn a_body_that_was_changed_has_no_evidence() {
         evidence: b"e1",
     }]);
     files[0].1.push(b' ');
-    assert_eq!(unpack(files).records[0].evidence, None);
+    let received = unpack(files);
+    assert_eq!(received.records[0].evidence, None);
+    assert_eq!(received.missing, [b"e1"]);
+}
+
+/// The host chooses which files its manifest lists; the patient encrypted what names them all.
+#[test]
+fn whatever_files_a_host_leaves_out_the_evidence_of_their_records_is_left_over() {
+    let record = |body, evidence| SharedRecord {
+        body,
+        attachments: vec![],
+        evidence,
+    };
+    let all: [(_, &[u8]); 4] = [(TWO, b"e1"), (ONE, b"e2"), (b"{}", b"e3"), (ONE, b"e4")];
+    let files = travel(&all.map(|(body, evidence)| record(body, evidence)));
+    for dropped in 0..1u32 << all.len() {
+        let is_dropped = |at: usize| dropped >> at & 1 == 1;
+        let sent = files.iter().filter(|(at, _)| !is_dropped(*at)).cloned();
+        let received = unpack(sent.collect());
+        let shown = received.records.iter();
+        let shown = shown.map(|record| record.evidence.clone().unwrap());
+        let both: Vec<_> = shown.chain(received.missing.iter().cloned()).collect();
+        assert_eq!(both.len(), all.len());
+        assert!(
+            all.iter()
+                .all(|(_, pack)| both.iter().any(|own| own == pack))
+        );
+        assert_eq!(received.missing.len(), dropped.count_ones() as usize);
+        assert!(received.missing.is_sorted(), "in the order of the evidence");
+    }
 }
 
 #[test]

@@ -41,8 +41,9 @@ pub fn status(text: &str) -> Result<String, JsValue> {
 }
 
 /// Sorts decrypted FHIR files, a JSON list of texts in the link's order, into
-/// `{grant, records: [{file, body, evidence, withheld}], attachments: [{file, mediaType, bytes}]}`; bytes
-/// are hexadecimal.
+/// `{grant, records: [{file, body, evidence, withheld}], attachments: [{file, mediaType, bytes}], missing}`;
+/// bytes are hexadecimal. `missing` holds the evidence of records that the link names and no file shows: a
+/// page that does not say so shows less than the patient shared.
 ///
 /// # Errors
 /// Throws a code when the argument is no list of texts.
@@ -106,5 +107,8 @@ fn sorted(files: &str) -> Answer {
             })
         })
         .collect();
-    crate::json(&json!({ "grant": received.grant, "records": records, "attachments": attachments }))
+    let missing: Vec<String> = received.missing.iter().map(hex::encode).collect();
+    crate::json(&json!({
+        "grant": received.grant, "records": records, "attachments": attachments, "missing": missing,
+    }))
 }

@@ -29,6 +29,8 @@ use zeroize::Zeroizing;
 
 /// The state of a record's seal that stands on another ledger than the one that was named.
 const OTHER_LEDGER: &str = "other_ledger";
+/// The host left records out.
+const MISSING: &str = "link.records_missing";
 /// What is sent for a reader who gives no name, whatever her language: the patient reads it in hers.
 pub(crate) const UNNAMED: &str = "unnamed";
 
@@ -56,11 +58,13 @@ pub(crate) async fn run(words: args::Open, output: Output) -> Result<(), CliErro
     let records: Vec<Value> = described
         .map(|record| describe(record, known.as_ref(), &received.attachments))
         .collect();
+    let missing = received.missing.iter();
+    let missing: Vec<Value> = missing.map(|pack| absent(pack, known.as_ref())).collect();
     let receipt = opened.receipt.as_ref();
     let problems: Vec<Value> = opened.files.iter().filter_map(problem).collect();
     let line = json!({
         "status": opened.status.map_or("opened", ManifestStatus::word), "label": opened.label, "files": opened.files.len(),
-        "records": records, "problems": problems,
+        "records": records, "missing": missing, "problems": problems,
         "receipt": receipt.map(|receipt| describe_receipt(receipt, &received)),
     });
     output.line(&line, || told::page(&line, &received.records, output));
@@ -209,6 +213,26 @@ fn describe(record: &ReceivedRecord, known: Option<&Chain>, files: &[ReceivedAtt
     line
 }
 
+/// A record that the patient shared and no file shows, as far as its evidence discloses it.
+fn absent(evidence: &[u8], known: Option<&Chain>) -> Value {
+    let evidence = match Evidence::from_bytes(evidence) {
+        Ok(evidence) => evidence,
+        Err(error) => return json!({ "title": Value::Null, "check": error.code() }),
+    };
+    let report = evidence.verify(known, None);
+    let statement = report.statement.as_ref();
+    let mut line = json!({
+        "title": statement.map(|statement| statement.title.clone()),
+        "author": statement.map(|statement| statement.author.name.clone()),
+        "date": statement.map(|statement| Written::find(&[], statement.times.authored).rfc3339()),
+        "hospital": report.hospital, "record": report.record,
+    });
+    if let Some(check) = report.failed() {
+        line["check"] = json!(check.code);
+    }
+    line
+}
+
 /// An attachment as the doctor signed it, with the file of the link that holds these very bytes;
 /// `withheld` when it did not travel and the link says so, `missing` when nothing is said.
 fn attachment(piece: &Attachment, record: &ReceivedRecord, files: &[ReceivedAttachment]) -> Value {
@@ -250,13 +274,20 @@ fn title(body: &[u8]) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// A file that does not open, or a seal that does not hold, is told by the exit code too.
+/// A file that does not open, a record that was left out, or a seal that does not hold, is told by the
+/// exit code too.
 fn verdict(line: &Value) -> Result<(), CliError> {
     let problem = line["problems"][0]["code"].as_str();
     if let Some(code) = problem {
         return Err(CliError::verification(
             code,
             "a file of the link does not open",
+        ));
+    }
+    if !line["missing"][0].is_null() {
+        return Err(CliError::verification(
+            MISSING,
+            "the evidence names records that did not come",
         ));
     }
     let mut records = line["records"].as_array().into_iter().flatten();

@@ -121,7 +121,7 @@ pub(super) fn attached(attachment: &Value, output: Output) -> String {
 
 /// What is to be said of the opening as a whole.
 pub(super) fn about_the_opening(line: &Value, records: &[&Value], output: Output) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines = missing(line, output);
     if line["receipt"]["signature"] == "verified" {
         let digest = line["receipt"]["digest"].as_str().unwrap_or_default();
         let told = output.say(
@@ -150,6 +150,26 @@ pub(super) fn about_the_opening(line: &Value, records: &[&Value], output: Output
         lines.push(unknown.to_owned());
     }
     lines
+}
+
+/// What the patient shared and the link's host did not pass on, by name.
+fn missing(line: &Value, output: Output) -> Vec<String> {
+    let missing = line["missing"].as_array().into_iter().flatten();
+    let row = |record: &Value| {
+        let text = |name: &str| record[name].as_str();
+        let title = text("title").unwrap_or(output.say("（名称不明）", "(title unknown)"));
+        let day = text("date").and_then(|date| date.get(..10));
+        let parts = [Some(title), text("hospital"), day, text("author")];
+        let parts = parts.into_iter().flatten().collect::<Vec<_>>().join("  ");
+        format!("{}{parts}", output.say("✗ 没有收到：", "✗ not received: "))
+    };
+    let rows: Vec<String> = missing.map(row).collect();
+    let heading = output.say(
+        "⚠ 病历不全：病人还分享了下列病历，存放分享的服务器没有送来。",
+        "⚠ Incomplete: the patient also shared these records, and the host did not pass them on.",
+    );
+    let heading = (!rows.is_empty()).then(|| heading.to_owned());
+    heading.into_iter().chain(rows).collect()
 }
 
 /// Who signed the hospital's own file, beside the hospital's seal.
