@@ -63,7 +63,7 @@ fn chinese(step: &str, line: &Value, output: Output) -> String {
             n("cards")
         ),
         "sync" => format!(
-            "同步：账本上属于这家人的 {} 份病历全部取回，{} 份逐项验证并解密，名单完整",
+            "同步：账本上属于这些人的 {} 份病历全部取回，{} 份逐项验证并解密，名单完整",
             n("records"),
             n("verified"),
         ),

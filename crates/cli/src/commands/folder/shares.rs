@@ -177,7 +177,7 @@ pub(super) fn called(folder: &Folder<'_>, share: &ShareInfo, output: Output) -> 
     let written = named.iter().filter_map(|listed| listed.written.as_ref());
     let years = written.filter_map(|date| date.day().get(..4).map(str::to_owned));
     let count = match output.lang {
-        Lang::Zh => format!("{} 份记录", share.records.len()),
+        Lang::Zh => format!("{} 份病历", share.records.len()),
         Lang::En => count(share.records.len(), output),
     };
     let comma = output.say("，", ", ");
