@@ -170,6 +170,12 @@ pub enum FolderError {
     /// It was opened as often as it may be: another end changes nothing.
     #[error("this share was opened as often as it may be: make a new one")]
     ShareSpent,
+    /// An address for a share that is not its hospital's: the link would lead elsewhere.
+    #[error("the address for the share is not the hospital's")]
+    ShareElsewhere,
+    /// The host says that the share is made, and the ledger does not have its grant.
+    #[error("the ledger does not have the share that the host says is made")]
+    ShareNotConfirmed,
     /// A passcode that no host takes.
     #[error("a passcode has 4 to 64 characters")]
     PasscodeLength,
@@ -263,6 +269,8 @@ impl FolderError {
             Self::VisitUnknown => "share.visit",
             Self::ShareOver => "share.over",
             Self::ShareSpent => "share.spent",
+            Self::ShareElsewhere => "share.elsewhere",
+            Self::ShareNotConfirmed => "share.not_confirmed",
             Self::PasscodeLength => "passcode.length",
             Self::NotShorter => "share.not_shorter",
             Self::NotLonger => "share.not_longer",

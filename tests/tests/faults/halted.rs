@@ -18,15 +18,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const WORD: &str = "华法林";
 
 /// A patient with two visits at a hospital, whose edge stands behind the proxy.
-struct Patient {
+pub(crate) struct Patient {
     world: World,
-    edge: Proxy,
-    device: Device,
+    pub(crate) edge: Proxy,
+    pub(crate) device: Device,
     words: String,
 }
 
 impl Patient {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut world = World::new();
         let edge = Proxy::before(&world, &World::service(0, "edge"));
         world.start_all();
@@ -174,20 +174,20 @@ fn kill_at(gate: &Arc<Gate>, mut sharing: Child) {
     sharing.wait().unwrap();
 }
 
-fn shares(device: &Device) -> Vec<Value> {
+pub(crate) fn shares(device: &Device) -> Vec<Value> {
     told(&mut device.folder(&["shares"])).lines
 }
 
-fn name<'a>(share: &'a Value, name: &str) -> &'a str {
+pub(crate) fn name<'a>(share: &'a Value, name: &str) -> &'a str {
     share[name].as_str().unwrap()
 }
 
-fn revoke(device: &Device, share: &Value) -> Value {
+pub(crate) fn revoke(device: &Device, share: &Value) -> Value {
     let ended = told(&mut device.folder(&["revoke", name(share, "share")]));
     ended.last()["by"].clone()
 }
 
-fn open(share: &Value) -> Ended {
+pub(crate) fn open(share: &Value) -> Ended {
     run(&mut medfolder(&["open", name(share, "link")]))
 }
 

@@ -17,6 +17,7 @@ mod entrusted;
 mod halted;
 mod journal;
 mod kills;
+mod liar;
 mod markers;
 mod proxy;
 mod random;

@@ -40,6 +40,10 @@ type Bent = Arc<Mutex<Option<(&'static str, Arc<Bend>)>>>;
 /// Requests whose path holds this wait at the gate before they are passed on.
 type Held = Arc<Mutex<Option<(&'static str, Arc<Gate>)>>>;
 
+type Forge = Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+/// Requests whose path ends so are answered here, from what they say, and not passed on.
+type Forged = Arc<Mutex<Option<(&'static str, Arc<Forge>)>>>;
+
 /// Holds whoever comes until it is opened.
 #[derive(Default)]
 pub(crate) struct Gate {
@@ -75,6 +79,7 @@ pub(crate) struct Proxy {
     pub(crate) url: String,
     bent: Bent,
     held: Held,
+    forged: Forged,
 }
 
 impl Proxy {
@@ -83,15 +88,32 @@ impl Proxy {
         let (place, behind, url) = take_place(world, service);
         let listener = TcpListener::bind(place).unwrap();
         let (bent, held) = (Bent::default(), Held::default());
-        let (own, gate) = (Arc::clone(&bent), Arc::clone(&held));
+        let forged = Forged::default();
+        let (own, gate, lie) = (Arc::clone(&bent), Arc::clone(&held), Arc::clone(&forged));
         // Both end with the test's process.
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (own, gate) = (Arc::clone(&own), Arc::clone(&gate));
-                thread::spawn(move || pass(client, behind, &own, &gate));
+                let (own, gate, lie) = (Arc::clone(&own), Arc::clone(&gate), Arc::clone(&lie));
+                thread::spawn(move || pass(client, behind, &own, &gate, &lie));
             }
         });
-        Self { url, bent, held }
+        Self {
+            url,
+            bent,
+            held,
+            forged,
+        }
+    }
+
+    /// Answers requests whose path ends so with what is made of their bodies; the service never
+    /// gets them.
+    pub(crate) fn forge(
+        &self,
+        path: &'static str,
+        forge: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static,
+    ) {
+        let forge: Forge = Box::new(forge);
+        *self.forged.lock().unwrap() = Some((path, Arc::new(forge)));
     }
 
     /// Lets requests whose path holds `path` wait before they are passed on, until the gate is
@@ -112,20 +134,34 @@ impl Proxy {
         *self.bent.lock().unwrap() = Some((path, Arc::new(bend)));
     }
 
-    /// Changes nothing any more.
+    /// Changes and forges nothing any more.
     pub(crate) fn be_honest(&self) {
         *self.bent.lock().unwrap() = None;
+        *self.forged.lock().unwrap() = None;
     }
 }
 
 /// One request and its answer; a connection carries no more.
-fn pass(mut client: TcpStream, behind: SocketAddr, bent: &Bent, held: &Held) -> Option<()> {
+fn pass(
+    mut client: TcpStream,
+    behind: SocketAddr,
+    bent: &Bent,
+    held: &Held,
+    forged: &Forged,
+) -> Option<()> {
     client.set_read_timeout(Some(PATIENCE)).ok()?;
     let (head, body) = request(&mut client)?;
     let path = head.split(' ').nth(1)?.to_owned();
     let gate = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some((_, gate)) = gate.filter(|(part, _)| path.contains(part)) {
         gate.pass();
+    }
+    let forged = forged
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    if let Some((_, forge)) = forged.filter(|(part, _)| path.ends_with(part)) {
+        return say(&mut client, &forge(&body));
     }
     let mut server = TcpStream::connect(behind).ok()?;
     server.set_read_timeout(Some(PATIENCE)).ok()?;
@@ -159,6 +195,18 @@ fn pass(mut client: TcpStream, behind: SocketAddr, bent: &Bent, held: &Held) -> 
     )
     .ok()?;
     client.write_all(&body).ok()
+}
+
+/// An answer that no service gave.
+fn say(client: &mut TcpStream, body: &[u8]) -> Option<()> {
+    let length = body.len();
+    write!(
+        client,
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\
+         content-length: {length}\r\n\r\n"
+    )
+    .ok()?;
+    client.write_all(body).ok()
 }
 
 fn is_success(head: &str) -> bool {

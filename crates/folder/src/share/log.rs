@@ -8,11 +8,9 @@
 use super::manage::{ShareInfo, Standing};
 use crate::{Folder, FolderError};
 use medfolder_client::clock::Clock;
-use medfolder_client::login::Identity;
+use medfolder_client::ledger::LedgerError;
 use medfolder_crypto::Digest;
-use medfolder_ledger::Subject;
 use medfolder_ledger::body::{AccessOutcome, Items};
-use medfolder_ledger::login::LoginSubject;
 use medfolder_ledger::proof::HistoryItem;
 use medfolder_ledger::state::AccessClass;
 use medfolder_record::{GrantId, RecordId};
@@ -20,7 +18,6 @@ use medfolder_share::receipt::AccessRecord;
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 const MAX_ACCESS_RECORD: usize = 8 * 1024;
 
@@ -58,6 +55,17 @@ pub struct AccessLog {
     pub complete: bool,
     /// The ledger is out of reach, and this is what was proven whole then (ms).
     pub as_of: Option<u64>,
+    /// Shares whose lists could not be had; what is known of them is not in `accesses`.
+    pub untold: Vec<Untold>,
+}
+
+/// A share whose accesses are not told, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Untold {
+    /// The share.
+    pub share: GrantId,
+    /// Code of what went wrong.
+    pub code: String,
 }
 
 impl Folder<'_> {
@@ -65,8 +73,9 @@ impl Folder<'_> {
     /// ledger that is out of reach the vault tells what it heard last.
     ///
     /// # Errors
-    /// `ledger.…` when the ledger hides something, or cannot be asked and never was. A host that does
-    /// not answer leaves names out and is no error.
+    /// `ledger.…` when the ledger cannot be asked and never was; `vault.…`. What goes wrong with one
+    /// share's list is told beside the others'. A host that does not answer leaves names out and is no
+    /// error.
     pub async fn access_log(&self, clock: &Clock) -> Result<AccessLog, FolderError> {
         let mut log = AccessLog {
             complete: true,
@@ -79,6 +88,13 @@ impl Folder<'_> {
                 Err(error) if error.is_silence() => {
                     log = self.kept_log(&shares)?.ok_or(error)?;
                     break;
+                }
+                Err(FolderError::Ledger(error)) if !matches!(error, LedgerError::Fork(_)) => {
+                    log.complete = false;
+                    log.untold.push(Untold {
+                        share: share.grant,
+                        code: error.code().to_owned(),
+                    });
                 }
                 Err(error) => return Err(error),
             }
@@ -104,6 +120,7 @@ impl Folder<'_> {
             accesses,
             complete: false,
             as_of: Some(as_of),
+            untold: Vec::new(),
         }))
     }
 
@@ -140,17 +157,10 @@ impl Folder<'_> {
         share: &ShareInfo,
         clock: &Clock,
     ) -> Result<Vec<LoggedAccess>, FolderError> {
-        let identity = Identity {
-            subject: LoginSubject::Grant(share.grant),
-            keys: None,
-            key: Arc::new(share.seed.signing_key(self.consortium.suite())),
-        };
-        let ledger = self.ledger_client(clock)?;
         if share.standing == Standing::Preparing {
             return Ok(Vec::new());
         }
-        let session = ledger.session(&identity)?;
-        let history = session.entries(&Subject::Grant(share.grant), None).await?;
+        let history = self.grant_history(&share.grant, &share.seed, clock).await?;
         let words = self.host_words(share, clock).await;
         // Whom the host named before, for when it is away now.
         let before = self.kept(share)?.map(|(log, _)| log).unwrap_or_default();

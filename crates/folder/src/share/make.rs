@@ -7,6 +7,7 @@ use medfolder_client::api::Blob;
 use medfolder_client::api::share::{FileItem, PublishRequest};
 use medfolder_client::card_consent;
 use medfolder_client::clock::Clock;
+use medfolder_client::http::origin;
 use medfolder_client::share_host::ShareHost;
 use medfolder_crypto::{Wiped, os_rng};
 use medfolder_ledger::body::{Grant, Grantee};
@@ -20,6 +21,7 @@ use medfolder_share::{Flags, GrantSeed, Link, LinkDraft, LinkKey};
 use rand_core::Rng as _;
 use rusqlite::params;
 use std::sync::Arc;
+use url::Url;
 use zeroize::Zeroizing;
 
 /// Longest window of a share, in milliseconds: 90 days.
@@ -73,8 +75,8 @@ impl Folder<'_> {
     /// Shares records by link.
     ///
     /// # Errors
-    /// `share.nothing`, `share.too_long`, `passcode.length`, `share.no_card`, a record's own error, and what ledger or
-    /// host answer.
+    /// `share.nothing`, `share.too_long`, `passcode.length`, `share.no_card`, a record's own error, what ledger or host
+    /// answer, `share.elsewhere` and `share.not_confirmed` when the host's answer does not hold.
     pub async fn share(&self, options: &ShareOptions, clock: &Clock) -> Result<Made, FolderError> {
         if options.records.is_empty() {
             return Err(FolderError::NothingToShare);
@@ -90,12 +92,17 @@ impl Folder<'_> {
         let host = ShareHost::new(self.edge_door(&card, clock)?);
         let draft = async { host.draft().await.map_err(FolderError::from) };
         let (draft, loaded) = tokio::try_join!(draft, self.load(options, clock))?;
+        self.is_of_its_host(&draft.manifest_url, &card)?;
         let share = Prepared::new(self, &card, options, &draft.manifest_url, clock.now())?;
         let files = sealed_files(&share.id, &loaded, share.link.key())?;
         let number = self.keep(&card, options, &share, clock.now())?;
         let items = files.items;
         host.upload(draft.draft, files.jwes).await?;
-        host.publish(draft.draft, &share.request(items)?).await?;
+        let published = host.publish(draft.draft, &share.request(items)?).await?;
+        if published.grant != share.id {
+            return Err(FolderError::ShareNotConfirmed);
+        }
+        self.until_granted(&share.id, &share.seed, clock).await?;
         self.set_share_state(&share.id, "active")?;
         Ok(Made {
             grant: share.id,
@@ -104,6 +111,15 @@ impl Folder<'_> {
             passcode: share.passcode,
             ends: share.grant.until,
         })
+    }
+
+    /// A link leads nowhere but to its host, whoever answered in the host's name.
+    fn is_of_its_host(&self, manifest_url: &str, card: &Card) -> Result<(), FolderError> {
+        let (_, host) = self.edge(&card.member)?;
+        match Url::parse(manifest_url) {
+            Ok(url) if origin(&url) == origin(&host) => Ok(()),
+            _ => Err(FolderError::ShareElsewhere),
+        }
     }
 
     /// A registered card at the hospital of one of the records: its edge hosts the share.

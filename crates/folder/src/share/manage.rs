@@ -28,7 +28,7 @@ const GRANT_UNKNOWN: &str = "grant.unknown";
 const GRANT_REVOKED: &str = "grant.revoked";
 /// Characters of an id's beginning at least.
 const SHORTEST_ID: usize = 4;
-/// The state of a share in the vault whose end nobody took yet.
+/// The state of a share in the vault whose end the ledger has not taken yet.
 const ENDING: &str = "ending";
 /// The state of an unfinished share that was dropped: shown to nobody, and kept as long as its grant
 /// may still reach the ledger.
@@ -43,8 +43,8 @@ pub enum Standing {
     /// It can be opened.
     #[serde(rename = "live")]
     Active,
-    /// Its owner ended it, but neither host nor ledger has taken that yet: it may still open. Every
-    /// sync tries again.
+    /// Its owner ended it, but the ledger has not taken that yet: it may still open, whatever its host
+    /// says. Every sync tries again.
     Ending,
     /// Its time is over.
     Expired,
@@ -52,12 +52,12 @@ pub enum Standing {
     Revoked,
 }
 
-/// Who took the end of a share.
+/// Who has taken the end of a share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndedBy {
-    /// Its host: it opens no more.
+    /// The ledger, and its host says that it opens no more.
     Host,
-    /// The ledger; the host reads it there as soon as it can.
+    /// The ledger alone; the host reads it there as soon as it can.
     Ledger,
     /// Nobody: it was never finished, and the ledger does not know it.
     Nobody,
@@ -170,20 +170,23 @@ impl Folder<'_> {
     }
 
     /// What the host says of a share: openings, passcode tries left. The vault keeps it for when
-    /// the host does not answer; that it knows an unfinished one tells that this is finished.
+    /// the host does not answer. An unfinished one that the ledger has is finished.
     ///
     /// # Errors
-    /// What the host answers.
+    /// What the host answers; of an unfinished one also `share.not_confirmed` and `ledger.…`.
     pub async fn share_state(
         &self,
         share: &ShareInfo,
         clock: &Clock,
     ) -> Result<ShareState, FolderError> {
         let state = self.owner(share, clock)?.state().await?;
-        self.keep_heard(share, &state, clock.now())?;
         if share.standing == Standing::Preparing {
+            if !self.is_granted(share, clock).await? {
+                return Err(FolderError::ShareNotConfirmed);
+            }
             self.set_share_state(&share.grant, "active")?;
         }
+        self.keep_heard(share, &state, clock.now())?;
         Ok(state)
     }
 
@@ -201,13 +204,13 @@ impl Folder<'_> {
         Ok(())
     }
 
-    /// Ends a share now. When its host cannot be reached the ledger is told; the host ends it when
-    /// it reads the ledger. An unfinished share that the ledger does not know is dropped; should
-    /// its grant arrive later, a sync ends it. That it is to end is in the vault first: when neither
-    /// answers, or this is stopped, the next sync goes on.
+    /// Ends a share now: host and ledger are told the same, and only the ledger's proof ends it. A
+    /// host that was not reached ends it when it reads the ledger. An unfinished share that the ledger does not know is dropped; should
+    /// its grant arrive later, a sync ends it. That it is to end is in the vault first: when the ledger
+    /// does not answer, or this is stopped, the next sync goes on.
     ///
     /// # Errors
-    /// What host and ledger answer, when neither took it.
+    /// What the ledger answers, when it did not take it.
     pub async fn revoke_share(
         &self,
         share: &ShareInfo,
@@ -217,7 +220,9 @@ impl Folder<'_> {
             self.set_share_state(&share.grant, ENDING)?;
         }
         match self.end_share(share, clock, Patience::default()).await {
-            Err(FolderError::Ledger(LedgerError::Rejected(code))) => self.refused_end(share, code),
+            Err(FolderError::Ledger(LedgerError::Rejected(code))) => {
+                self.refused_end(share, code, clock).await
+            }
             done => done,
         }
     }
@@ -236,7 +241,7 @@ impl Folder<'_> {
             }
             let done = match self.end_share(&share, clock, AGAIN).await {
                 Err(FolderError::Ledger(LedgerError::Rejected(code))) => {
-                    self.refused_end(&share, code)
+                    self.refused_end(&share, code, clock).await
                 }
                 Err(error) => {
                     silent.insert(share.host);
@@ -275,26 +280,30 @@ impl Folder<'_> {
             let owner = self.owner(share, clock)?;
             Ok::<_, FolderError>(owner.revoke(bytes.clone()).await?)
         };
-        let by = match tokio::time::timeout(HOST_WITHIN, asked).await {
-            Ok(Ok(state)) => {
-                self.keep_heard(share, &state, clock.now())?;
-                EndedBy::Host
+        let mut by = EndedBy::Ledger;
+        if let Ok(Ok(state)) = tokio::time::timeout(HOST_WITHIN, asked).await {
+            self.keep_heard(share, &state, clock.now())?;
+            if state.state == ShareCondition::Revoked {
+                by = EndedBy::Host;
             }
-            Ok(Err(_)) | Err(_) => {
-                self.submit(&bytes, clock, patience).await?;
-                EndedBy::Ledger
-            }
-        };
+        }
+        // Also what the host says that it took: it hands in the same bytes, which the ledger takes once.
+        self.submit(&bytes, clock, patience).await?;
         self.set_share_state(&share.grant, "revoked")?;
         Ok(by)
     }
 
     /// The ledger refuses the end. That the share is to end stays true: what is refused for a wrong
     /// clock, or for a grant that has not arrived yet, is taken another time.
-    fn refused_end(&self, share: &ShareInfo, code: String) -> Result<EndedBy, FolderError> {
+    async fn refused_end(
+        &self,
+        share: &ShareInfo,
+        code: String,
+        clock: &Clock,
+    ) -> Result<EndedBy, FolderError> {
         match (code.as_str(), share.standing) {
             // An earlier try went through although nobody could say so then.
-            (GRANT_REVOKED, _) => {
+            (GRANT_REVOKED, _) if self.is_revoked(share, clock).await? => {
                 self.set_share_state(&share.grant, "revoked")?;
                 Ok(EndedBy::Ledger)
             }
@@ -332,7 +341,7 @@ impl Folder<'_> {
     /// Lets a share end earlier: `duration` milliseconds from now.
     ///
     /// # Errors
-    /// `share.over`, `share.spent`, `share.not_shorter`, and what host and ledger answer, when neither took it.
+    /// `share.over`, `share.spent`, `share.not_shorter`, and what the ledger answers, when it did not take it.
     pub async fn shorten_share(
         &self,
         share: &ShareInfo,
@@ -352,14 +361,12 @@ impl Folder<'_> {
             },
             clock,
         );
-        if self
-            .owner(share, clock)?
-            .shorten(bytes.clone())
-            .await
-            .is_err()
-        {
-            self.submit(&bytes, clock, Patience::default()).await?;
+        let owner = self.owner(share, clock)?;
+        let asked = tokio::time::timeout(HOST_WITHIN, owner.shorten(bytes.clone())).await;
+        if !matches!(asked, Ok(Ok(_))) {
+            tracing::debug!("the host did not take the earlier end");
         }
+        self.submit(&bytes, clock, Patience::default()).await?;
         self.set_end(share, until)?;
         Ok(until)
     }

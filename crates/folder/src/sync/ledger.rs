@@ -233,8 +233,8 @@ impl Folder<'_> {
     }
 }
 
-/// The ledger has no such card: proven, or said at the door.
-fn is_unknown(error: &LedgerError) -> bool {
+/// The ledger has no such card or grant: proven, or said at the door.
+pub(crate) fn is_unknown(error: &LedgerError) -> bool {
     matches!(error, LedgerError::Proof(ProofError::Absent))
         || matches!(
             error.code(),

@@ -19,6 +19,7 @@ mod take_in;
 
 use crate::{Card, Folder, FolderError};
 use apart::Apart;
+pub(crate) use ledger::is_unknown;
 use medfolder_client::clock::Clock;
 use medfolder_client::ledger::LedgerClient;
 use medfolder_client::zone::ZoneClient;

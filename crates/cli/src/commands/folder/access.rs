@@ -19,7 +19,7 @@ pub(crate) async fn log(
     output: Output,
 ) -> Result<(), CliError> {
     let log = folder.access_log(clock).await?;
-    if log.accesses.is_empty() {
+    if log.accesses.is_empty() && log.untold.is_empty() {
         output.nothing("还没有人看过。", "Nobody has looked yet.");
     }
     let shares = folder.shares(clock.now())?;
@@ -32,6 +32,16 @@ pub(crate) async fn log(
             let row = access_row(folder, access, output);
             let share = share.map(|share| named(folder, share, output));
             format!("{row}\n      {}", share.unwrap_or_default())
+        });
+    }
+    for untold in &log.untold {
+        let line = json!({ "share": untold.share, "state": "failed", "check": untold.code });
+        let share = shares.iter().find(|share| share.grant == untold.share);
+        let share = share.map(|share| named(folder, share, output));
+        let (share, code) = (share.unwrap_or_default(), &untold.code);
+        output.line(&line, || match output.lang {
+            Lang::Zh => format!("⚠ {share}：这个分享的调阅记录没有取到 [{code}]"),
+            Lang::En => format!("⚠ {share}: its accesses could not be had [{code}]"),
         });
     }
     let line = json!({ "complete": log.complete, "as_of": log.as_of.map(rfc3339) });

@@ -295,16 +295,16 @@ fn waiting(host: &str, output: Output) -> String {
     let most = REVOKE_WITHIN.as_secs();
     match output.lang {
         Lang::Zh => format!(
-            "正在等{host}或账本确认，最多 {most} 秒 …（按 Ctrl-C 停止等待，下次同步会接着办）"
+            "正在等{host}和账本确认，最多 {most} 秒 …（按 Ctrl-C 停止等待，下次同步会接着办）"
         ),
         Lang::En => format!(
-            "Waiting for {host} or the ledger to take it, {most} seconds at most … \
+            "Waiting for {host} and the ledger to take it, {most} seconds at most … \
              (Ctrl-C stops waiting; the next sync goes on)"
         ),
     }
 }
 
-/// Neither host nor ledger took it.
+/// The ledger did not take it in time.
 fn not_ended(share: &ShareInfo, output: Output) -> CliError {
     let until = local_time(share.ends);
     if share.standing == Standing::Preparing {
@@ -339,11 +339,11 @@ fn ended(by: EndedBy, host: &str, output: Output) -> String {
         (EndedBy::Host, Lang::Zh) => format!("已结束，链接现在打不开了。{kept}"),
         (EndedBy::Host, Lang::En) => format!("Ended: the link opens no more. {kept}"),
         (EndedBy::Ledger, Lang::Zh) => {
-            format!("已在账本上结束。{host}现在联系不上，它一恢复、读到账本就不再提供。{kept}")
+            format!("已在账本上结束。{host}还没有确认，它一读到账本就不再提供。{kept}")
         }
         (EndedBy::Ledger, Lang::En) => format!(
-            "Ended on the ledger. {host} does not answer now; as soon as it is back and reads the \
-             ledger, the link opens no more. {kept}"
+            "Ended on the ledger. {host} has not confirmed it; as soon as it reads the ledger, the \
+             link opens no more. {kept}"
         ),
     }
 }

@@ -74,6 +74,9 @@ fn now(folder: &Folder<'_>, share: &ShareInfo, host: Option<&ShareState>) -> Val
             line["state"] = json!(state.state);
             line["tries_left"] = json!(state.tries_left);
         }
+        if share.standing == Standing::Revoked && state.state == ShareCondition::Live {
+            line["host_says"] = json!(state.state);
+        }
     }
     let current = !live || host.is_some();
     line["current"] = json!(current);
@@ -151,6 +154,13 @@ fn row(
         .to_owned(),
     );
     parts.push(called(folder, share, output));
+    if line["host_says"].is_string() {
+        let told = output.say(
+            "（医院说它仍能打开）",
+            "(its host says that it still opens)",
+        );
+        parts.push(told.to_owned());
+    }
     if line["current"] == false {
         let learnt = share.heard.as_ref().map_or(share.created, |(_, at)| *at);
         let at = local_time(learnt);
