@@ -216,6 +216,7 @@ async fn drive(
             Ok(answer) => viewer.answer(clock.now(), answer.as_response())?,
             // Somebody else may be answering for the host: more than being out of reach.
             Err(error @ HttpError::Certificate) => return Err(OpenError::Http(error)),
+            Err(HttpError::TooLarge) => viewer.too_large()?,
             Err(_) => viewer.unreachable()?,
         }
     }

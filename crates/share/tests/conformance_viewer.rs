@@ -198,6 +198,73 @@ fn item_38_a_host_that_is_always_busy_is_given_up() {
 }
 
 #[test]
+fn a_host_that_lists_other_files_each_time_is_given_up() {
+    let mut viewer = Viewer::new(link(""), options(), 0).unwrap();
+    let mut manifests = 0;
+    let end = drive(&mut viewer, |step| match step {
+        Step::Post { .. } => {
+            manifests += 1;
+            let url = "https://edge.example/spent";
+            (200, locations(&[url, url][..1 + manifests % 2]))
+        }
+        _ => (404, String::new()),
+    });
+    assert_eq!(end.unwrap_err(), ViewerError::Changing);
+    assert_eq!(manifests, 17);
+}
+
+#[test]
+fn item_38_all_waits_of_an_opening_together_have_an_end() {
+    let mut viewer = Viewer::new(link(""), options(), 0).unwrap();
+    let (mut now, mut busy) = (0, false);
+    let urls: Vec<String> = (0..100)
+        .map(|at| format!("https://edge.example/{at}"))
+        .collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let error = loop {
+        let answer = match viewer.step(now) {
+            Step::WaitUntil(until) => {
+                now = until;
+                continue;
+            }
+            Step::Post { .. } => viewer.answer(now, ok(&locations(&urls))),
+            _ => {
+                busy = !busy;
+                let wait = Response {
+                    status: 429,
+                    retry_after: Some("60"),
+                    body: b"",
+                };
+                let file = jwe(FHIR_JSON, PATIENT);
+                viewer.answer(now, if busy { wait } else { ok(&file) })
+            }
+        };
+        if let Err(error) = answer {
+            break error;
+        }
+    };
+    assert_eq!(error, ViewerError::TooBusy);
+    assert!(now <= 15 * 60 * 1000, "{now}");
+}
+
+#[test]
+fn an_answer_that_is_too_long_is_not_told_as_none() {
+    let mut viewer = Viewer::new(link(""), options(), 0).unwrap();
+    viewer.step(0);
+    assert_eq!(viewer.too_large().unwrap_err().code(), "manifest.malformed");
+    viewer.step(0);
+    let one = locations(&["https://edge.example/1"]);
+    viewer.answer(0, ok(&one)).unwrap();
+    viewer.step(0);
+    viewer.too_large().unwrap();
+    let files = viewer.into_files();
+    assert_eq!(
+        files[0].content.as_ref().unwrap_err().code(),
+        "jwe.too_large"
+    );
+}
+
+#[test]
 fn item_38_only_long_term_links_are_polled_and_not_before_the_advised_time() {
     let mut once = Viewer::new(link(""), options(), 0).unwrap();
     drive(&mut once, |_| (200, manifest(&[]))).unwrap();

@@ -36,6 +36,9 @@ pub enum ViewerError {
     /// The host asks to wait again and again.
     #[error("the host is too busy")]
     TooBusy,
+    /// The host lists the share's files anew each time.
+    #[error("the host keeps changing its list of files")]
+    Changing,
     /// No answer.
     #[error("the host cannot be reached")]
     Unreachable,
@@ -70,6 +73,7 @@ impl ViewerError {
             Self::Status(_) => "host.answer",
             Self::Manifest(error) => error.code(),
             Self::TooBusy => "host.too_busy",
+            Self::Changing => "host.changing",
             Self::Unreachable => "host.unreachable",
             Self::NotLongTerm => "link.not_long_term",
         }

@@ -25,9 +25,10 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::address::location_address;
+use crate::jwe::JweError;
 use crate::link::Link;
 use crate::manifest::{
-    EntryError, ManifestFile, ManifestRequest, ManifestStatus, ReadManifest, Source,
+    EntryError, ManifestError, ManifestFile, ManifestRequest, ManifestStatus, ReadManifest, Source,
 };
 use crate::receipt::SignedReceipt;
 pub use driver::{Response, Step, ViewerOptions};
@@ -40,6 +41,10 @@ pub const LOCATION_MAX_AGE_MS: u64 = 60 * 60 * 1000;
 const MAX_REFETCHES: u8 = 2;
 /// How often a request that was told to wait is repeated.
 const MAX_WAITS: u8 = 10;
+/// Longest that one opening waits in all because its host says so, in milliseconds.
+const MAX_WAITED_MS: u64 = 15 * 60 * 1000;
+/// Most manifests of one opening: a host that lists other files each time comes to an end.
+const MAX_MANIFESTS: u8 = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -71,6 +76,8 @@ pub struct Viewer {
     awaiting: Awaiting,
     wait_until: Option<u64>,
     waits: u8,
+    waited_ms: u64,
+    manifests: u8,
     poll_at: u64,
     manifest_ms: u64,
     status: Option<ManifestStatus>,
@@ -100,6 +107,8 @@ impl Viewer {
             awaiting: Awaiting::Nothing,
             wait_until: None,
             waits: 0,
+            waited_ms: 0,
+            manifests: 0,
             poll_at: 0,
             manifest_ms: 0,
             status: None,
@@ -209,6 +218,18 @@ impl Viewer {
         }
     }
 
+    /// The answer to the request of the last step was longer than the driver reads.
+    pub fn too_large(&mut self) -> Result<(), ViewerError> {
+        match std::mem::replace(&mut self.awaiting, Awaiting::Nothing) {
+            Awaiting::Nothing => Ok(()),
+            Awaiting::Manifest => Err(ManifestError::Malformed.into()),
+            Awaiting::File(position) => {
+                self.finish(position, Err(FileProblem::Jwe(JweError::TooLarge)));
+                Ok(())
+            }
+        }
+    }
+
     /// The reader's passcode; the next step sends it, once.
     pub fn supply_passcode(&mut self, passcode: Zeroizing<String>) {
         if matches!(self.phase, Phase::Passcode { .. }) {
@@ -230,7 +251,7 @@ impl Viewer {
             return Err(ViewerError::NotLongTerm);
         }
         self.wait_until = Some(self.poll_at);
-        self.waits = 0;
+        (self.waits, self.waited_ms, self.manifests) = (0, 0, 0);
         self.slots.clear();
         self.phase = Phase::Manifest;
         self.prepare_direct_file();
@@ -248,6 +269,10 @@ impl Viewer {
     }
 
     fn take_manifest(&mut self, now_ms: u64, response: Response<'_>) -> Result<(), ViewerError> {
+        self.manifests = self.manifests.saturating_add(1);
+        if self.manifests > MAX_MANIFESTS {
+            return Err(ViewerError::Changing);
+        }
         let manifest = ReadManifest::read(response.body)?;
         self.poll_at = retry::parse(response.retry_after, now_ms).unwrap_or(now_ms);
         self.waits = 0;
@@ -329,7 +354,12 @@ impl Viewer {
             return Err(ViewerError::TooBusy);
         }
         let default = now_ms.saturating_add(retry::DEFAULT_WAIT_MS);
-        self.wait_until = Some(retry::parse(retry_after, now_ms).unwrap_or(default));
+        let until = retry::parse(retry_after, now_ms).unwrap_or(default);
+        self.waited_ms = self.waited_ms.saturating_add(until.saturating_sub(now_ms));
+        if self.waited_ms > MAX_WAITED_MS {
+            return Err(ViewerError::TooBusy);
+        }
+        self.wait_until = Some(until);
         Ok(())
     }
 
